@@ -46,8 +46,9 @@ class Emitter:
     def instance(self, component: Component) -> Instance:
         """An instance of ``component`` wired to its own ports."""
         name = self.add(component)
+        component._MustUse__used = True  # silences Amaranth's warning: only the first of a name is elaborated
         connections = {f"{'i' if flow == 'in' else 'o'}_{port}": value for port, flow, value in ports_of(component)}
-        inputs = set(re.findall(r"^  wire (?:width \d+ )?input \d+ \\(clk|rst)$", self.modules[name], re.MULTILINE))
+        inputs = set(re.findall(r"^  wire (?:width \d+ )?input \d+ +\\(clk|rst)$", self.modules[name], re.MULTILINE))
         if "clk" in inputs:
             connections["i_clk"] = ClockSignal()
         if "rst" in inputs:
