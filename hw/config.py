@@ -6,6 +6,7 @@ from math import ceil
 
 ACCUMULATORS = ("fp32", "bf16", "aligned")
 DATAPATHS = ("structural", "behavioral")
+ROUNDING_MODES = ("nearest", "stochastic", "truncate")
 
 
 def _check_range(name: str, value: int, low: int, high: int) -> None:
@@ -35,6 +36,7 @@ class CoreConfig:
         several build multipliers of the smallest and run the others as passes over slices.
     block_size : elements along the reduction axis that share an exponent.
     exponent_width : bits of a block's stored exponent.
+    rounding_modes : roundings into a block a command can ask for, of "nearest", "stochastic" and "truncate".
     dot : products a unit makes per cycle; a divisor of ``block_size`` (default: the whole block).
     tile_rows, tile_columns : units of a tile, which share operands by broadcast.
     mesh_rows, mesh_columns : tiles of the array, connected by registers.
@@ -56,6 +58,7 @@ class CoreConfig:
     mantissa_widths: tuple[int, ...] = (4,)
     block_size: int = 64
     exponent_width: int = 8
+    rounding_modes: tuple[str, ...] = ("nearest",)
     dot: int | None = None
     tile_rows: int = 4
     tile_columns: int = 4
@@ -80,6 +83,13 @@ class CoreConfig:
             raise ValueError(f"mantissa_widths must ascend without repetition, not {self.mantissa_widths}")
         _check_range("block_size", self.block_size, 1, 1024)
         _check_range("exponent_width", self.exponent_width, 4, 10)
+        if not isinstance(self.rounding_modes, tuple) or not self.rounding_modes:
+            raise TypeError(f"rounding_modes must be a tuple of names, not {self.rounding_modes!r}")
+        if tuple(mode for mode in ROUNDING_MODES if mode in self.rounding_modes) != self.rounding_modes:
+            raise ValueError(
+                f"rounding_modes must be distinct names out of {', '.join(ROUNDING_MODES)} in this order, "
+                f"not {', '.join(map(str, self.rounding_modes))}"
+            )
         if self.dot is None:
             object.__setattr__(self, "dot", self.block_size)
         _check_range("dot", self.dot, 1, self.block_size)
@@ -238,7 +248,10 @@ class CoreConfig:
 
     def to_dict(self) -> dict:
         """Parameters as JSON-ready values."""
-        return asdict(self) | {"mantissa_widths": list(self.mantissa_widths)}
+        return asdict(self) | {
+            "mantissa_widths": list(self.mantissa_widths),
+            "rounding_modes": list(self.rounding_modes),
+        }
 
     @classmethod
     def from_dict(cls, values: dict) -> "CoreConfig":
@@ -246,4 +259,5 @@ class CoreConfig:
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
             raise ValueError(f"unknown parameter {', '.join(sorted(unknown))}")
-        return cls(**values | {"mantissa_widths": tuple(values.get("mantissa_widths", (4,)))})
+        lists = {name: tuple(values[name]) for name in ("mantissa_widths", "rounding_modes") if name in values}
+        return cls(**values | lists)
