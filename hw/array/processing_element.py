@@ -1,0 +1,93 @@
+"""The unit: a block dot product, its integer sum, one floating-point accumulation per block."""
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import data
+from amaranth.lib.wiring import Component, In, Out
+
+from hw.accumulate.block_accumulator import BlockAccumulator
+from hw.array.dot_product import DotProduct
+from hw.config import CoreConfig
+from hw.emit import place
+from hw.types import sign_magnitude
+
+__all__ = ["ProcessingElement"]
+
+
+class ProcessingElement(Component):
+    """Multiplies slices of blocks and keeps ``interleave`` outputs.
+
+    The unit has no control of its own: the tile delays each control to the cycle in which the unit samples it.
+    Latency from ``a``, ``b`` to ``sum_control`` is ``config.tree_cycles``; to ``scale_*`` and ``nan`` one more; from there
+    to ``value`` ``config.accumulator_cycles - 1``. Throughput is one step per cycle.
+
+    Members
+    -------
+    a, b : ``dot`` sign-magnitude mantissas each.
+    sum_control : ``clear`` and ``shift`` as in ``control_layout``; only where a block takes several steps or passes.
+    scale_a, scale_b, nan_a, nan_b : log2 of the blocks' intervals and their NaN flags.
+    read, write : of ``BlockAccumulator``.
+    value : the accumulator's new value, with ``write``.
+    """
+
+    def __init__(self, config: CoreConfig):
+        self.config = config
+        self.sums = config.steps > 1 or config.mixed
+        operand = data.ArrayLayout(sign_magnitude(config.multiplier_width), config.dot)
+        self.accumulator = BlockAccumulator(
+            config.accumulator,
+            config.block_sum_width,
+            config.scale_width,
+            config.interleave,
+            config.accumulator_cycles,
+        )
+        members = {
+            "a": In(operand),
+            "b": In(operand),
+            "scale_a": In(signed(config.scale_width)),
+            "scale_b": In(signed(config.scale_width)),
+            "nan_a": In(1),
+            "nan_b": In(1),
+            "read": In(self.accumulator.read.shape()),
+            "write": In(self.accumulator.write.shape()),
+            "value": Out(self.accumulator.result_width),
+        }
+        if self.sums:
+            members["sum_control"] = In(data.StructLayout({"clear": 1, "shift": 1}))
+        super().__init__(members)
+
+    @property
+    def module_name(self) -> str:
+        c = self.config
+        mixed = f"x{c.mantissa_widths[-1]}" if c.mixed else ""
+        return (
+            f"processing_element_m{c.multiplier_width}{mixed}_n{c.block_size}_d{c.dot}_e{c.exponent_width}"
+            f"_{c.accumulator}_l{c.interleave}_c{c.accumulator_cycles}_{c.tree_cycles}_{c.datapath}"
+        )
+
+    def elaborate(self, platform) -> Module:
+        c = self.config
+        m = Module()
+        product = place(
+            m, platform, "dot_product", DotProduct(c.multiplier_width, c.dot, datapath=c.datapath, cycles=c.tree_cycles)
+        )
+        accumulator = place(m, platform, "accumulator", self.accumulator)
+        m.d.comb += [product.a.eq(self.a), product.b.eq(self.b)]
+
+        block_sum = Signal(signed(c.block_sum_width))
+        if self.sums:
+            kept = Signal.like(block_sum)
+            shifted = block_sum << c.slice_width
+            m.d.comb += kept.eq(Mux(self.sum_control.shift, shifted, block_sum) if c.mixed else block_sum)
+            m.d.sync += block_sum.eq(product.sum + Mux(self.sum_control.clear, 0, kept))
+        else:
+            m.d.sync += block_sum.eq(product.sum)
+
+        m.d.comb += [
+            accumulator.i.sum.eq(block_sum),
+            accumulator.i.scale.eq(self.scale_a + self.scale_b),
+            accumulator.i.nan.eq(self.nan_a | self.nan_b),
+            accumulator.read.eq(self.read),
+            accumulator.write.eq(self.write),
+            self.value.eq(accumulator.value),
+        ]
+        return m

@@ -1,0 +1,150 @@
+"""The tile: units fed by broadcast, with operand registers only at its edge and drain chains to the north."""
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import data
+from amaranth.lib.wiring import Component, In, Out
+
+from hw.array.control import control_layout
+from hw.array.processing_element import ProcessingElement
+from hw.config import CoreConfig
+from hw.emit import place
+from hw.types import block_slice
+
+__all__ = ["Tile", "drain_layout"]
+
+
+def drain_layout(config: CoreConfig, width: int) -> data.StructLayout:
+    """One result of each unit column of a tile, ``width`` bits each."""
+    return data.StructLayout({"values": data.ArrayLayout(width, config.tile_columns), "valid": 1})
+
+
+def delay(m: Module, value, cycles: int, name: str, like=None):
+    """``value`` as it was ``cycles`` cycles ago."""
+    for i in range(cycles):
+        register = Signal(like if like is not None else value.shape(), name=f"{name}_{i + 1}")
+        m.d.sync += register.eq(value)
+        value = register
+    return value
+
+
+class Tile(Component):
+    """``tile_rows`` × ``tile_columns`` units on broadcast operands.
+
+    Operands and control are registered on entry; the units use the registers, and the neighbours get them one cycle
+    after entry (``o_a`` to the east, ``o_b`` to the south, ``o_control`` to the east). A result is written to the drain
+    chain ``unit_cycles`` cycles after entry of its last step. Results leave north, slot by slot within a unit and unit
+    by unit from the north; the chain shifts whenever no capture is under way, so a new output tile may be captured
+    once ``config.rows * config.interleave + config.mesh_rows`` cycles have passed since the last capture.
+    Throughput is one step per cycle.
+    """
+
+    def __init__(self, config: CoreConfig):
+        self.config = config
+        element = ProcessingElement(config)
+        self.result_width = element.accumulator.result_width
+        operand = block_slice(config.multiplier_width, config.dot, config.scale_width)
+        rows, columns = data.ArrayLayout(operand, config.tile_rows), data.ArrayLayout(operand, config.tile_columns)
+        super().__init__(
+            {
+                "i_a": In(rows),
+                "o_a": Out(rows),
+                "i_b": In(columns),
+                "o_b": Out(columns),
+                "i_control": In(control_layout(config)),
+                "o_control": Out(control_layout(config)),
+                "i_drain": In(drain_layout(config, self.result_width)),
+                "o_drain": Out(drain_layout(config, self.result_width)),
+            }
+        )
+
+    @property
+    def module_name(self) -> str:
+        c = self.config
+        return f"tile_{c.tile_rows}x{c.tile_columns}_{ProcessingElement(c).module_name}"
+
+    @property
+    def unit_cycles(self) -> int:
+        """Cycles from a step's entry to the cycle in which its result is written."""
+        return 2 + self.config.tree_cycles + self.config.accumulator_cycles - 1
+
+    def elaborate(self, platform) -> Module:
+        c = self.config
+        m = Module()
+        m.d.sync += [self.o_a.eq(self.i_a), self.o_b.eq(self.i_b), self.o_control.eq(self.i_control)]
+
+        # cycle 1: operands at the products. 1 + tree_cycles: at the block sum. One later: at the accumulator.
+        element = ProcessingElement(c)
+        sum_control = Signal(data.StructLayout({"clear": 1, "shift": 1}))
+        m.d.comb += sum_control.eq(Cat(self.o_control.clear, self.o_control.shift))
+        sum_control = delay(m, sum_control, c.tree_cycles, "sum_control")
+        to_accumulator = c.tree_cycles + 1
+        read = Signal(element.read.shape())
+        m.d.comb += [read.slot.eq(self.o_control.slot), read.first.eq(self.o_control.first)]
+        read = delay(m, read, to_accumulator + element.accumulator.read_cycle, "read")
+        write = Signal(
+            data.StructLayout({"slot": range(c.interleave), "enable": 1, "last": 1, "final": 1}), name="write"
+        )
+        m.d.comb += [
+            write.slot.eq(self.o_control.slot),
+            write.enable.eq(self.o_control.valid & self.o_control.block),
+            write.last.eq(self.o_control.valid & self.o_control.block & self.o_control.last),
+            write.final.eq(self.o_control.final),
+        ]
+        write = delay(m, write, to_accumulator + element.accumulator.write_cycle, "write")
+
+        def edge(operands, name):
+            scales, nans = [], []
+            for i, operand in enumerate(operands):
+                scales.append(delay(m, operand.scale, to_accumulator, f"scale_{name}_{i}"))
+                nans.append(delay(m, operand.nan, to_accumulator, f"nan_{name}_{i}"))
+            return scales, nans
+
+        scales_a, nans_a = edge([self.o_a[row] for row in range(c.tile_rows)], "a")
+        scales_b, nans_b = edge([self.o_b[column] for column in range(c.tile_columns)], "b")
+
+        # The drain: captures hold the chain from the first slot of an output tile to its final one.
+        holding = Signal()
+        shift = Signal()
+        m.d.comb += shift.eq(~write.last & ~holding)
+        with m.If(write.last):
+            m.d.sync += holding.eq(~write.final)
+        places = [(row, slot) for row in range(c.tile_rows) for slot in range(c.interleave)]
+        full = Signal(len(places))
+        with m.If(shift):
+            m.d.sync += full.eq(Cat(full[1:], self.i_drain.valid))
+        with m.Elif(write.last):
+            for i, (_, slot) in enumerate(places):
+                with m.If(write.slot == slot):
+                    m.d.sync += full[i].eq(1)
+        m.d.comb += self.o_drain.valid.eq(full[0] & shift)
+
+        chains = [
+            [Signal(self.result_width, name=f"drain_{row}_{column}_{slot}") for row, slot in places]
+            for column in range(c.tile_columns)
+        ]
+        for column, chain in enumerate(chains):
+            m.d.comb += self.o_drain.values[column].eq(chain[0])
+            with m.If(shift):
+                for register, south in zip(chain, [*chain[1:], self.i_drain.values[column]], strict=True):
+                    m.d.sync += register.eq(south)
+
+        for row in range(c.tile_rows):
+            for column in range(c.tile_columns):
+                pe = place(m, platform, f"pe_{row}_{column}", ProcessingElement(c))
+                m.d.comb += [
+                    pe.a.eq(self.o_a[row].mantissas),
+                    pe.b.eq(self.o_b[column].mantissas),
+                    pe.scale_a.eq(scales_a[row]),
+                    pe.nan_a.eq(nans_a[row]),
+                    pe.scale_b.eq(scales_b[column]),
+                    pe.nan_b.eq(nans_b[column]),
+                    pe.read.eq(read),
+                    pe.write.slot.eq(write.slot),
+                    pe.write.enable.eq(write.enable),
+                ]
+                if pe.sums:
+                    m.d.comb += pe.sum_control.eq(sum_control)
+                for slot in range(c.interleave):
+                    with m.If(write.last & (write.slot == slot)):
+                        m.d.sync += chains[column][row * c.interleave + slot].eq(pe.value)
+        return m

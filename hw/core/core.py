@@ -1,0 +1,176 @@
+"""The core: FP32 matrices in, their product in HBFP out, on command."""
+
+from math import ceil
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, stream
+from amaranth.lib.fifo import SyncFIFO
+from amaranth.lib.wiring import Component, In, Out
+
+from hw.array.mesh import Mesh
+from hw.config import CoreConfig
+from hw.core.counters import Counters, counters_layout
+from hw.core.decoder import CommandDecoder, command_layout
+from hw.core.loader import Loader, load_layout
+from hw.core.operand_buffer import OperandBuffer
+from hw.core.result_buffer import ResultBuffer, beat_layout
+from hw.core.sequencer import Sequencer, product_layout
+from hw.emit import place
+
+__all__ = ["Core"]
+
+
+class Core(Component):
+    """Decoder, two loaders with their operand buffers, sequencer, mesh and result buffer.
+
+    Loading, multiplying and storing of successive commands overlap: each operand buffer and the result buffer are
+    double-buffered. All streams may stall at any time; nothing is lost. A step issued in cycle t is at the mesh in
+    ``t + 1`` and, if it ends an output, at the result buffer ``result_cycles`` later.
+
+    Members
+    -------
+    i_command : commands, see ``hw.core.command``; as many as ``queue_depth`` wait inside.
+    i_a : A row by row, ``lanes`` FP32 elements per beat; each row starts on a fresh beat. i_b : B column by column, likewise.
+    o_c : C in beats of ``tile_columns`` FP32 elements, in the order of ``ResultBuffer``.
+    idle : no command is queued or in execution. error : code of the latest command, see ``CommandError``.
+    counters : see ``COUNTERS``. clear : sets them to zero.
+    """
+
+    def __init__(self, config: CoreConfig):
+        self.config = config
+        super().__init__(
+            {
+                "i_command": In(stream.Signature(command_layout())),
+                "i_a": In(stream.Signature(data.ArrayLayout(32, config.lanes))),
+                "i_b": In(stream.Signature(data.ArrayLayout(32, config.lanes))),
+                "o_c": Out(stream.Signature(beat_layout(config))),
+                "idle": Out(1),
+                "error": Out(4),
+                "counters": Out(counters_layout()),
+                "clear": In(1),
+            }
+        )
+
+    @property
+    def module_name(self) -> str:
+        return f"core_{self.config.name}"
+
+    def elaborate(self, platform) -> Module:
+        c = self.config
+        m = Module()
+        mesh = place(m, platform, "mesh", Mesh(c))
+        in_flight = 3 + ceil((mesh.result_cycles + c.mesh_columns + 4) / mesh.drain_cycles)
+        decoder = place(m, platform, "decoder", CommandDecoder(c))
+        loader_a = place(m, platform, "loader_a", Loader(c, c.rows))
+        loader_b = place(m, platform, "loader_b", Loader(c, c.columns))
+        buffer_a = place(m, platform, "buffer_a", OperandBuffer(c, c.mesh_rows, c.tile_rows))
+        buffer_b = place(m, platform, "buffer_b", OperandBuffer(c, c.mesh_columns, c.tile_columns))
+        sequencer = place(m, platform, "sequencer", Sequencer(c, mesh.drain_cycles))
+        results = place(m, platform, "results", ResultBuffer(c, mesh.result_width, in_flight))
+        counters = place(m, platform, "counters", Counters(c, loader_a.health.shape()))
+
+        queue_idle = self._queues(m, decoder, loader_a, loader_b, sequencer)
+        m.d.comb += [
+            loader_a.i.payload.eq(self.i_a.payload),
+            loader_a.i.valid.eq(self.i_a.valid),
+            self.i_a.ready.eq(loader_a.i.ready),
+            loader_b.i.payload.eq(self.i_b.payload),
+            loader_b.i.valid.eq(self.i_b.valid),
+            self.i_b.ready.eq(loader_b.i.ready),
+            buffer_a.write.eq(loader_a.write),
+            buffer_b.write.eq(loader_b.write),
+            buffer_a.read.eq(sequencer.read_a),
+            buffer_b.read.eq(sequencer.read_b),
+        ]
+        for name, loader in (("a", loader_a), ("b", loader_b)):
+            m.d.comb += [
+                getattr(sequencer, f"full_{name}").eq(loader.full),
+                loader.take.eq(getattr(sequencer, f"take_{name}")),
+                loader.retire.eq(getattr(sequencer, f"retire_{name}")),
+            ]
+
+        # Control meets the operands of tile row i after the buffer's latency and i cycles of skew.
+        control = sequencer.control
+        for i in range(c.mesh_rows):
+            for _ in range(buffer_a.read_cycles if i == 0 else 1):
+                delayed = Signal(control.shape(), name=f"control_{i}")
+                m.d.sync += delayed.eq(control)
+                control = delayed
+            m.d.comb += [mesh.i_a[i].eq(buffer_a.o[i]), mesh.i_control[i].eq(control)]
+        for j in range(c.mesh_columns):
+            m.d.comb += [mesh.i_b[j].eq(buffer_b.o[j]), results.i_drain[j].eq(mesh.o_drain[j])]
+
+        m.d.comb += [
+            results.i_tile.payload.eq(sequencer.o_tile.payload),
+            results.i_tile.valid.eq(sequencer.o_tile.valid),
+            sequencer.panel_free.eq(results.panel_free),
+            self.o_c.payload.eq(results.o.payload),
+            self.o_c.valid.eq(results.o.valid),
+            results.o.ready.eq(self.o_c.ready),
+            self.error.eq(decoder.error),
+            self.counters.eq(counters.o),
+            counters.clear.eq(self.clear),
+            counters.busy.eq(sequencer.control.valid),
+            counters.active.eq(sequencer.active | results.busy),
+            counters.stalled_load.eq(sequencer.stalled_load),
+            counters.stalled_store.eq(sequencer.stalled_store),
+            counters.finished.eq(sequencer.finished),
+            counters.refused.eq(decoder.refused),
+            counters.waited_a.eq(loader_a.stalled),
+            counters.waited_b.eq(loader_b.stalled),
+            counters.health_a.eq(loader_a.health),
+            counters.health_b.eq(loader_b.health),
+            counters.beat.eq(self.o_c.payload),
+            counters.sent.eq(self.o_c.valid & self.o_c.ready),
+            counters.blocked.eq(self.o_c.valid & ~self.o_c.ready),
+            self.idle.eq(queue_idle & ~sequencer.active & ~results.busy & ~self.o_c.valid),
+        ]
+        return m
+
+    def _queues(self, m: Module, decoder, loader_a, loader_b, sequencer):
+        """Commands wait in front of the decoder; its jobs wait in front of each of the three stages they concern."""
+        c = self.config
+        m.submodules.commands = commands = SyncFIFO(width=command_layout().size, depth=c.queue_depth)
+        m.d.comb += [
+            commands.w_data.eq(self.i_command.payload.as_value()),
+            commands.w_en.eq(self.i_command.valid),
+            self.i_command.ready.eq(commands.w_rdy),
+            decoder.i.payload.eq(commands.r_data),
+            decoder.i.valid.eq(commands.r_rdy),
+            commands.r_en.eq(decoder.i.ready),
+        ]
+        job = decoder.o.payload
+        load_a, load_b, product = Signal(load_layout()), Signal(load_layout()), Signal(product_layout())
+        m.d.comb += [getattr(product, name).eq(getattr(job, name)) for name in product_layout().members]
+        for load, name, lines in ((load_a, "a", job.rows), (load_b, "b", job.columns)):
+            m.d.comb += [
+                load.lines.eq(lines),
+                load.inner.eq(job.inner),
+                load.blocks.eq(job.blocks),
+                load.width.eq(job[f"width_{name}"]),
+                load.rounding.eq(job.rounding),
+                load.seed.eq(job[f"seed_{name}"]),
+            ]
+        idle = ~commands.r_rdy & decoder.idle
+        ready = 1
+        queues = []
+        for name, payload, wanted, sink in (
+            ("loads_a", load_a, job.load_a, loader_a.i_job),
+            ("loads_b", load_b, job.load_b, loader_b.i_job),
+            ("products", product, 1, sequencer.i),
+        ):
+            queue = SyncFIFO(width=payload.shape().size, depth=c.queue_depth)
+            m.submodules[name] = queue
+            m.d.comb += [
+                queue.w_data.eq(payload.as_value()),
+                sink.payload.eq(queue.r_data),
+                sink.valid.eq(queue.r_rdy),
+                queue.r_en.eq(sink.ready),
+            ]
+            queues.append((queue, wanted))
+            ready = ready & queue.w_rdy
+            idle = idle & ~queue.r_rdy
+        m.d.comb += decoder.o.ready.eq(ready)
+        for queue, wanted in queues:
+            m.d.comb += queue.w_en.eq(decoder.o.valid & ready & wanted)
+        return idle

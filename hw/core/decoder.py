@@ -1,0 +1,165 @@
+"""Commands in, checked commands with their block counts out."""
+
+from amaranth.hdl import Const, Module, Mux, Signal
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import Component, In, Out
+
+from hw.config import CoreConfig
+from hw.core.command import FIELDS, SIZE_WIDTH, CommandError, Rounding
+
+__all__ = ["CommandDecoder", "command_layout", "job_layout"]
+
+
+def command_layout() -> data.StructLayout:
+    """A command as it enters the core."""
+    return data.StructLayout(FIELDS)
+
+
+def job_layout() -> data.StructLayout:
+    """A checked command with its sizes in array rows, blocks and array columns."""
+    return data.StructLayout(
+        FIELDS | {"row_groups": SIZE_WIDTH, "blocks": SIZE_WIDTH, "column_groups": SIZE_WIDTH}
+    )
+
+
+class CommandDecoder(Component):
+    """Divides a command's sizes by the machine's and refuses what the machine cannot do.
+
+    A job is offered ``decode_cycles`` after its command was accepted; the next is accepted after the job has left.
+    ``error`` holds the code of the latest command: 0 once one is accepted.
+
+    Members
+    -------
+    i : commands; o : jobs; error : ``CommandError``; refused : high for one cycle per refused command; idle : it has none.
+    """
+
+    decode_cycles = SIZE_WIDTH + 3
+
+    def __init__(self, config: CoreConfig):
+        self.config = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(command_layout())),
+                "o": Out(stream.Signature(job_layout())),
+                "error": Out(4),
+                "refused": Out(1),
+                "idle": Out(1),
+            }
+        )
+
+    @property
+    def module_name(self) -> str:
+        return f"command_decoder_{self.config.name}_q{self.config.operand_depth}"
+
+    def elaborate(self, platform) -> Module:
+        c = self.config
+        m = Module()
+        job = Signal(job_layout())
+        remaining = Signal(range(SIZE_WIDTH + 1))
+        zero_size = Signal()
+
+        # Restoring division of size - 1 by a constant, a bit per cycle; the quotient plus one is the rounded-up quotient.
+        divisions = []
+        for size, divisor in (("rows", c.rows), ("inner", c.block_size), ("columns", c.columns)):
+            dividend = Signal(SIZE_WIDTH, name=f"{size}_dividend")
+            rest = Signal(range(2 * divisor), name=f"{size}_rest")
+            quotient = Signal(SIZE_WIDTH, name=f"{size}_quotient")
+            divisions.append((size, divisor, dividend, rest, quotient))
+
+        with m.FSM():
+            with m.State("IDLE"):
+                m.d.comb += [self.i.ready.eq(1), self.idle.eq(1)]
+                with m.If(self.i.valid):
+                    for field in FIELDS:
+                        m.d.sync += job[field].eq(self.i.payload[field])
+                    for size, _, dividend, rest, quotient in divisions:
+                        m.d.sync += [dividend.eq(self.i.payload[size] - 1), rest.eq(0), quotient.eq(0)]
+                    m.d.sync += remaining.eq(SIZE_WIDTH)
+                    m.next = "DIVIDE"
+            with m.State("DIVIDE"):
+                with m.If(remaining != 0):
+                    m.d.sync += remaining.eq(remaining - 1)
+                    for size, divisor, dividend, rest, quotient in divisions:
+                        shifted = Signal(range(2 * divisor), name=f"{size}_shifted")
+                        fits = Signal(name=f"{size}_fits")
+                        m.d.comb += [shifted.eq((rest << 1) | dividend[-1]), fits.eq(shifted >= divisor)]
+                        m.d.sync += [
+                            dividend.eq(dividend << 1),
+                            rest.eq(Mux(fits, shifted - divisor, shifted)),
+                            quotient.eq((quotient << 1) | fits),
+                        ]
+                with m.Else():
+                    m.d.sync += zero_size.eq((job.rows == 0) | (job.inner == 0) | (job.columns == 0))
+                    for field, (*_, quotient) in zip(
+                        ("row_groups", "blocks", "column_groups"), divisions, strict=True
+                    ):
+                        m.d.sync += job[field].eq(quotient + 1)
+                    m.next = "CHECK"
+            with m.State("CHECK"):
+                error = self._check(m, job, zero_size)
+                m.d.sync += self.error.eq(error)
+                with m.If(error == CommandError.NONE):
+                    m.next = "SEND"
+                with m.Else():
+                    m.d.comb += self.refused.eq(1)
+                    m.next = "IDLE"
+            with m.State("SEND"):
+                m.d.comb += [self.o.valid.eq(1), self.o.payload.eq(job)]
+                with m.If(self.o.ready):
+                    self._remember(m, job)
+                    m.next = "IDLE"
+        return m
+
+    def _check(self, m: Module, job, zero_size):
+        """First error of ``job`` against the machine and what it holds."""
+        c = self.config
+        self.loaded = {name: Signal(data.StructLayout({"groups": SIZE_WIDTH, "inner": SIZE_WIDTH, "width": 4, "present": 1}),
+                                    name=f"loaded_{name}") for name in "ab"}
+        self.held = Signal(data.StructLayout({"rows": SIZE_WIDTH, "columns": SIZE_WIDTH, "present": 1}))
+        fits_array = (job.row_groups <= c.interleave) & (job.column_groups == 1)
+
+        def unusable(name: str, groups):
+            loaded = self.loaded[name]
+            return ~job[f"load_{name}"] & (
+                ~loaded.present | (loaded.inner != job.inner) | (loaded.groups < groups)
+                | (loaded.width != job[f"width_{name}"])
+            )
+
+        def known_width(width):
+            return sum((width == w for w in c.mantissa_widths[1:]), width == c.mantissa_widths[0]) != 0
+
+        held = self.held.present & (self.held.rows == job.rows) & (self.held.columns == job.columns)
+        rounding_known = Const(0)
+        for mode in c.rounding_modes:
+            rounding_known = rounding_known | (job.rounding == Rounding[mode.upper()])
+        rules = [
+            (zero_size, CommandError.ZERO_SIZE),
+            (job.row_groups * job.blocks > c.operand_depth, CommandError.A_TOO_LARGE),
+            (job.column_groups * job.blocks > c.operand_depth, CommandError.B_TOO_LARGE),
+            (~(known_width(job.width_a) & known_width(job.width_b)), CommandError.WIDTH),
+            (~rounding_known, CommandError.ROUNDING),
+            (unusable("a", job.row_groups), CommandError.A_NOT_LOADED),
+            (unusable("b", job.column_groups), CommandError.B_NOT_LOADED),
+            (~job.store & ~fits_array, CommandError.NOT_HELD),
+            (job.accumulate & ~(fits_array & held), CommandError.NOT_HELD),
+        ]
+        error = Signal(4)
+        for broken, code in reversed(rules):
+            with m.If(broken):
+                m.d.comb += error.eq(code)
+        return error
+
+    def _remember(self, m: Module, job) -> None:
+        c = self.config
+        for name, groups in (("a", job.row_groups), ("b", job.column_groups)):
+            with m.If(job[f"load_{name}"]):
+                loaded = self.loaded[name]
+                m.d.sync += [
+                    loaded.groups.eq(groups), loaded.inner.eq(job.inner), loaded.width.eq(job[f"width_{name}"]),
+                    loaded.present.eq(1),
+                ]
+        m.d.sync += [
+            self.held.rows.eq(job.rows),
+            self.held.columns.eq(job.columns),
+            self.held.present.eq((job.row_groups <= c.interleave) & (job.column_groups == 1)),
+        ]

@@ -1,0 +1,165 @@
+"""The operand buffer: blocks of one operand, double-buffered, read by every array row (or column) each cycle."""
+
+from amaranth.hdl import Cat, Module, Signal, signed
+from amaranth.lib import data
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import Component, In, Out
+
+from hw.config import CoreConfig
+from hw.types import block_slice, sign_magnitude
+
+__all__ = ["OperandBuffer", "read_layout", "write_layout"]
+
+
+def write_layout(config: CoreConfig, lines: int) -> data.StructLayout:
+    """``lanes`` mantissas on their way into the buffer.
+
+    Members
+    -------
+    half : of the double buffer. line : array row (or column). block : address within the half. beat : within the block.
+    scale, nan : of the block, the same on all its beats.
+    """
+    return data.StructLayout(
+        {
+            "enable": 1,
+            "half": 1,
+            "line": range(lines),
+            "block": range(config.operand_depth),
+            "beat": range(config.block_size // config.lanes),
+            "mantissas": data.ArrayLayout(sign_magnitude(config.storage_width), config.lanes),
+            "scale": signed(config.scale_width),
+            "nan": 1,
+        }
+    )
+
+
+def read_layout(config: CoreConfig) -> data.StructLayout:
+    """One cycle's read: ``dot`` mantissas of slice ``slice`` at ``step`` of a block, for every line."""
+    return data.StructLayout(
+        {
+            "half": 1,
+            "block": range(config.operand_depth),
+            "step": range(config.steps),
+            "slice": range(config.slices(config.mantissa_widths[-1])),
+        }
+    )
+
+
+class OperandBuffer(Component):
+    """Memory of one operand: ``groups`` tiles of ``group_lines`` array rows (or columns) each.
+
+    Group ``g`` answers a read ``read_cycles + g`` cycles later, as the mesh wants it. The two halves hold
+    ``config.operand_depth`` blocks of each line; a word holds ``config.word_elements`` mantissas of each line of a group.
+
+    Members
+    -------
+    write : see ``write_layout``; takes effect in the next cycle.
+    read : see ``read_layout``.
+    o : per group, the operands of its lines.
+    """
+
+    read_cycles = 1
+
+    def __init__(self, config: CoreConfig, groups: int, group_lines: int):
+        self.config = config
+        self.groups = groups
+        self.group_lines = group_lines
+        operand = block_slice(config.multiplier_width, config.dot, config.scale_width)
+        super().__init__(
+            {
+                "write": In(write_layout(config, groups * group_lines)),
+                "read": In(read_layout(config)),
+                "o": Out(data.ArrayLayout(operand, group_lines)).array(groups),
+            }
+        )
+
+    @property
+    def module_name(self) -> str:
+        c = self.config
+        return (
+            f"operand_buffer_{self.groups}x{self.group_lines}_w{c.storage_width}s{c.slice_width}_n{c.block_size}"
+            f"_d{c.dot}_q{c.operand_depth}_l{c.lanes}_e{c.exponent_width}_{c.scale_width}"
+        )
+
+    def elaborate(self, platform) -> Module:
+        c = self.config
+        m = Module()
+        granules = c.word_elements // c.lanes
+        granule_width = c.lanes * c.storage_width
+        word = data.ArrayLayout(granule_width, self.group_lines * granules)
+        scale_word = data.ArrayLayout(c.scale_width + 1, self.group_lines)
+        depth = 2 * c.operand_depth
+
+        # A half's blocks are contiguous, so an address is (half * depth + block) * words + word.
+        write_block = Signal(range(depth))
+        m.d.comb += write_block.eq(self.write.block + self.write.half * c.operand_depth)
+        write_word, write_granule = self.write.beat, 0
+        if granules > 1:
+            write_word = (
+                self.write.beat[granules.bit_length() - 1 :]
+                if granules & (granules - 1) == 0
+                else self.write.beat // granules
+            )
+            write_granule = self.write.beat - write_word * granules
+        read = self.read
+        for group in range(self.groups):
+            mantissas = Memory(shape=word, depth=depth * c.block_words, init=[])
+            scales = Memory(shape=scale_word, depth=depth, init=[])
+            m.submodules[f"mantissas_{group}"] = mantissas
+            m.submodules[f"scales_{group}"] = scales
+
+            port = mantissas.write_port(granularity=1)
+            scale_port = scales.write_port(granularity=1)
+            m.d.comb += [
+                port.addr.eq(write_block * c.block_words + write_word),
+                scale_port.addr.eq(write_block),
+            ]
+            for line in range(self.group_lines):
+                mine = self.write.enable & (self.write.line == group * self.group_lines + line)
+                m.d.comb += [
+                    scale_port.data[line].eq(Cat(self.write.scale, self.write.nan)),
+                    scale_port.en[line].eq(mine),
+                ]
+                for granule in range(granules):
+                    m.d.comb += [
+                        port.data[line * granules + granule].eq(self.write.mantissas),
+                        port.en[line * granules + granule].eq(mine & (write_granule == granule)),
+                    ]
+
+            self._read(m, group, read, mantissas.read_port(), scales.read_port(), depth)
+            if group + 1 < self.groups:
+                delayed = Signal(read.shape(), name=f"read_{group + 1}")
+                m.d.sync += delayed.eq(read)
+                read = delayed
+        return m
+
+    def _read(self, m: Module, group: int, read, port, scale_port, depth: int) -> None:
+        c = self.config
+        word_steps = c.word_elements // c.dot
+        block = Signal(range(depth), name=f"read_block_{group}")
+        m.d.comb += [block.eq(read.block + read.half * c.operand_depth), scale_port.addr.eq(block)]
+        word, part = read.step, 0
+        if word_steps > 1:
+            word = read.step[word_steps.bit_length() - 1 :] if word_steps & (word_steps - 1) == 0 else read.step // word_steps
+            part = Signal(range(word_steps), name=f"part_{group}")
+            m.d.sync += part.eq(read.step - word * word_steps)
+        m.d.comb += port.addr.eq(block * c.block_words + (word if c.block_words > 1 else 0))
+        slice_index = Signal.like(read.slice, name=f"slice_{group}")
+        m.d.sync += slice_index.eq(read.slice)
+
+        stored = data.ArrayLayout(
+            data.ArrayLayout(data.ArrayLayout(sign_magnitude(c.storage_width), c.dot), word_steps), self.group_lines
+        )
+        operands = data.View(stored, port.data.as_value())
+        for line in range(self.group_lines):
+            selected = operands[line][part]
+            scale = scale_port.data[line]
+            m.d.comb += [self.o[group][line].scale.eq(scale[:-1]), self.o[group][line].nan.eq(scale[-1])]
+            for element in range(c.dot):
+                mantissa = selected[element]
+                m.d.comb += [
+                    self.o[group][line].mantissas[element].sign.eq(mantissa.sign),
+                    self.o[group][line].mantissas[element].magnitude.eq(
+                        mantissa.magnitude.word_select(slice_index, c.slice_width)
+                    ),
+                ]

@@ -1,0 +1,175 @@
+"""The result buffer: output tiles from the drain chains, gathered into panels of C and read row by row."""
+
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
+from amaranth.lib import data, stream
+from amaranth.lib.fifo import SyncFIFO
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import Component, In, Out
+
+from hw.accumulate.block_accumulator import ResultConverter
+from hw.array.tile import drain_layout
+from hw.config import CoreConfig
+from hw.core.sequencer import tile_layout
+from hw.emit import place
+
+__all__ = ["ResultBuffer", "beat_layout"]
+
+
+def beat_layout(config: CoreConfig) -> data.StructLayout:
+    """``tile_columns`` neighbouring elements of a row of C; ``last`` marks the last beat of a product."""
+    return data.StructLayout(
+        {"data": data.ArrayLayout(32, config.tile_columns), "keep": config.tile_columns, "last": 1}
+    )
+
+
+class ResultBuffer(Component):
+    """Two panels of ``output_rows`` × ``panel_columns`` FP32 elements: one fills while the other leaves.
+
+    C leaves panel by panel from the north, within a stripe of ``output_rows`` rows from the west, and within a panel
+    row by row, ``tile_columns`` elements per beat, one beat per cycle. Rows and columns beyond the product are left out.
+
+    Members
+    -------
+    i_drain : per tile column, one cycle later than its western neighbour. i_tile : output tiles in order, at issue.
+    o : beats. panel_free : a panel has left. busy : results are on their way or waiting.
+    """
+
+    def __init__(self, config: CoreConfig, result_width: int, tiles_in_flight: int):
+        self.config = config
+        self.result_width = result_width
+        self.tiles_in_flight = tiles_in_flight
+        self.converter = ResultConverter(
+            config.accumulator, config.block_sum_width, config.scale_width, config.accumulator_cycles
+        )
+        super().__init__(
+            {
+                "i_drain": In(drain_layout(config, result_width)).array(config.mesh_columns),
+                "i_tile": In(stream.Signature(tile_layout(config), always_ready=True)),
+                "o": Out(stream.Signature(beat_layout(config))),
+                "panel_free": Out(1),
+                "busy": Out(1),
+            }
+        )
+
+    @property
+    def module_name(self) -> str:
+        c = self.config
+        return f"result_buffer_{c.name}_p{c.panel_columns}_f{self.tiles_in_flight}"
+
+    def elaborate(self, platform) -> Module:
+        c = self.config
+        m = Module()
+        panel_words = c.output_rows * c.panel_tiles
+        memories = []
+        for column in range(c.mesh_columns):
+            memory = Memory(shape=c.tile_columns * 32, depth=2 * panel_words, init=[])
+            m.submodules[f"panel_{column}"] = memory
+            memories.append(memory)
+        tile_width = tile_layout(c).size
+        m.submodules.tiles = tiles = SyncFIFO(width=tile_width, depth=self.tiles_in_flight)
+        m.submodules.panels = panels = SyncFIFO(width=tile_width, depth=2)
+        m.d.comb += [tiles.w_data.eq(self.i_tile.payload.as_value()), tiles.w_en.eq(self.i_tile.valid)]
+        self._collect(m, platform, memories, tiles, panels, panel_words)
+        self._send(m, memories, panels, panel_words)
+        waiting = Signal(range(self.tiles_in_flight + 3))
+        m.d.sync += waiting.eq(
+            waiting + (self.i_tile.valid & self.i_tile.payload.panel_last) - self.panel_free
+        )
+        m.d.comb += self.busy.eq((waiting != 0) | tiles.r_rdy)
+        return m
+
+    def _collect(self, m: Module, platform, memories, tiles, panels, panel_words: int) -> None:
+        """Result n of a drain column belongs to array row n div slots, slot n mod slots: row slot * rows + array row of C."""
+        c = self.config
+        tile = data.View(tile_layout(c), tiles.r_data)
+        half, array_row, slot = Signal(), Signal(range(c.rows)), Signal(range(c.interleave))
+        # An entry per drain column: where its result goes, one cycle later for each column to the east.
+        entry = data.StructLayout({"address": range(2 * panel_words), "done": 1, "tile": tile_layout(c)})
+        place_ = Signal(entry)
+        values = []
+        for column, drain in enumerate(self.i_drain):
+            lanes = []
+            for lane in range(c.tile_columns):
+                converter = place(
+                    m, platform, f"converter_{column}_{lane}",
+                    ResultConverter(c.accumulator, c.block_sum_width, c.scale_width, c.accumulator_cycles),
+                )  # fmt: skip
+                m.d.comb += converter.i.eq(drain.values[lane])
+                lanes.append(converter.o)
+            values.append(Cat(lanes))
+        valid = self.i_drain[0].valid
+        for _ in range(self.converter.cycles):
+            delayed = Signal(name="valid_delayed")
+            m.d.sync += delayed.eq(valid)
+            valid = delayed
+
+        slot_ends, tile_ends = Signal(), Signal()
+        m.d.comb += [
+            slot_ends.eq(slot == tile.slots - 1),
+            tile_ends.eq(slot_ends & (array_row == c.rows - 1)),
+            place_.address.eq(
+                half * panel_words + (slot * c.rows + array_row) * c.panel_tiles + tile.panel_tile
+            ),
+            place_.done.eq(valid & tile_ends & tile.panel_last),
+            place_.tile.eq(tile),
+            tiles.r_en.eq(valid & tile_ends),
+        ]
+        with m.If(valid):
+            m.d.sync += slot.eq(slot + 1)
+            with m.If(slot_ends):
+                m.d.sync += [slot.eq(0), array_row.eq(array_row + 1)]
+            with m.If(tile_ends):
+                m.d.sync += [array_row.eq(0), half.eq(half ^ tile.panel_last)]
+        for column, memory in enumerate(memories):
+            port = memory.write_port()
+            m.d.comb += [port.addr.eq(place_.address), port.data.eq(values[column]), port.en.eq(valid)]
+            if column + 1 < c.mesh_columns:
+                place_next, valid_next = Signal(entry, name=f"place_{column + 1}"), Signal(name=f"valid_{column + 1}")
+                m.d.sync += [place_next.eq(place_), valid_next.eq(valid)]
+                place_, valid = place_next, valid_next
+        m.d.comb += [panels.w_data.eq(place_.tile.as_value()), panels.w_en.eq(place_.done)]
+
+    def _send(self, m: Module, memories, panels, panel_words: int) -> None:
+        c = self.config
+        panel = data.View(tile_layout(c), panels.r_data)
+        half, row, panel_tile = Signal(), Signal(range(c.output_rows)), Signal(range(c.panel_tiles))
+        column, columns_left = Signal(range(c.mesh_columns)), Signal(range(c.panel_columns + 1))
+        fresh = Signal(init=1)
+        left = Signal.like(columns_left)
+        m.d.comb += left.eq(Mux(fresh, panel.columns, columns_left))
+        row_ends, panel_ends = Signal(), Signal()
+        m.d.comb += [
+            row_ends.eq(left <= c.tile_columns),
+            panel_ends.eq(row_ends & (row == panel.rows - 1)),
+        ]
+        advance = Signal()
+        m.d.comb += advance.eq(~self.o.valid | self.o.ready)
+        ports = [memory.read_port() for memory in memories]
+        for port in ports:
+            m.d.comb += [
+                port.addr.eq(half * panel_words + row * c.panel_tiles + panel_tile),
+                port.en.eq(advance),
+            ]
+        sent_column = Signal.like(column)
+        m.d.comb += [
+            self.o.payload.data.eq(Array(port.data for port in ports)[sent_column]),
+            panels.r_en.eq(advance & panel_ends),
+            self.panel_free.eq(panels.r_en & panels.r_rdy),
+        ]
+        with m.If(advance):
+            m.d.sync += [
+                self.o.valid.eq(panels.r_rdy),
+                sent_column.eq(column),
+                self.o.payload.keep.eq(Cat(left > lane for lane in range(c.tile_columns))),
+                self.o.payload.last.eq(panel_ends & panel.last),
+            ]
+        with m.If(advance & panels.r_rdy):
+            m.d.sync += [fresh.eq(row_ends), columns_left.eq(left - c.tile_columns)]
+            with m.If(column == c.mesh_columns - 1):
+                m.d.sync += [column.eq(0), panel_tile.eq(panel_tile + 1)]
+            with m.Else():
+                m.d.sync += column.eq(column + 1)
+            with m.If(row_ends):
+                m.d.sync += [column.eq(0), panel_tile.eq(0), row.eq(row + 1)]
+            with m.If(panel_ends):
+                m.d.sync += [row.eq(0), half.eq(~half)]
