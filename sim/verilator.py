@@ -9,8 +9,10 @@ from pathlib import Path
 
 __all__ = ["BUILD_FLAGS", "activate", "verilator_root", "version"]
 
-BUILD_FLAGS = ("-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include CXX=g++")
+MAKE_VARIABLES = "CFG_CXXFLAGS_PCH_I=-include CXX=g++"
 """The wheel's makefile holds its builder's compiler; these give it the machine's."""
+
+BUILD_FLAGS = ("-MAKEFLAGS", MAKE_VARIABLES)
 
 
 @cache
@@ -28,8 +30,12 @@ def verilator_root() -> Path:
 
 
 def activate() -> None:
-    """Put the wheel's programs first on this process's ``PATH``, for it and the programs it starts."""
+    """Put the wheel's programs first on this process's ``PATH``, for it and the programs it starts.
+
+    The makefiles it writes then also work when they are run by hand, as cocotb does.
+    """
     root = verilator_root()
+    os.environ["MAKEFLAGS"] = f"-- {MAKE_VARIABLES}"
     os.environ["VERILATOR_ROOT"] = str(root)
     folder = str(root / "bin")
     if os.environ["PATH"].split(os.pathsep)[0] != folder:
