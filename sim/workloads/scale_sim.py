@@ -1,0 +1,132 @@
+# Ref: SCALE-Sim (A. Samajdar et al., ISPASS 2020; version 3, 2025), topology files: a convolution's row holds name,
+# input height and width, filter height and width, channels, filters, stride; a product's row holds name, M, N, K.
+"""Reader of SCALE-Sim topologies."""
+
+import csv
+from pathlib import Path
+
+from sim.workloads.layer import Layer, Workload
+
+__all__ = ["read_topology"]
+
+_PRODUCT = {"m": "m", "n": "n", "k": "k", "batch": "repeats"}
+_CONVOLUTION = {
+    "ifmap height": "height",
+    "ifmap width": "width",
+    "filter height": "filter_height",
+    "filter width": "filter_width",
+    "channels": "channels",
+    "num filter": "filters",
+    "strides": "stride",
+    "stride": "stride",
+    "stride height": "stride",
+    "stride width": "stride_width",
+}
+_OPTIONAL = {"repeats", "stride_width"}
+
+
+class _Cell:
+    """One cell of the file, so that a complaint can say where it is."""
+
+    def __init__(self, path: Path, line: int, column: int, title: str, text: str):
+        self.place = f"{path.name}, line {line}, column {column} ({title})"
+        self.text = text
+
+    def integer(self) -> int:
+        """The positive integer the cell must hold."""
+        if not self.text:
+            raise ValueError(f"{self.place}: a positive integer is missing")
+        if not self.text.isascii() or not self.text.isdecimal() or int(self.text) < 1:
+            raise ValueError(f"{self.place}: must be a positive integer, not {self.text!r}")
+        return int(self.text)
+
+
+def _header(path: Path, cells: list[str]) -> tuple[dict[str, int], bool]:
+    """Column numbers of the known quantities, and whether the rows are convolutions."""
+    titles = [" ".join(cell.lower().split()) for cell in cells]
+    is_convolution = any(title.startswith("ifmap") for title in titles)
+    known = _CONVOLUTION if is_convolution else _PRODUCT
+    columns: dict[str, int] = {}
+    for number, title in enumerate(titles):
+        if title in known:
+            if known[title] in columns:
+                raise ValueError(f"{path.name}, line 1, column {number + 1}: {cells[number]} is there twice")
+            columns[known[title]] = number
+    missing = [title for title, name in known.items() if name not in columns | dict.fromkeys(_OPTIONAL, 0)]
+    if missing:
+        expected = "Layer, M, N, K" if not is_convolution else "Layer name, IFMAP Height, ..., Strides"
+        raise ValueError(f"{path.name}, line 1: column {missing[0].title()} is missing; expected {expected}")
+    return columns, is_convolution
+
+
+def _check_sparsity(path: Path, line: int, cells: list[str]) -> None:
+    """Refuse a row that asks for N of M sparsity, which would silently be computed dense."""
+    for number, cell in enumerate(cells[1:], start=2):
+        kept, colon, group = cell.partition(":")
+        if colon and kept.isdecimal() and group.isdecimal() and kept != group:
+            raise ValueError(f"{path.name}, line {line}, column {number}: sparsity {cell} is not modelled")
+
+
+def _product(name: str, values: dict[str, _Cell], batch: int) -> dict:
+    m, k, n = (values[axis].integer() for axis in "mkn")
+    repeats = values["repeats"].integer() if "repeats" in values and values["repeats"].text else 1
+    if repeats > 1:
+        return {"name": name, "kind": "attention", "m": m, "k": k, "n": n, "repeats": repeats * batch}
+    return {"name": name, "kind": "linear", "m": m * batch, "k": k, "n": n}
+
+
+def _convolution(name: str, values: dict[str, _Cell], batch: int) -> dict:
+    """SCALE-Sim's own rules: no padding, a ragged last stride counts, "DP" in a name means one filter per channel."""
+    number = {key: cell.integer() for key, cell in values.items() if key != "stride_width"}
+    across = values["stride_width"].integer() if "stride_width" in values else number["stride"]
+    for axis in ("height", "width"):
+        if number[f"filter_{axis}"] > number[axis]:
+            cell = values[f"filter_{axis}"]
+            raise ValueError(f"{cell.place}: filter is larger than its input of {number[axis]}")
+    height = -(-(number["height"] - number["filter_height"]) // number["stride"]) + 1
+    width = -(-(number["width"] - number["filter_width"]) // across) + 1
+    groups = number["channels"] if "DP" in name else 1
+    return {
+        "name": name,
+        "kind": "conv",
+        "m": batch * height * width,
+        "k": number["channels"] // groups * number["filter_height"] * number["filter_width"],
+        "n": number["filters"],
+        "repeats": groups,
+        "input_elements": batch * number["channels"] * number["height"] * number["width"],
+    }
+
+
+def read_topology(path: Path, batch: int = 1) -> Workload:
+    """A workload from a SCALE-Sim topology of convolutions or of products.
+
+    The header decides which; columns are found by title, further ones (comments, targets) are ignored, and a trailing
+    comma is optional. The first row is the layer that reads the data, the last row the last layer. In a topology of
+    products a batch column above 1 means products of activations.
+
+    Raises
+    ------
+    ValueError : naming file, line and column.
+    """
+    path = Path(path)
+    try:
+        lines = [[cell.strip() for cell in row] for row in csv.reader(path.read_text("utf-8-sig").splitlines())]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path.name}: is not a text file") from error
+    if not lines:
+        raise ValueError(f"{path.name}, line 1: is empty; expected a header")
+    columns, is_convolution = _header(path, lines[0])
+    rows = []
+    for line, cells in enumerate(lines[1:], start=2):
+        if not any(cells):
+            continue
+        _check_sparsity(path, line, cells)
+        padded = cells + [""] * (max(columns.values()) + 1 - len(cells))
+        name = padded[0] or f"layer{len(rows) + 1}"
+        values = {key: _Cell(path, line, at + 1, lines[0][at], padded[at]) for key, at in columns.items()}
+        rows.append((_convolution if is_convolution else _product)(name, values, batch))
+    if not rows:
+        raise ValueError(f"{path.name}, line 2: holds no layer")
+    rows[0] |= {"first": True, "input_gradient": False}
+    rows[-1] |= {"last": True}
+    return Workload(path.stem, tuple(Layer(**row) for row in rows), batch)
