@@ -1,4 +1,4 @@
-"""Driving and watching streams in a cocotb bench: one loop for all of them, cycle by cycle, that also checks their rules."""
+"""Driving and watching streams in a cocotb bench: one loop for all, cycle by cycle, that also checks their rules."""
 
 from dataclasses import dataclass, field
 from random import Random

@@ -3,14 +3,17 @@
 from random import Random
 
 import cocotb
+import numpy as np
 import pytest
 from cocotb.triggers import FallingEdge
 
+from golden.format import BlockFormat, Health
+from golden.quantize import quantize
 from hw.config import CoreConfig
 from hw.quantize.block_quantizer import BlockQuantizer
 from tests.bench import parameters, simulate
-from tests.quantize.tensors import random_row, special_blocks
 from tests.quantize.exchange import Sink, Source, exchange, reset
+from tests.quantize.tensors import random_row, special_blocks
 
 ALL = ("nearest", "stochastic", "truncate")
 CONFIGS = {
@@ -32,58 +35,8 @@ CONFIGS = {
 }
 
 
-def quantize(config: CoreConfig, row: list[int], width: int, mode: str, draws) -> list[tuple]:
-    """Blocks of a row as (mantissas, scale, nan, saturated, flushed)."""
-    blocks = []
-    n, w = config.block_size, config.exponent_width
-    bias = 2 ** (w - 1) - 1
-    row = row + [0] * (-len(row) % n)
-    for start in range(0, len(row), n):
-        block = row[start : start + n]
-        uniforms = [next(draws) for _ in block]
-        exponents = [number >> 23 & 255 for number in block]
-        nan = max(exponents) == 255
-        field = max(exponents) - 127 + bias
-        if max(exponents) == 0 or field <= 0:
-            field = 0
-        field = 2**w - 1 if nan else min(field, 2**w - 2)
-        x = field - bias + 1
-        mantissas, saturated, flushed = [], 0, 0
-        for number, exponent, uniform in zip(block, exponents, uniforms, strict=True):
-            power = exponent - 150 - (x - (width - 1)) + 64
-            scaled = (number & 0x7FFFFF | 1 << 23) << power if exponent and power >= 0 else 0  # 64 fraction bits
-            if exponent and power < 0:
-                scaled = 1
-            if field == 0 or nan:
-                scaled = 0
-            if mode == "nearest":
-                magnitude, rest = scaled >> 64, scaled & (1 << 64) - 1
-                magnitude += rest > 1 << 63 or (rest == 1 << 63 and magnitude & 1)
-            elif mode == "stochastic":
-                magnitude = (scaled >> 56) + uniform >> 8
-            else:
-                magnitude = scaled >> 64
-            limit = 2 ** (width - 1) - 1
-            saturated += magnitude > limit
-            magnitude = min(magnitude, limit)
-            flushed += bool(number & 0x7FFFFFFF and not magnitude and not nan)
-            mantissas.append(-magnitude if number >> 31 else magnitude)
-        blocks.append((mantissas, x - (width - 1), nan, saturated, flushed))
-    return blocks
-
-
-def uniforms(seed: int):
-    """The random numbers of a tensor."""
-    state = seed
-    while True:
-        state ^= state << 13 & 0xFFFFFFFF
-        state ^= state >> 17
-        state ^= state << 5 & 0xFFFFFFFF
-        yield state >> 24
-
-
 class Tensor:
-    """Rows to convert with one set of settings, what goes in and what must come out."""
+    """A matrix to convert with one set of settings: what goes in and what must come out."""
 
     def __init__(self, config: CoreConfig, rows: list[list[int]], rng: Random):
         self.config = config
@@ -91,8 +44,16 @@ class Tensor:
         self.width = rng.choice(config.mantissa_widths)
         self.mode = rng.choice(config.rounding_modes)
         self.seed = rng.getrandbits(32) or 1
-        draws = uniforms(self.seed)
-        self.blocks = [block for row in rows for block in quantize(config, row, self.width, self.mode, draws)]
+        matrix = np.array(rows, np.uint32).view(np.float32)
+        format = BlockFormat(self.width, config.block_size, config.exponent_width)
+        self.golden = quantize(matrix, format, rounding=self.mode, seed=self.seed)
+
+    def blocks(self) -> list[tuple]:
+        """The blocks in the order they leave, as (mantissas, scale, nan)."""
+        golden = self.golden
+        mantissas = golden.mantissas.reshape(-1, self.config.block_size).tolist()
+        scales, nan = golden.scales.reshape(-1).tolist(), golden.nan_blocks.reshape(-1).tolist()
+        return list(zip(mantissas, scales, nan, strict=True))
 
     def beats(self, rng: Random) -> list[dict]:
         """What the source offers; lanes that do not count carry noise."""
@@ -111,12 +72,11 @@ class Tensor:
         return beats
 
 
-def decode(config: CoreConfig, beats: list[tuple[int, int]]) -> list[tuple]:
-    """Blocks from (payload, health) of each beat, as ``quantize`` gives them."""
-    blocks, mantissas, counts = [], [], [0, 0, 0]
+def decode(config: CoreConfig, payloads: list[int]) -> list[tuple]:
+    """Blocks as (mantissas, scale, nan) from the beats of ``o``."""
+    blocks, mantissas = [], []
     width, lanes = config.storage_width, config.lanes
-    count_width = lanes.bit_length()
-    for payload, health in beats:
+    for payload in payloads:
         for lane in range(lanes):
             word = payload >> width * lane & (1 << width) - 1
             magnitude = word & (1 << width - 1) - 1
@@ -124,25 +84,34 @@ def decode(config: CoreConfig, beats: list[tuple[int, int]]) -> list[tuple]:
         scale = payload >> width * lanes & (1 << config.scale_width) - 1
         scale -= scale >> config.scale_width - 1 << config.scale_width
         nan, last = (payload >> width * lanes + config.scale_width + bit & 1 for bit in (0, 1))
-        for index, shift in enumerate((0, count_width, 2 * count_width)):
-            counts[index] += health >> shift & (1 << count_width) - 1
-        assert bool(last) == (len(mantissas) == config.block_size)
+        assert last == (len(mantissas) == config.block_size)
         if last:
-            assert counts[2] == nan
-            blocks.append((mantissas, scale, bool(nan), *counts[:2]))
-            mantissas, counts = [], [0, 0, 0]
+            blocks.append((mantissas, scale, bool(nan)))
+            mantissas = []
     return blocks
 
 
+def total_health(config: CoreConfig, words: list[int]) -> Health:
+    """Sum of the counts beside the beats of ``o``."""
+    width = config.lanes.bit_length()
+    saturated, flushed = (sum(word >> shift & (1 << width) - 1 for word in words) for shift in (0, width))
+    return Health(saturated, flushed, sum(word >> 2 * width for word in words))
+
+
 async def convert(dut, tensors: list[Tensor], rng: Random, idle: float = 0.0, stall: float = 0.0):
-    """Run tensors back to back, compare every block; returns source and sink with their cycles."""
+    """Run tensors back to back, compare every block and each tensor's health; returns source and sink."""
     config = tensors[0].config
-    expected = [block for tensor in tensors for block in tensor.blocks]
+    beats = BlockQuantizer(config).beats
     source = Source("i", [beat for tensor in tensors for beat in tensor.beats(rng)], idle)
-    sink = Sink("o", len(expected) * config.block_size // config.lanes, stall, also=("health",))
+    sink = Sink("o", beats * sum(len(tensor.blocks()) for tensor in tensors), stall, also=("health",))
     await exchange(dut, [source], [sink], seed=rng.getrandbits(32), quiet=("health",))
-    for number, (block, wanted) in enumerate(zip(decode(config, sink.beats), expected, strict=True)):
-        assert block == wanted, f"block {number}:\n got {block}\n not {wanted}"
+    left = sink.beats
+    for tensor in tensors:
+        blocks = tensor.blocks()
+        part, left = left[: beats * len(blocks)], left[beats * len(blocks) :]
+        for number, (block, wanted) in enumerate(zip(decode(config, [p for p, _ in part]), blocks, strict=True)):
+            assert block == wanted, f"block {number}, {tensor.width} bits, {tensor.mode}:\n got {block}\n not {wanted}"
+        assert total_health(config, [health for _, health in part]) == tensor.golden.health
     return source, sink
 
 
