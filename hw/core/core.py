@@ -101,8 +101,7 @@ class Core(Component):
             m.d.comb += [mesh.i_b[j].eq(buffer_b.o[j]), results.i_drain[j].eq(mesh.o_drain[j])]
 
         m.d.comb += [
-            results.i_tile.payload.eq(sequencer.o_tile.payload),
-            results.i_tile.valid.eq(sequencer.o_tile.valid),
+            results.i_tile.eq(sequencer.o_tile),
             sequencer.panel_free.eq(results.panel_free),
             self.o_c.payload.eq(results.o.payload),
             self.o_c.valid.eq(results.o.valid),

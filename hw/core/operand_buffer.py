@@ -2,10 +2,11 @@
 
 from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import data
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
 from hw.config import CoreConfig
+from hw.core.ram import Ram
+from hw.emit import place
 from hw.types import block_slice, sign_magnitude
 
 __all__ = ["OperandBuffer", "read_layout", "write_layout"]
@@ -86,8 +87,6 @@ class OperandBuffer(Component):
         m = Module()
         granules = c.word_elements // c.lanes
         granule_width = c.lanes * c.storage_width
-        word = data.ArrayLayout(granule_width, self.group_lines * granules)
-        scale_word = data.ArrayLayout(c.scale_width + 1, self.group_lines)
         depth = 2 * c.operand_depth
 
         # A half's blocks are contiguous, so an address is (half * depth + block) * words + word.
@@ -103,58 +102,51 @@ class OperandBuffer(Component):
             write_granule = self.write.beat - write_word * granules
         read = self.read
         for group in range(self.groups):
-            mantissas = Memory(shape=word, depth=depth * c.block_words, init=[])
-            scales = Memory(shape=scale_word, depth=depth, init=[])
-            m.submodules[f"mantissas_{group}"] = mantissas
-            m.submodules[f"scales_{group}"] = scales
-
-            port = mantissas.write_port(granularity=1)
-            scale_port = scales.write_port(granularity=1)
+            mantissas = Ram(self.group_lines * granules, granule_width, depth * c.block_words)
+            scales = Ram(self.group_lines, c.scale_width + 1, depth)
+            place(m, platform, f"mantissas_{group}", mantissas)
+            place(m, platform, f"scales_{group}", scales)
             m.d.comb += [
-                port.addr.eq(write_block * c.block_words + write_word),
-                scale_port.addr.eq(write_block),
+                mantissas.write_address.eq(write_block * c.block_words + write_word),
+                mantissas.write_data.eq(self.write.mantissas.as_value().replicate(self.group_lines * granules)),
+                scales.write_address.eq(write_block),
+                scales.write_data.eq(Cat(self.write.scale, self.write.nan).replicate(self.group_lines)),
             ]
             for line in range(self.group_lines):
                 mine = self.write.enable & (self.write.line == group * self.group_lines + line)
-                m.d.comb += [
-                    scale_port.data[line].eq(Cat(self.write.scale, self.write.nan)),
-                    scale_port.en[line].eq(mine),
-                ]
+                m.d.comb += scales.write_enable[line].eq(mine)
                 for granule in range(granules):
-                    m.d.comb += [
-                        port.data[line * granules + granule].eq(self.write.mantissas),
-                        port.en[line * granules + granule].eq(mine & (write_granule == granule)),
-                    ]
-
-            self._read(m, group, read, mantissas.read_port(), scales.read_port(), depth)
+                    m.d.comb += mantissas.write_enable[line * granules + granule].eq(mine & (write_granule == granule))
+            self._read(m, group, read, mantissas, scales, depth)
             if group + 1 < self.groups:
                 delayed = Signal(read.shape(), name=f"read_{group + 1}")
                 m.d.sync += delayed.eq(read)
                 read = delayed
         return m
 
-    def _read(self, m: Module, group: int, read, port, scale_port, depth: int) -> None:
+    def _read(self, m: Module, group: int, read, mantissas, scales, depth: int) -> None:
         c = self.config
         word_steps = c.word_elements // c.dot
         block = Signal(range(depth), name=f"read_block_{group}")
-        m.d.comb += [block.eq(read.block + read.half * c.operand_depth), scale_port.addr.eq(block)]
+        m.d.comb += [block.eq(read.block + read.half * c.operand_depth), scales.read_address.eq(block)]
         word, part = read.step, 0
         if word_steps > 1:
             word = read.step[word_steps.bit_length() - 1 :] if word_steps & (word_steps - 1) == 0 else read.step // word_steps
             part = Signal(range(word_steps), name=f"part_{group}")
             m.d.sync += part.eq(read.step - word * word_steps)
-        m.d.comb += port.addr.eq(block * c.block_words + (word if c.block_words > 1 else 0))
+        m.d.comb += mantissas.read_address.eq(block * c.block_words + (word if c.block_words > 1 else 0))
         slice_index = Signal.like(read.slice, name=f"slice_{group}")
         m.d.sync += slice_index.eq(read.slice)
 
         stored = data.ArrayLayout(
             data.ArrayLayout(data.ArrayLayout(sign_magnitude(c.storage_width), c.dot), word_steps), self.group_lines
         )
-        operands = data.View(stored, port.data.as_value())
+        operands = data.View(stored, mantissas.read_data)
+        words = data.View(data.ArrayLayout(c.scale_width + 1, self.group_lines), scales.read_data)
         for line in range(self.group_lines):
             selected = operands[line][part]
-            scale = scale_port.data[line]
-            m.d.comb += [self.o[group][line].scale.eq(scale[:-1]), self.o[group][line].nan.eq(scale[-1])]
+            scale = words[line]
+            m.d.comb += [self.o[group][line].scale.eq(scale[:-1].as_signed()), self.o[group][line].nan.eq(scale[-1])]
             for element in range(c.dot):
                 mantissa = selected[element]
                 m.d.comb += [

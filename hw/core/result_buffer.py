@@ -3,12 +3,12 @@
 from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.fifo import SyncFIFO
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
 from hw.accumulate.block_accumulator import ResultConverter
 from hw.array.tile import drain_layout
 from hw.config import CoreConfig
+from hw.core.ram import Ram
 from hw.core.sequencer import tile_layout
 from hw.emit import place
 
@@ -38,13 +38,10 @@ class ResultBuffer(Component):
         self.config = config
         self.result_width = result_width
         self.tiles_in_flight = tiles_in_flight
-        self.converter = ResultConverter(
-            config.accumulator, config.block_sum_width, config.scale_width, config.accumulator_cycles
-        )
         super().__init__(
             {
                 "i_drain": In(drain_layout(config, result_width)).array(config.mesh_columns),
-                "i_tile": In(stream.Signature(tile_layout(config), always_ready=True)),
+                "i_tile": In(tile_layout(config)),
                 "o": Out(stream.Signature(beat_layout(config))),
                 "panel_free": Out(1),
                 "busy": Out(1),
@@ -62,18 +59,16 @@ class ResultBuffer(Component):
         panel_words = c.output_rows * c.panel_tiles
         memories = []
         for column in range(c.mesh_columns):
-            memory = Memory(shape=c.tile_columns * 32, depth=2 * panel_words, init=[])
-            m.submodules[f"panel_{column}"] = memory
-            memories.append(memory)
+            memories.append(place(m, platform, f"panel_{column}", Ram(1, c.tile_columns * 32, 2 * panel_words)))
         tile_width = tile_layout(c).size
         m.submodules.tiles = tiles = SyncFIFO(width=tile_width, depth=self.tiles_in_flight)
         m.submodules.panels = panels = SyncFIFO(width=tile_width, depth=2)
-        m.d.comb += [tiles.w_data.eq(self.i_tile.payload.as_value()), tiles.w_en.eq(self.i_tile.valid)]
+        m.d.comb += [tiles.w_data.eq(self.i_tile.as_value()), tiles.w_en.eq(self.i_tile.valid)]
         self._collect(m, platform, memories, tiles, panels, panel_words)
         self._send(m, memories, panels, panel_words)
         waiting = Signal(range(self.tiles_in_flight + 3))
         m.d.sync += waiting.eq(
-            waiting + (self.i_tile.valid & self.i_tile.payload.panel_last) - self.panel_free
+            waiting + (self.i_tile.valid & self.i_tile.panel_last) - self.panel_free
         )
         m.d.comb += self.busy.eq((waiting != 0) | tiles.r_rdy)
         return m
@@ -90,19 +85,12 @@ class ResultBuffer(Component):
         for column, drain in enumerate(self.i_drain):
             lanes = []
             for lane in range(c.tile_columns):
-                converter = place(
-                    m, platform, f"converter_{column}_{lane}",
-                    ResultConverter(c.accumulator, c.block_sum_width, c.scale_width, c.accumulator_cycles),
-                )  # fmt: skip
+                converter = ResultConverter(c.accumulator, c.block_sum_width, c.scale_width)
+                place(m, platform, f"converter_{column}_{lane}", converter)
                 m.d.comb += converter.i.eq(drain.values[lane])
                 lanes.append(converter.o)
             values.append(Cat(lanes))
         valid = self.i_drain[0].valid
-        for _ in range(self.converter.cycles):
-            delayed = Signal(name="valid_delayed")
-            m.d.sync += delayed.eq(valid)
-            valid = delayed
-
         slot_ends, tile_ends = Signal(), Signal()
         m.d.comb += [
             slot_ends.eq(slot == tile.slots - 1),
@@ -121,8 +109,11 @@ class ResultBuffer(Component):
             with m.If(tile_ends):
                 m.d.sync += [array_row.eq(0), half.eq(half ^ tile.panel_last)]
         for column, memory in enumerate(memories):
-            port = memory.write_port()
-            m.d.comb += [port.addr.eq(place_.address), port.data.eq(values[column]), port.en.eq(valid)]
+            m.d.comb += [
+                memory.write_address.eq(place_.address),
+                memory.write_data.eq(values[column]),
+                memory.write_enable.eq(valid),
+            ]
             if column + 1 < c.mesh_columns:
                 place_next, valid_next = Signal(entry, name=f"place_{column + 1}"), Signal(name=f"valid_{column + 1}")
                 m.d.sync += [place_next.eq(place_), valid_next.eq(valid)]
@@ -144,15 +135,14 @@ class ResultBuffer(Component):
         ]
         advance = Signal()
         m.d.comb += advance.eq(~self.o.valid | self.o.ready)
-        ports = [memory.read_port() for memory in memories]
-        for port in ports:
+        for memory in memories:
             m.d.comb += [
-                port.addr.eq(half * panel_words + row * c.panel_tiles + panel_tile),
-                port.en.eq(advance),
+                memory.read_address.eq(half * panel_words + row * c.panel_tiles + panel_tile),
+                memory.read_enable.eq(advance),
             ]
         sent_column = Signal.like(column)
         m.d.comb += [
-            self.o.payload.data.eq(Array(port.data for port in ports)[sent_column]),
+            self.o.payload.data.eq(Array(memory.read_data for memory in memories)[sent_column]),
             panels.r_en.eq(advance & panel_ends),
             self.panel_free.eq(panels.r_en & panels.r_rdy),
         ]

@@ -26,11 +26,13 @@ def tile_layout(config: CoreConfig) -> data.StructLayout:
 
     Members
     -------
+    valid : there is one this cycle.
     slots : outputs per unit in use. rows, columns : of the panel of C that the tile is part of.
     panel_tile : the tile's place in the panel. panel_last : the panel is complete with it. last : and C too.
     """
     return data.StructLayout(
         {
+            "valid": 1,
             "slots": range(config.interleave + 1),
             "rows": range(config.output_rows + 1),
             "columns": range(config.panel_columns + 1),
@@ -59,7 +61,7 @@ class Sequencer(Component):
     -------
     i : jobs. full_*, take_*, retire_* : the loaders' handshake.
     read_a, read_b : to the operand buffers, in the cycle of issue; control : in the same cycle.
-    o_tile : each output tile of a job that stores, at the issue of its last step; always accepted.
+    o_tile : each output tile of a job that stores, at the issue of its last step.
     panel_free : the store stage has finished a panel.
     """
 
@@ -71,7 +73,7 @@ class Sequencer(Component):
             "read_a": Out(read_layout(config)),
             "read_b": Out(read_layout(config)),
             "control": Out(control_layout(config)),
-            "o_tile": Out(stream.Signature(tile_layout(config), always_ready=True)),
+            "o_tile": Out(tile_layout(config)),
             "panel_free": In(1),
             "active": Out(1),
             "stalled_load": Out(1),
@@ -199,12 +201,12 @@ class Sequencer(Component):
             self.control.final.eq(slot == slots_used - 1),
             self.control.slot.eq(slot),
             self.o_tile.valid.eq(issue & block_done & slot_last & block_last & job.store),
-            self.o_tile.payload.slots.eq(slots_used),
-            self.o_tile.payload.rows.eq(Mux(rows_left < c.output_rows, rows_left, c.output_rows)),
-            self.o_tile.payload.columns.eq(Mux(columns_left < c.panel_columns, columns_left, c.panel_columns)),
-            self.o_tile.payload.panel_tile.eq(panel_tile),
-            self.o_tile.payload.panel_last.eq(column_last | (panel_tile == c.panel_tiles - 1)),
-            self.o_tile.payload.last.eq(column_last & panel_last),
+            self.o_tile.slots.eq(slots_used),
+            self.o_tile.rows.eq(Mux(rows_left < c.output_rows, rows_left, c.output_rows)),
+            self.o_tile.columns.eq(Mux(columns_left < c.panel_columns, columns_left, c.panel_columns)),
+            self.o_tile.panel_tile.eq(panel_tile),
+            self.o_tile.panel_last.eq(column_last | (panel_tile == c.panel_tiles - 1)),
+            self.o_tile.last.eq(column_last & panel_last),
         ]
         return m
 

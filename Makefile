@@ -1,0 +1,38 @@
+# The environment is made on first use; every other target depends on it.
+PYTHON ?= python3
+VENV ?= .venv
+RUN = $(VENV)/bin/python
+READY = $(VENV)/.ready
+SIM ?= verilator
+WAVES ?= 0
+
+.PHONY: demo help sim test lint bench clean
+.DEFAULT_GOAL := demo
+
+demo: $(READY)  ## handwritten digits through the generated RTL (the default)
+	$(RUN) -m examples.digits
+
+help:  ## this list
+	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --upgrade pip
+	$(RUN) -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+sim: $(READY)  ## cocotb regressions on the emitted Verilog (SIM=verilator|icarus, WAVES=1)
+	SIM=$(SIM) WAVES=$(WAVES) $(RUN) -m pytest -m cocotb -n 2
+
+test: $(READY)  ## every test
+	$(RUN) -m pytest -n 2
+
+lint: $(READY)  ## ruff and mypy
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+
+bench: $(READY)  ## speed figures, as ratios of one run
+	$(RUN) -m bench
+
+clean:  ## remove what was built, not the environment
+	rm -rf build

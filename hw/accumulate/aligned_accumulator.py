@@ -1,0 +1,114 @@
+"""The accumulator "aligned": a fixed window of bits with a running exponent, rounded once, at the end."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import data
+
+from hw.accumulate.float_format import FP32
+from hw.accumulate.float_round import round_and_pack
+from hw.accumulate.float_shift import normalise
+
+__all__ = ["WINDOW", "AlignedAccumulator"]
+
+WINDOW = 32
+
+
+class AlignedAccumulator:
+    """Datapath of an accumulator whose state (``acc``, ``exponent``) stands for ``acc * 2**(exponent - guard)``.
+
+    Each addition: ``need`` is 1 if the two top bits of ``acc`` differ; the new exponent is
+    ``max(exponent + need, scale)``; both terms are shifted right to it, rounding down, and added. No overflow: after the shift ``acc`` is in
+    ``-2**(W-2) … 2**(W-2) - 1``, because it was there already or was halved, and so is the sum's term, whose
+    ``sum_width + guard = W - 1`` bits are signed; two such numbers add to less than ``2**(W-1)`` in magnitude.
+
+    Parameters
+    ----------
+    sum_width : bits of a block sum; ``guard = W - 1 - sum_width`` bits below its unit are kept.
+    scale_width : bits of one block's scale.
+    """
+
+    boundaries = (
+        (),
+        ("convert",),
+        ("convert", "align"),
+        ("convert", "compare", "align"),
+        ("convert", "compare", "align", "add"),
+    )
+
+    def __init__(self, sum_width: int, scale_width: int, window: int = WINDOW):
+        self.window = max(window, sum_width + 1)
+        self.guard = self.window - 1 - sum_width
+        self.scale_shape = signed(scale_width + 1)
+        self.state_shape = data.StructLayout({"acc": signed(self.window), "exponent": self.scale_shape, "nan": 1})
+        self.start = {"acc": 0, "exponent": -(2**scale_width), "nan": 0}
+
+    def connect(self, m: Module, stage, i, state):
+        """Datapath as of ``FloatAccumulator.connect``."""
+        block = Signal(i.shape(), name="block")
+        m.d.comb += block.eq(i)
+        block = stage("convert", block)
+        old = state()
+        distance = signed(len(old.exponent) + 1)
+        compared = Signal(
+            data.StructLayout({
+                "acc": signed(self.window), "sum": block.sum.shape(), "exponent": self.scale_shape,
+                "acc_amount": len(old.exponent), "sum_amount": len(old.exponent), "nan": 1,
+            }),
+            name="compared",
+        )  # fmt: skip
+        grown, difference = Signal(distance, name="grown"), Signal(distance, name="difference")
+        need = old.acc[-1] ^ old.acc[-2]
+        m.d.comb += [
+            grown.eq(old.exponent + need),
+            difference.eq(block.scale - grown),
+            compared.exponent.eq(Mux(difference < 0, grown, block.scale)),
+            compared.acc_amount.eq(Mux(difference < 0, need, block.scale - old.exponent)),
+            compared.sum_amount.eq(Mux(difference < 0, -difference, 0)),
+            compared.acc.eq(old.acc),
+            compared.sum.eq(block.sum),
+            compared.nan.eq(block.nan | old.nan),
+        ]
+        compared = stage("compare", compared)
+        shifted = Signal(
+            data.StructLayout({
+                "acc": signed(self.window), "sum": signed(self.window), "exponent": self.scale_shape, "nan": 1,
+            }),
+            name="shifted",
+        )  # fmt: skip
+        m.d.comb += [
+            shifted.acc.eq(_shift(m, compared.acc, compared.acc_amount, "acc")),
+            shifted.sum.eq(_shift(m, Cat(Const(0, self.guard), compared.sum).as_signed(), compared.sum_amount, "sum")),
+            shifted.exponent.eq(compared.exponent),
+            shifted.nan.eq(compared.nan),
+        ]
+        shifted = stage("align", shifted)
+        value = Signal(self.state_shape, name="sum_state")
+        m.d.comb += [
+            value.acc.eq(shifted.acc + shifted.sum),
+            value.exponent.eq(shifted.exponent),
+            value.nan.eq(shifted.nan),
+        ]
+        return stage("add", value)
+
+    def to_fp32(self, m: Module, value):
+        """The value rounded to FP32, once."""
+        state = self.state_shape(value)
+        magnitude = Signal(self.window, name="magnitude")
+        exponent = Signal(signed(max(len(state.exponent), FP32.exponent_width + 1) + 1), name="exponent")
+        m.d.comb += magnitude.eq(Mux(state.acc[-1], -state.acc, state.acc))
+        significand, count = normalise(m, magnitude, "normalise")
+        m.d.comb += exponent.eq(state.exponent + (FP32.bias + self.window - 1 - self.guard) - count)
+        field, fraction = round_and_pack(m, FP32, significand, exponent, "result", infinite=state.nan)
+        return Cat(fraction[:-1], fraction[-1] | state.nan, field, state.acc[-1] & ~state.nan)
+
+
+def _shift(m: Module, value, amount, name: str):
+    """``value >> amount`` of a signed value, for every amount."""
+    width = len(value)
+    stages = (width - 1).bit_length()
+    for bit in range(min(stages, len(amount))):
+        following = Signal(signed(width), name=f"{name}_shift_{1 << bit}")
+        m.d.comb += following.eq(Mux(amount[bit], value >> (1 << bit), value))
+        value = following
+    if len(amount) > stages:
+        value = Mux(amount[stages:].any(), value[-1].replicate(width).as_signed(), value)
+    return value

@@ -1,0 +1,119 @@
+"""The unit's accumulator: one addition per block, to one of several outputs held here."""
+
+from amaranth.hdl import Array, Module, Mux, Signal, signed
+from amaranth.lib import data
+from amaranth.lib.wiring import Component, In, Out
+
+from hw.accumulate.aligned_accumulator import AlignedAccumulator
+from hw.accumulate.float_accumulator import FORMATS, FloatAccumulator
+from hw.config import ACCUMULATORS
+
+__all__ = ["BlockAccumulator", "ResultConverter", "accumulator_datapath"]
+
+
+def accumulator_datapath(kind: str, sum_width: int, scale_width: int):
+    """The datapath of an accumulator of this kind."""
+    if kind not in ACCUMULATORS:
+        raise ValueError(f"accumulator must be one of {', '.join(ACCUMULATORS)}, not {kind}")
+    if kind == "aligned":
+        return AlignedAccumulator(sum_width, scale_width)
+    return FloatAccumulator(FORMATS[kind])
+
+
+class BlockAccumulator(Component):
+    """``C[slot] <- C[slot] + sum * 2**scale``, with ``interleave`` outputs ``C``.
+
+    ``i`` is sampled in cycle 0, ``read`` (the slot, and ``first`` to start from zero instead of it) in cycle
+    ``read_cycle``, ``write`` (the slot, if ``enable``) in cycle ``write_cycle``; the three belong to one addition.
+    Throughput is one addition per cycle; two additions to one slot are at least ``loop_cycles`` apart.
+
+    Parameters
+    ----------
+    kind : "fp32", "bf16" or "aligned".
+    sum_width : bits of a block sum, signed, which is never the most negative code.
+    scale_width : bits of one block's scale; the sum of two has one more.
+    interleave : outputs.
+    cycles : register stages, the state's included: 1 … 5.
+
+    Members
+    -------
+    i : block sum, log2 of its unit, and whether a block is NaN.
+    read, write : see above.
+    value : what is being written, in cycle ``write_cycle``; ``result_width`` bits that ``ResultConverter`` understands.
+    """
+
+    def __init__(self, kind: str, sum_width: int, scale_width: int, interleave: int = 1, cycles: int = 1):
+        self.datapath = accumulator_datapath(kind, sum_width, scale_width)
+        if not 1 <= cycles <= len(self.datapath.boundaries):
+            raise ValueError(f"accumulator_cycles must be between 1 and {len(self.datapath.boundaries)}, not {cycles}")
+        self.kind, self.interleave, self.cycles = kind, interleave, cycles
+        self.result_width = data.Layout.cast(self.datapath.state_shape).size
+        self.module_name = f"block_accumulator_{kind}_s{sum_width}_e{scale_width}_l{interleave}_c{cycles}"
+        super().__init__({
+            "i": In(data.StructLayout({"sum": signed(sum_width), "scale": signed(scale_width + 1), "nan": 1})),
+            "read": In(data.StructLayout({"slot": range(interleave), "first": 1})),
+            "write": In(data.StructLayout({"slot": range(interleave), "enable": 1})),
+            "value": Out(self.result_width),
+        })  # fmt: skip
+
+    @property
+    def read_cycle(self) -> int:
+        """Cycles from ``i`` to ``read``."""
+        return min(1, self.cycles - 1)
+
+    @property
+    def write_cycle(self) -> int:
+        """Cycles from ``i`` to ``write`` and ``value``."""
+        return self.cycles - 1
+
+    @property
+    def loop_cycles(self) -> int:
+        """Least distance of two additions to one slot."""
+        return self.write_cycle - self.read_cycle + 1
+
+    def elaborate(self, platform):
+        m = Module()
+        shape, registered = self.datapath.state_shape, self.datapath.boundaries[self.cycles - 1]
+        outputs = Array(Signal(shape, name=f"output_{slot}") for slot in range(self.interleave))
+
+        def stage(name, record):
+            if name not in registered:
+                return record
+            register = Signal(record.shape(), name=f"after_{name}")
+            m.d.sync += register.eq(record)
+            return register
+
+        def state():
+            start = data.Layout.cast(shape).const(self.datapath.start)
+            kept = Signal(shape, name="state")
+            m.d.comb += kept.as_value().eq(
+                Mux(self.read.first, start.as_value(), outputs[self.read.slot].as_value())
+            )
+            return kept
+
+        value = self.datapath.connect(m, stage, self.i, state)
+        m.d.comb += self.value.eq(value)
+        with m.If(self.write.enable):
+            m.d.sync += outputs[self.write.slot].as_value().eq(self.value)
+        return m
+
+
+class ResultConverter(Component):
+    """An accumulator's ``value`` as FP32, at the edge of the array.
+
+    For "fp32" a wire, for "bf16" a shift, for "aligned" one rounding. Combinational.
+
+    Members
+    -------
+    i : of ``BlockAccumulator``'s ``value``. o : FP32 word.
+    """
+
+    def __init__(self, kind: str, sum_width: int, scale_width: int):
+        self.datapath = accumulator_datapath(kind, sum_width, scale_width)
+        self.module_name = f"result_converter_{kind}_s{sum_width}_e{scale_width}"
+        super().__init__({"i": In(data.Layout.cast(self.datapath.state_shape).size), "o": Out(32)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.comb += self.o.eq(self.datapath.to_fp32(m, self.i))
+        return m

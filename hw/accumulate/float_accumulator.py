@@ -1,0 +1,51 @@
+"""The accumulators "fp32" and "bf16": a block's sum becomes a float and is added to the output, rounding each time."""
+
+from amaranth.hdl import Cat, Const, Module
+
+from hw.accumulate.float_add import add_aligned, align, normalise_sum, round_sum
+from hw.accumulate.float_convert import convert_integer
+from hw.accumulate.float_format import BF16, FP32, FloatFormat
+
+__all__ = ["FORMATS", "FloatAccumulator"]
+
+FORMATS = {"fp32": FP32, "bf16": BF16}
+
+
+class FloatAccumulator:
+    """Datapath of a floating-point accumulator: ``state + sum * 2**scale`` as docs/numerics.md defines it.
+
+    Each of the two steps, conversion and addition, rounds to nearest even.
+
+    Parameters
+    ----------
+    form : the accumulator's format.
+    """
+
+    boundaries = (
+        (),
+        ("convert",),
+        ("convert", "add"),
+        ("convert", "align", "add"),
+        ("convert", "align", "add", "normalise"),
+    )
+
+    def __init__(self, form: FloatFormat):
+        self.form = form
+        self.state_shape = form.layout
+        self.start = {"fraction": 0, "exponent": 0, "sign": 0}
+
+    def connect(self, m: Module, stage, i, state):
+        """Datapath from the block ``i`` and the output's ``state`` to its new value.
+
+        ``stage(name, record)`` is called at each boundary and returns the record, registered or not. ``state`` is
+        called after the boundary "convert".
+        """
+        term = stage("convert", convert_integer(m, self.form, i.sum, i.scale, i.nan))
+        aligned = stage("align", align(m, self.form, state(), term))
+        added = stage("add", add_aligned(m, self.form, aligned))
+        normal = stage("normalise", normalise_sum(m, self.form, added))
+        return round_sum(m, self.form, normal)
+
+    def to_fp32(self, m: Module, value):
+        """The value as an FP32 word."""
+        return Cat(Const(0, FP32.width - self.form.width), value)

@@ -1,0 +1,39 @@
+"""From a scaled integer to floating point."""
+
+from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.lib import data
+
+from hw.accumulate.float_format import FloatFormat
+from hw.accumulate.float_round import round_and_pack
+from hw.accumulate.float_shift import normalise
+
+__all__ = ["convert_integer", "term_layout"]
+
+
+def term_layout(form: FloatFormat, sum_width: int) -> data.StructLayout:
+    """A converted integer: the fields of a word, its fraction cut to the top bits an integer of this width can fill."""
+    fraction_width = max(1, min(form.fraction_width, sum_width - 2))
+    return data.StructLayout({"fraction": fraction_width, "exponent": form.exponent_width, "sign": 1, "nan": 1})
+
+
+def convert_integer(m: Module, form: FloatFormat, total: Value, scale: Value, nan: Value) -> data.View:
+    """``total * 2**scale`` rounded to nearest even, as a ``term_layout``.
+
+    Flushed to zero of its sign below the normal range; above it infinity, which is the largest exponent with fraction
+    0; zero is +0. ``total`` is signed and never its most negative code. Exact while ``|total| < 2**significand_width``.
+    """
+    width = len(total) - 1
+    magnitude = Signal(width, name="convert_magnitude")
+    m.d.comb += magnitude.eq(Mux(total[-1], -total, total))
+    significand, count = normalise(m, magnitude, "convert_normalise")
+    exponent = Signal(signed(max(len(scale), form.exponent_width + 1) + 1), name="convert_exponent")
+    m.d.comb += exponent.eq(scale + (form.bias + width - 1) - count)
+    field, fraction = round_and_pack(m, form, significand, exponent, "convert")
+    term = Signal(term_layout(form, len(total)), name="convert_term")
+    m.d.comb += [
+        term.fraction.eq(fraction[form.fraction_width - len(term.fraction) :]),
+        term.exponent.eq(field),
+        term.sign.eq(total[-1]),
+        term.nan.eq(nan),
+    ]
+    return term

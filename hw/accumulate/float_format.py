@@ -1,0 +1,57 @@
+"""Binary floating-point formats of the accumulators and of the formats HBFP is compared with."""
+
+from dataclasses import dataclass
+
+from amaranth.lib import data
+
+__all__ = ["BF16", "FP32", "FloatFormat"]
+
+
+@dataclass(frozen=True)
+class FloatFormat:
+    """An IEEE 754-like format: the largest exponent field holds infinity (fraction 0) and NaN.
+
+    Subnormals are not kept: a zero exponent field means zero of the word's sign.
+
+    Parameters
+    ----------
+    exponent_width : bits of the exponent field.
+    significand_width : bits of the significand, its hidden one included.
+    """
+
+    exponent_width: int
+    significand_width: int
+
+    @property
+    def fraction_width(self) -> int:
+        """Stored bits of the significand."""
+        return self.significand_width - 1
+
+    @property
+    def width(self) -> int:
+        """Bits of a word."""
+        return self.exponent_width + self.significand_width
+
+    @property
+    def bias(self) -> int:
+        """Exponent field of 1.0."""
+        return 2 ** (self.exponent_width - 1) - 1
+
+    @property
+    def largest_exponent(self) -> int:
+        """The exponent field of infinity and NaN."""
+        return 2**self.exponent_width - 1
+
+    @property
+    def nan(self) -> int:
+        """The canonical quiet NaN, as a word."""
+        return (self.largest_exponent << self.fraction_width) | 1 << (self.fraction_width - 1)
+
+    @property
+    def layout(self) -> data.StructLayout:
+        """A word's fields."""
+        return data.StructLayout({"fraction": self.fraction_width, "exponent": self.exponent_width, "sign": 1})
+
+
+FP32 = FloatFormat(8, 24)
+BF16 = FloatFormat(8, 8)

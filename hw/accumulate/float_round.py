@@ -1,0 +1,42 @@
+"""The one place where floating-point results are rounded and packed."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+
+from hw.accumulate.float_format import FloatFormat
+
+__all__ = ["round_and_pack"]
+
+
+def round_and_pack(
+    m: Module, form: FloatFormat, significand: Value, exponent: Value, name: str, infinite: Value | int = 0
+) -> tuple[Value, Value]:
+    """Round a normalised significand to nearest, ties to even.
+
+    Parameters
+    ----------
+    significand : top bit one, or all zero; bits below the format's are rounded away, the lowest may be sticky.
+    exponent : signed; the exponent field the significand's top bit stands for, before rounding.
+    infinite : makes the result infinity whatever the rest.
+
+    Returns
+    -------
+    Exponent field and fraction: zeros where the rounded result is below the normal range, infinity where above it.
+    """
+    p = form.significand_width
+    extra = len(significand) - p
+    wide = Signal(signed(len(exponent) + p - 1), name=f"{name}_rounded")
+    if extra > 0:
+        sticky = significand[: extra - 1].any() if extra > 1 else 0
+        round_up = significand[extra - 1] & (sticky | significand[extra])
+        # A carry out of the fraction enters the exponent and leaves the fraction zero: the next power of two.
+        m.d.comb += wide.eq(Cat(significand[extra:-1], exponent).as_signed() + round_up)
+    else:
+        m.d.comb += wide.eq(Cat(Const(0, -extra), significand[:-1], exponent).as_signed())
+    field, fraction = wide[p - 1 :].as_signed(), wide[: p - 1]
+    zero, above = Signal(name=f"{name}_zero"), Signal(name=f"{name}_above")
+    m.d.comb += [
+        above.eq(infinite | (significand[-1] & (field >= form.largest_exponent))),
+        zero.eq(~significand[-1] | (field <= 0)),
+    ]
+    keep = (~(zero | above)).replicate(p - 1)
+    return Mux(above, form.largest_exponent, Mux(zero, 0, field[: form.exponent_width])), fraction & keep

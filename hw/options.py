@@ -1,0 +1,113 @@
+"""Command-line options of a machine's parameters, shared by every program that takes a configuration."""
+
+import argparse
+from dataclasses import MISSING, fields
+
+from hw.config import ACCUMULATORS, DATAPATHS, CoreConfig
+
+__all__ = ["CommandLineError", "add_config_options", "config_from_options", "run"]
+
+HELP = {
+    "exponent_width": "bits of a block's stored exponent",
+    "dot": "products per unit and cycle, a divisor of the block size (default: the block size)",
+    "tile_rows": "rows of units in a tile",
+    "tile_columns": "columns of units in a tile",
+    "mesh_rows": "rows of tiles",
+    "mesh_columns": "columns of tiles",
+    "interleave": "outputs a unit holds, to hide the accumulator's latency",
+    "accumulator_cycles": "register stages of the accumulator, 1 to 5",
+    "tree_cycles": "register stages inside the compressor tree, 0 to 3",
+    "lanes": "FP32 elements per beat of an operand stream (default: largest fitting divisor up to 16)",
+    "operand_depth": "blocks of each array row in one half of an operand buffer",
+    "panel_columns": "columns of C gathered before rows leave (default: the array's columns)",
+    "queue_depth": "commands that wait in the queue",
+}
+
+
+class CommandLineError(Exception):
+    """A user's mistake: one line for the terminal, exit status 2."""
+
+
+def _mantissa(text: str) -> tuple[int, ...]:
+    if text == "mixed":
+        return (4, 6)
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"mantissa_width must be a number, a list such as 4,6 or 'mixed', not {text}"
+        ) from None
+
+
+def _pair(text: str) -> tuple[int, int]:
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.isdecimal() for part in parts):
+        raise argparse.ArgumentTypeError(f"size must be ROWSxCOLUMNS, such as 4x4, not {text}")
+    return int(parts[0]), int(parts[1])
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """Add one option per parameter of ``CoreConfig``, with its default in the help text."""
+    defaults = {field.name: field.default for field in fields(CoreConfig) if field.default is not MISSING}
+    group = parser.add_argument_group("machine")
+    group.add_argument(
+        "--mantissa", type=_mantissa, default=defaults["mantissa_widths"], metavar="M",
+        help="mantissa width in bits, sign included: 2 to 8, a list such as 4,6, or 'mixed' for 4,6 (default: 4)",
+    )  # fmt: skip
+    group.add_argument(
+        "--block", type=int, default=defaults["block_size"], metavar="N",
+        help=f"elements that share an exponent (default: {defaults['block_size']})",
+    )  # fmt: skip
+    group.add_argument("--tile", type=_pair, metavar="RxC", help="tile rows and columns at once, such as 4x4")
+    group.add_argument("--mesh", type=_pair, metavar="RxC", help="mesh rows and columns at once, such as 2x2")
+    group.add_argument("--accumulator", default=defaults["accumulator"], metavar="KIND",
+                       help=f"{', '.join(ACCUMULATORS)} (default: {defaults['accumulator']})")  # fmt: skip
+    group.add_argument("--datapath", default=defaults["datapath"], metavar="BODY",
+                       help=f"{' for synthesis, '.join(DATAPATHS)} for simulation (default: {defaults['datapath']})")  # fmt: skip
+    group.add_argument("--rounding", type=lambda t: tuple(t.split(",")), default=defaults["rounding_modes"], metavar="MODES",
+                       help="roundings into blocks, of nearest, stochastic, truncate (default: nearest)")  # fmt: skip
+    for name, text in HELP.items():
+        default = defaults[name]
+        note = "" if default is None else f" (default: {default})"
+        group.add_argument(f"--{name.replace('_', '-')}", type=int, default=default, metavar="N", help=text + note)
+
+
+def config_from_options(options: argparse.Namespace) -> CoreConfig:
+    """The configuration the options describe.
+
+    Raises
+    ------
+    CommandLineError : with the text of the broken rule.
+    """
+    values = {name: getattr(options, name) for name in HELP}
+    for name in ("tile", "mesh"):
+        pair = getattr(options, name)
+        if pair is not None:
+            values[f"{name}_rows"], values[f"{name}_columns"] = pair
+    try:
+        return CoreConfig(
+            mantissa_widths=options.mantissa, block_size=options.block, accumulator=options.accumulator,
+            datapath=options.datapath, rounding_modes=options.rounding, **values,
+        )  # fmt: skip
+    except (TypeError, ValueError) as error:
+        raise CommandLineError(str(error)) from None
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str):
+        raise CommandLineError(message)
+
+
+def run(program: str, description: str, add_options, main, arguments=None) -> int:
+    """Parse and run: ``main(options)`` returns the exit status; a ``CommandLineError`` becomes one line and status 2."""
+    import sys
+
+    parser = _Parser(prog=program, description=description)
+    add_options(parser)
+    try:
+        return main(parser.parse_args(arguments)) or 0
+    except CommandLineError as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 1

@@ -1,0 +1,227 @@
+"""The generated Verilog, compiled by Verilator and called from Python."""
+
+import ctypes
+import fcntl
+import hashlib
+import os
+import subprocess
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from hw.config import CoreConfig
+from sim import verilator
+from sim.beats import operand_beats, result_beat_count, result_matrix
+
+__all__ = ["Product", "Rates", "RtlCore", "RtlError", "cache_folder", "compile_core"]
+
+ROOT = Path(__file__).parent.parent
+SHIM = Path(__file__).with_name("rtl_core.cpp")
+
+
+class RtlError(RuntimeError):
+    """A core that refused a command or did not finish."""
+
+
+def cache_folder() -> Path:
+    """Where compiled cores are kept: ``$HBFP_CACHE``, the build folder of a checkout, or the user's cache folder."""
+    if "HBFP_CACHE" in os.environ:
+        return Path(os.environ["HBFP_CACHE"])
+    if (ROOT / "pyproject.toml").exists():
+        return ROOT / "build" / "cores"
+    return Path.home() / ".cache" / "hbfp"
+
+
+def compile_core(config: CoreConfig) -> Path:
+    """Shared library of the core ``config`` with the behavioral datapath, compiled once per content.
+
+    Raises
+    ------
+    RtlError : if the compiler fails; the text names its log.
+    """
+    from hw.core.core import Core
+    from hw.emit import emit_verilog
+
+    core = Core(replace(config, datapath="behavioral"))
+    text = emit_verilog(core)
+    key = hashlib.sha256((text + SHIM.read_text()).encode()).hexdigest()[:16]
+    folder = cache_folder() / f"{config.name}-{key}"
+    library = folder / "core.so"
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not library.exists():
+            _compile(text, core.module_name, folder, library)
+    return library
+
+
+def _compile(text: str, top: str, folder: Path, library: Path) -> None:
+    verilator.activate()
+    source = folder / "core.v"
+    source.write_text(text)
+    root = verilator.verilator_root()
+    commands = [
+        [
+            "verilator", "--cc", "--build", "-j", "1", "-O3", "--no-timing", "-Wno-fatal", "--x-assign", "fast",
+            "--x-initial", "fast", "--top-module", top, "--prefix", "Vcore", "--Mdir", str(folder / "objects"),
+            "-CFLAGS", "-fPIC -O2", *verilator.BUILD_FLAGS, str(source),
+        ],
+        [
+            "g++", "-std=c++17", "-O2", "-fPIC", "-shared", f"-I{folder / 'objects'}", f"-I{root / 'include'}",
+            f"-I{root / 'include' / 'vltstd'}", str(SHIM), str(folder / "objects" / "libVcore.a"),
+            str(folder / "objects" / "libverilated.a"), "-lpthread", "-o", str(library.with_suffix(".tmp")),
+        ],
+    ]  # fmt: skip
+    with open(folder / "build.log", "w") as log:
+        for command in commands:
+            if subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode:
+                raise RtlError(f"compiling the core failed; see {folder / 'build.log'}")
+    library.with_suffix(".tmp").rename(library)
+
+
+class _Port(ctypes.Structure):
+    _fields_ = [
+        ("data", ctypes.c_void_p), ("beats", ctypes.c_int64), ("done", ctypes.c_int64),
+        ("numerator", ctypes.c_uint32), ("denominator", ctypes.c_uint32),
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Fixed limits of the ports: the share of cycles in which a beat may pass, spread evenly."""
+
+    command: Fraction = Fraction(1)
+    a: Fraction = Fraction(1)
+    b: Fraction = Fraction(1)
+    c: Fraction = Fraction(1)
+
+
+@dataclass(frozen=True)
+class Product:
+    """One command with its data.
+
+    Members
+    -------
+    a : float32, shape (rows, inner). b : float32, shape (inner, columns). Shapes count even if nothing is loaded.
+    fields : further fields of the command, see ``hw.core.command.FIELDS``.
+    """
+
+    a: np.ndarray
+    b: np.ndarray
+    fields: dict
+
+    @property
+    def stores(self) -> bool:
+        """Whether C leaves the core."""
+        return bool(self.fields.get("store", 1))
+
+
+class RtlCore:
+    """A compiled core. Not for use by several threads at once.
+
+    Parameters
+    ----------
+    config : the machine; the datapath is always behavioral.
+    """
+
+    def __init__(self, config: CoreConfig):
+        from hw.core.counters import COUNTERS
+
+        self.config = config
+        self.counter_names = tuple(COUNTERS)
+        library = ctypes.CDLL(str(compile_core(config)))
+        library.core_open.restype = ctypes.c_void_p
+        library.core_run.restype = ctypes.c_int64
+        library.core_run.argtypes = [ctypes.c_void_p, *[ctypes.POINTER(_Port)] * 4, ctypes.c_int64]
+        for name in ("core_close", "core_reset", "core_clear", "core_error"):
+            getattr(library, name).argtypes = [ctypes.c_void_p]
+        library.core_words.argtypes = [ctypes.c_void_p, ctypes.c_int]
+        library.core_counters.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+        self._library = library
+        self._handle = library.core_open()
+        self._words = [library.core_words(self._handle, i) for i in range(5)]
+        self.reset()
+
+    def __del__(self):
+        if getattr(self, "_handle", None):
+            self._library.core_close(self._handle)
+            self._handle = None
+
+    def reset(self) -> None:
+        """Two cycles of reset; the port rates count cycles from here."""
+        self._library.core_reset(self._handle)
+
+    def clear_counters(self) -> None:
+        """Set all counters to zero; takes a cycle."""
+        self._library.core_clear(self._handle)
+
+    def counters(self) -> dict[str, int]:
+        """The core's counters."""
+        words = np.zeros(self._words[4], np.uint32)
+        self._library.core_counters(self._handle, words.ctypes.data)
+        return dict(zip(self.counter_names, map(int, words), strict=False))
+
+    def run(self, products: list[Product], rates: Rates = Rates(), limit: int = 1 << 34) -> tuple[list, int]:  # noqa: B008
+        """Run commands back to back.
+
+        Returns
+        -------
+        C of each product (float32, shape (rows, columns); None where nothing is stored) and the cycles taken.
+
+        Raises
+        ------
+        RtlError : if a command was refused or the core has not finished within ``limit`` cycles.
+        """
+        from hw.core.command import CommandError
+
+        commands, a_beats, b_beats, counts = [], [], [], []
+        for product in products:
+            word = self._command(product)
+            commands.append(np.frombuffer(word.to_bytes(4 * self._words[0], "little"), np.uint32))
+            if product.fields.get("load_a", 1):
+                a_beats.append(operand_beats(product.a, self.config))
+            if product.fields.get("load_b", 1):
+                b_beats.append(operand_beats(product.b.T, self.config))
+            counts.append(
+                result_beat_count(product.a.shape[0], product.b.shape[1], self.config) if product.stores else 0
+            )
+        refused = self.counters()["refused"]
+        ports = [
+            self._port(commands, self._words[0], rates.command),
+            self._port(a_beats, self._words[1], rates.a),
+            self._port(b_beats, self._words[2], rates.b),
+        ]
+        beats = np.zeros((sum(counts), self._words[3]), np.uint32)
+        ports.append((self._describe(beats, rates.c), beats))
+        cycles = self._library.core_run(self._handle, *[ctypes.byref(port) for port, _ in ports], limit)
+        if self.counters()["refused"] != refused:
+            raise RtlError(f"the core refused a command: {CommandError(self._library.core_error(self._handle)).name}")
+        if cycles == limit:
+            raise RtlError(f"the core did not finish within {limit} cycles")
+        results, start = [], 0
+        for product, count in zip(products, counts, strict=True):
+            values = beats[start : start + count, : self.config.tile_columns]
+            shape = product.a.shape[0], product.b.shape[1]
+            results.append(result_matrix(values, *shape, self.config) if product.stores else None)
+            start += count
+        return results, cycles
+
+    def _command(self, product: Product) -> int:
+        from hw.core.command import pack_command
+
+        width = self.config.mantissa_widths[0]
+        defaults = {"load_a": 1, "load_b": 1, "store": 1, "width_a": width, "width_b": width, "seed_a": 1, "seed_b": 2}
+        rows, inner = product.a.shape
+        return pack_command(**defaults | {"rows": rows, "inner": inner, "columns": product.b.shape[1]} | product.fields)
+
+    def _describe(self, beats: np.ndarray, rate: Fraction) -> _Port:
+        return _Port(beats.ctypes.data, len(beats), 0, rate.numerator, rate.denominator)
+
+    def _port(self, parts: list[np.ndarray], words: int, rate: Fraction):
+        beats = np.concatenate([np.atleast_2d(p) for p in parts]) if parts else np.zeros((0, words), np.uint32)
+        if beats.shape[1] != words:
+            beats = np.pad(beats, ((0, 0), (0, words - beats.shape[1])))
+        beats = np.ascontiguousarray(beats)
+        return self._describe(beats, rate), beats

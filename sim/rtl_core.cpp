@@ -1,0 +1,120 @@
+// A core compiled by Verilator, driven through its streams: the C side of sim/rtl.py.
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include "Vcore.h"
+#include "verilated.h"
+
+namespace {
+
+template <typename T> void store(T &port, const uint32_t *words) {
+    uint64_t value = words[0];
+    if (sizeof(T) > 4) value |= uint64_t(words[1]) << 32;
+    port = T(value);
+}
+template <std::size_t N> void store(VlWide<N> &port, const uint32_t *words) { std::memcpy(&port[0], words, 4 * N); }
+template <typename T> void load(const T &port, uint32_t *words) {
+    words[0] = uint32_t(port);
+    if (sizeof(T) > 4) words[1] = uint32_t(uint64_t(port) >> 32);
+}
+template <std::size_t N> void load(const VlWide<N> &port, uint32_t *words) { std::memcpy(words, &port[0], 4 * N); }
+template <typename T> constexpr int words_of(const T &) { return sizeof(T) > 4 ? 2 : 1; }
+template <std::size_t N> constexpr int words_of(const VlWide<N> &) { return N; }
+
+struct Core {
+    VerilatedContext context;
+    Vcore top{&context};
+    uint64_t cycle = 0;
+    void tick() {
+        top.clk = 1;
+        top.eval();
+        top.clk = 0;
+        ++cycle;
+    }
+};
+
+}  // namespace
+
+// One stream's beats, `stride` words each; a beat may pass in cycle t when (t * numerator) % denominator < numerator.
+struct Port {
+    uint32_t *data;
+    int64_t beats, done;
+    uint32_t numerator, denominator;
+    bool open(uint64_t cycle) const { return (cycle * numerator) % denominator < numerator; }
+};
+
+extern "C" {
+
+void *core_open() {
+    auto *core = new Core;
+    core->top.clk = 0;
+    core->top.eval();
+    return core;
+}
+
+void core_close(void *handle) { delete static_cast<Core *>(handle); }
+
+void core_reset(void *handle) {
+    auto &core = *static_cast<Core *>(handle);
+    auto &top = core.top;
+    top.i_command__valid = top.i_a__valid = top.i_b__valid = top.o_c__ready = top.clear = 0;
+    top.rst = 1;
+    for (int i = 0; i < 2; ++i) { top.eval(); core.tick(); }
+    top.rst = 0;
+    top.eval();
+    core.cycle = 0;
+}
+
+int core_words(void *handle, int which) {
+    auto &top = static_cast<Core *>(handle)->top;
+    switch (which) {
+        case 0: return words_of(top.i_command__payload);
+        case 1: return words_of(top.i_a__payload);
+        case 2: return words_of(top.i_b__payload);
+        case 3: return words_of(top.o_c__payload);
+        default: return words_of(top.counters);
+    }
+}
+
+// Clocks until every port's beats are done and the core is idle, or `limit` cycles have passed. Returns the cycles.
+int64_t core_run(void *handle, Port *command, Port *a, Port *b, Port *c, int64_t limit) {
+    auto &core = *static_cast<Core *>(handle);
+    auto &top = core.top;
+    const int command_words = words_of(top.i_command__payload), a_words = words_of(top.i_a__payload);
+    const int b_words = words_of(top.i_b__payload), c_words = words_of(top.o_c__payload);
+    int64_t cycles = 0;
+    for (; cycles < limit; ++cycles) {
+        const bool finished = command->done == command->beats && a->done == a->beats && b->done == b->beats &&
+                              c->done == c->beats;
+        top.i_command__valid = command->done < command->beats && command->open(core.cycle);
+        if (top.i_command__valid) store(top.i_command__payload, command->data + command->done * command_words);
+        top.i_a__valid = a->done < a->beats && a->open(core.cycle);
+        if (top.i_a__valid) store(top.i_a__payload, a->data + a->done * a_words);
+        top.i_b__valid = b->done < b->beats && b->open(core.cycle);
+        if (top.i_b__valid) store(top.i_b__payload, b->data + b->done * b_words);
+        top.o_c__ready = c->done < c->beats && c->open(core.cycle);
+        top.eval();
+        if (finished && top.idle) break;
+        if (top.i_command__valid && top.i_command__ready) ++command->done;
+        if (top.i_a__valid && top.i_a__ready) ++a->done;
+        if (top.i_b__valid && top.i_b__ready) ++b->done;
+        if (top.o_c__valid && top.o_c__ready) load(top.o_c__payload, c->data + c->done++ * c_words);
+        core.tick();
+    }
+    return cycles;
+}
+
+void core_counters(void *handle, uint32_t *words) { load(static_cast<Core *>(handle)->top.counters, words); }
+
+void core_clear(void *handle) {
+    auto &core = *static_cast<Core *>(handle);
+    core.top.clear = 1;
+    core.top.eval();
+    core.tick();
+    core.top.clear = 0;
+    core.top.eval();
+}
+
+int core_error(void *handle) { return static_cast<Core *>(handle)->top.error; }
+
+}
