@@ -74,12 +74,12 @@ class BlockAccumulator(Component):
     def elaborate(self, platform):
         m = Module()
         shape, registered = self.datapath.state_shape, self.datapath.boundaries[self.cycles - 1]
-        outputs = Array(Signal(shape, name=f"output_{slot}") for slot in range(self.interleave))
+        outputs = Array(Signal(shape, name=f"output_{slot}", reset_less=True) for slot in range(self.interleave))
 
         def stage(name, record):
             if name not in registered:
                 return record
-            register = Signal(record.shape(), name=f"after_{name}")
+            register = Signal(record.shape(), name=f"after_{name}", reset_less=True)
             m.d.sync += register.eq(record)
             return register
 

@@ -82,7 +82,7 @@ class AdderNetwork:
             if isinstance(values[net], Const) or bisect_left(cuts, self.depths[net]) >= stage:
                 return values[net]
             if (net, stage) not in delayed:
-                delayed[net, stage] = Signal(name=f"rank{stage}_{net}")
+                delayed[net, stage] = Signal(name=f"rank{stage}_{net}", reset_less=True)
                 m.d.sync += delayed[net, stage].eq(at(net, stage - 1))
             return delayed[net, stage]
 

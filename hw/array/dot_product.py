@@ -74,7 +74,9 @@ class DotProduct(Component):
         ranks = [round(levels * (i + 1) / (self.cycles + 1)) for i in range(self.cycles)]
         for level in range(levels + 1):
             for rank in range(ranks.count(level)):
-                registers = [Signal.like(term, name=f"rank{level}_{rank}_{i}") for i, term in enumerate(terms)]
+                registers = [
+                    Signal.like(term, name=f"rank{level}_{rank}_{i}", reset_less=True) for i, term in enumerate(terms)
+                ]
                 m.d.sync += [register.eq(term) for register, term in zip(registers, terms, strict=True)]
                 terms = registers
             if level < levels:

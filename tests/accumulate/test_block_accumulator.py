@@ -1,0 +1,209 @@
+"""The accumulator against the scalar definition, addition by addition, at every depth of its pipeline."""
+
+import random
+import struct
+from fractions import Fraction
+from math import isnan
+
+import cocotb
+import pytest
+from cocotb.clock import Clock
+from cocotb.triggers import ReadOnly, RisingEdge, Timer
+
+from golden import scalar
+from hw.accumulate.block_accumulator import BlockAccumulator, ResultConverter
+from tests.bench import parameters, simulate
+
+MODULE = "tests.accumulate.test_block_accumulator"
+SUM_WIDTH, SCALE_WIDTH = 13, 9
+LARGEST = 64 * 49
+CASES = [("fp32", 1, 1), ("fp32", 1, 2), ("fp32", 2, 3), ("fp32", 4, 4), ("fp32", 4, 5), ("bf16", 1, 1), ("bf16", 3, 5)]
+WIDE = [("fp32", 1, 1, 29, 9), ("fp32", 4, 5, 29, 9), ("bf16", 1, 1, 5, 6), ("fp32", 1, 1, 2, 9)]
+
+
+def to_word(value: float, kind: str) -> int:
+    """The accumulator's word for a float."""
+    word = 0x7FC00000 if isnan(value) else struct.unpack("<I", struct.pack("<f", value))[0]
+    return word if kind == "fp32" else word >> 16
+
+
+class FloatModel:
+    """Outputs by the scalar definition."""
+
+    def __init__(self, kind, slots):
+        self.kind, self.width, self.slots = kind, scalar.SIGNIFICAND_WIDTHS[kind], [0.0] * slots
+
+    def step(self, slot, first, total, scale, is_nan):
+        start = 0.0 if first else self.slots[slot]
+        term = float("nan") if is_nan else scalar.round_to_float(total * Fraction(2) ** scale, self.width)
+        self.slots[slot] = scalar.add(start, term, self.width)
+        return to_word(self.slots[slot], self.kind)
+
+
+class AlignedModel:
+    """Outputs of an aligned accumulator, as what its converter makes of them."""
+
+    def __init__(self, slots, sum_width):
+        self.slots, self.sum_width = [scalar.AlignedState()] * slots, sum_width
+        self.window = 32
+
+    def step(self, slot, first, total, scale, is_nan):
+        start = scalar.AlignedState() if first else self.slots[slot]
+        self.slots[slot] = scalar.step_aligned(start, None if is_nan else (total, scale), self.window, self.sum_width)
+        return self.slots[slot]
+
+
+def stimulus(rng, count, slots, loop, sum_width, scale_width):
+    """Additions (cycle, slot, first, sum, scale, nan): extremes, ties, cancellations, and the ends of the range."""
+    low, high = -(2**scale_width), 2**scale_width - 1
+    bound = 2 ** (sum_width - 1) - 1
+    recent, last = [(1, 0)] * slots, [-loop] * slots
+    cycle, result = loop, []
+    for _ in range(count):
+        slot = rng.randrange(slots)
+        cycle = max(cycle + 1, last[slot] + loop) + rng.choice((0, 0, 0, 1, 3))
+        total, scale = recent[slot]
+        match rng.randrange(12):
+            case 0:
+                total = -total
+            case 1:
+                scale = rng.randint(low, high)
+                total = rng.choice((bound, -bound, 1, -1, 0))
+            case 2:
+                scale = rng.choice((low, -160, -149, -139, -138, -137, -126, 114, 115, 116, 117, 126, 127, 128, high))
+                total = rng.randint(-bound, bound)
+            case 3:
+                total, scale = rng.choice((-1, 1)), scale - rng.choice((0, 1, 7, 8, 9, 23, 24, 25, 26, 27, 31, 32, 40))
+            case 4:
+                total, scale = rng.choice((bound, -bound, 3, -3, 5)), scale - rng.randint(0, 30)
+            case 5:
+                total = 0
+            case _:
+                total, scale = rng.randint(-bound, bound) >> rng.randint(0, sum_width - 1), scale + rng.randint(-14, 3)
+        total, scale = max(-bound, min(bound, total)), max(low, min(high, scale))
+        recent[slot] = (total, scale)
+        first = last[slot] < 0 or rng.random() < 0.03
+        last[slot] = cycle
+        result.append((cycle, slot, int(first), total, scale, int(rng.random() < 0.004)))
+    return result
+
+
+async def run(dut, steps, values, expected):
+    """Drive additions at their cycles; ``expected(step)`` gives the value each must write."""
+    read_cycle, write_cycle = values["read_cycle"], values["write_cycle"]
+    sum_width, slot_width = values["sum_width"], values["slot_width"]
+    scale_width = values["scale_width"]
+    by_cycle = {step[0]: step for step in steps}
+    cocotb.start_soon(Clock(dut.clk, 10, "ns").start(start_high=False))
+    dut.write.value = 0
+    rng = random.Random(1)
+    for cycle in range(steps[-1][0] + write_cycle + 1):
+        await RisingEdge(dut.clk)
+        await Timer(1, "ns")
+        if cycle in by_cycle:
+            _, _, _, total, scale, is_nan = by_cycle[cycle]
+            word = (total % 2**sum_width) | (scale % 2 ** (scale_width + 1)) << sum_width
+            dut.i.value = word | is_nan << (sum_width + scale_width + 1)
+        else:
+            dut.i.value = rng.getrandbits(len(dut.i))
+        _, slot, first, *_ = by_cycle.get(cycle - read_cycle, (0, 0, rng.getrandbits(1)))
+        dut.read.value = slot | first << slot_width
+        written = by_cycle.get(cycle - write_cycle)
+        dut.write.value = written[1] | 1 << slot_width if written else 0
+        await ReadOnly()
+        if written:
+            wanted = expected(*written[1:])
+            got = int(dut.value.value)
+            assert got == wanted, f"cycle {cycle}, {written}: {got:#x} instead of {wanted:#x}"
+
+
+@cocotb.test()
+async def float_words_follow_the_definition(dut):
+    values = parameters()
+    model = FloatModel(values["kind"], values["interleave"])
+    steps = stimulus(
+        random.Random(7), values["count"], values["interleave"], values["loop"], values["sum_width"],
+        values["scale_width"],
+    )  # fmt: skip
+    await run(dut, steps, values, model.step)
+
+
+@cocotb.test()
+async def aligned_states_follow_the_definition(dut):
+    values = parameters()
+    model = AlignedModel(values["interleave"], values["sum_width"])
+
+    def expected(*step):
+        state = model.step(*step)
+        word = int(dut.value.value)
+        if state.is_nan:
+            return word | 1 << 32 + values["scale_width"] + 1
+        return state.total % 2**32 | (state.exponent % 2 ** (values["scale_width"] + 1)) << 32
+
+    steps = stimulus(
+        random.Random(8), values["count"], values["interleave"], values["loop"], values["sum_width"],
+        values["scale_width"],
+    )  # fmt: skip
+    await run(dut, steps, values, expected)
+
+
+@cocotb.test()
+async def aligned_results_round_once(dut):
+    values, rng = parameters(), random.Random(9)
+    guard = 31 - values["sum_width"]
+    scales = 2 ** values["scale_width"]
+    for number in range(4000):
+        total = rng.randint(-(2**31) + 1, 2**31 - 1) >> rng.randint(0, 31)
+        if number % 4 == 0:  # ties and near-ties
+            total = (rng.getrandbits(24) | 1 << 23) * 2 ** rng.randint(0, 7) + rng.choice((-1, 0, 1))
+            total = rng.choice((-1, 1)) * ((total << 1 | rng.getrandbits(1)) % 2**31)
+        exponent = rng.choice((rng.randint(-scales, scales - 1), rng.randint(-150, -100), rng.randint(90, 140)))
+        is_nan = int(rng.random() < 0.01)
+        exponent = max(-scales, min(scales - 1, exponent))
+        dut.i.value = total % 2**32 | exponent % (2 * scales) << 32 | is_nan << 32 + values["scale_width"] + 1
+        await Timer(1, "ns")
+        value = float("nan") if is_nan else scalar.round_to_float(total * Fraction(2) ** (exponent - guard))
+        assert int(dut.o.value) == to_word(value, "fp32"), (total, exponent)
+
+
+def bench(component, testcase, sum_width, scale_width, interleave=1, count=6000):
+    values = {"sum_width": sum_width, "scale_width": scale_width, "interleave": interleave, "count": count}
+    if isinstance(component, BlockAccumulator):
+        values |= {
+            "kind": component.kind, "loop": component.loop_cycles, "read_cycle": component.read_cycle,
+            "write_cycle": component.write_cycle, "slot_width": (interleave - 1).bit_length(),
+        }  # fmt: skip
+    simulate(component, MODULE, values, testcase=testcase)
+
+
+@pytest.mark.parametrize(("kind", "interleave", "cycles"), CASES)
+def test_float_words_follow_the_definition(kind, interleave, cycles):
+    component = BlockAccumulator(kind, SUM_WIDTH, SCALE_WIDTH, interleave, cycles)
+    bench(component, "float_words_follow_the_definition", SUM_WIDTH, SCALE_WIDTH, interleave)
+
+
+@pytest.mark.parametrize(("kind", "interleave", "cycles", "sum_width", "scale_width"), WIDE)
+def test_sums_of_other_widths(kind, interleave, cycles, sum_width, scale_width):
+    component = BlockAccumulator(kind, sum_width, scale_width, interleave, cycles)
+    bench(component, "float_words_follow_the_definition", sum_width, scale_width, interleave)
+
+
+@pytest.mark.parametrize(("interleave", "cycles", "sum_width"), [(1, 1, 13), (2, 3, 13), (4, 4, 13), (4, 5, 29), (2, 2, 13)])
+def test_aligned_states_follow_the_definition(interleave, cycles, sum_width):
+    component = BlockAccumulator("aligned", sum_width, SCALE_WIDTH, interleave, cycles)
+    bench(component, "aligned_states_follow_the_definition", sum_width, SCALE_WIDTH, interleave)
+
+
+@pytest.mark.parametrize("sum_width", [13, 29])
+def test_aligned_results_round_once(sum_width):
+    bench(ResultConverter("aligned", sum_width, SCALE_WIDTH), "aligned_results_round_once", sum_width, SCALE_WIDTH)
+
+
+def test_rejects_unknown_kind():
+    with pytest.raises(ValueError, match="^accumulator must be one of fp32, bf16, aligned, not fp16$"):
+        BlockAccumulator("fp16", 13, 9)
+
+
+def test_rejects_too_many_stages():
+    with pytest.raises(ValueError, match="^accumulator_cycles must be between 1 and 5, not 6$"):
+        BlockAccumulator("fp32", 13, 9, 8, 6)
