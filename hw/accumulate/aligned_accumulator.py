@@ -16,9 +16,11 @@ class AlignedAccumulator:
     """Datapath of an accumulator whose state (``acc``, ``exponent``) stands for ``acc * 2**(exponent - guard)``.
 
     Each addition: ``need`` is 1 if the two top bits of ``acc`` differ; the new exponent is
-    ``max(exponent + need, scale)``; both terms are shifted right to it, rounding down, and added. No overflow: after the shift ``acc`` is in
-    ``-2**(W-2) … 2**(W-2) - 1``, because it was there already or was halved, and so is the sum's term, whose
-    ``sum_width + guard = W - 1`` bits are signed; two such numbers add to less than ``2**(W-1)`` in magnitude.
+    ``max(exponent + need, scale)``; both terms are shifted right to it, rounding down, and added. No overflow: after
+    the shift ``acc`` is in ``-2**(W-2) … 2**(W-2) - 1``, because it was there already or was halved, and so is the
+    sum's term, whose ``sum_width + guard = W - 1`` bits are signed; two such numbers add to a signed number of W bits.
+    The exponent exceeds the largest scale by less than the log2 of the number of additions, for which
+    ``scale_width + 1`` bits leave room with every block format (at least ``2**27`` additions).
 
     Parameters
     ----------
