@@ -1,0 +1,71 @@
+"""Block formats and tensors check their parts."""
+
+import doctest
+import re
+
+import numpy as np
+import pytest
+
+import golden
+from golden import BlockFormat, BlockTensor, Health, quantize
+
+
+def test_defaults_and_derived_numbers():
+    format = BlockFormat()
+    assert (format.mantissa_width, format.block_size, format.exponent_width) == (4, 64, 8)
+    assert (format.bias, format.max_mantissa, format.max_field, format.nan_field) == (127, 7, 254, 255)
+    assert (format.block_bits, format.bits_per_element) == (264, 4.125)
+    assert format.scale(127) == -2  # maxima in 1 … 2 have an interval of a quarter
+    assert str(format) == "HBFP4/64"
+    assert str(BlockFormat(6, 16, 5)) == "HBFP6/16/e5"
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"mantissa_width": 1}, ValueError, "mantissa_width must be between 2 and 12, not 1"),
+        ({"mantissa_width": 13}, ValueError, "mantissa_width must be between 2 and 12, not 13"),
+        ({"mantissa_width": 4.0}, TypeError, "mantissa_width must be an integer, not 4.0"),
+        ({"mantissa_width": True}, TypeError, "mantissa_width must be an integer, not True"),
+        ({"block_size": 0}, ValueError, "block_size must be between 1 and 1024, not 0"),
+        ({"block_size": 1025}, ValueError, "block_size must be between 1 and 1024, not 1025"),
+        ({"block_size": "64"}, TypeError, "block_size must be an integer, not '64'"),
+        ({"exponent_width": 3}, ValueError, "exponent_width must be between 4 and 10, not 3"),
+        ({"exponent_width": 11}, ValueError, "exponent_width must be between 4 and 10, not 11"),
+    ],
+)
+def test_format_rejects(options, error, text):
+    with pytest.raises(error, match=f"^{re.escape(text)}$"):
+        BlockFormat(**options)
+
+
+def test_tensor_rejects_parts_that_do_not_fit():
+    tensor = quantize(np.ones((3, 20), np.float32), BlockFormat(4, 8))
+    mantissas, fields = tensor.mantissas, tensor.fields
+    cases = [
+        ((mantissas[:2], fields), ValueError, "mantissas must have shape (3, 3, 8), not (2, 3, 8)"),
+        ((mantissas.astype(int), fields), TypeError, "mantissas must be an array of int8, not int64"),
+        ((mantissas, fields[:, :2]), ValueError, "fields must have shape (3, 3), not (3, 2)"),
+        ((mantissas, fields.astype(np.uint8)), TypeError, "fields must be an array of uint16, not uint8"),
+        ((mantissas, 5), TypeError, "fields must be an array of uint16, not 5"),
+    ]
+    for parts, error, text in cases:
+        with pytest.raises(error, match=f"^{re.escape(text)}$"):
+            BlockTensor(*parts, BlockFormat(4, 8), (3, 20), 1)
+    with pytest.raises(ValueError, match=r"^axis must be between 0 and 1, not -1$"):
+        BlockTensor(mantissas, fields, BlockFormat(4, 8), (3, 20), -1)
+
+
+def test_properties_of_a_tensor():
+    x = np.float32([[1, 1.5], [0, 0], [np.nan, 1]])
+    tensor = quantize(x, BlockFormat(4, 2))
+    assert tensor.scales.tolist() == [[-2], [-129], [126]]
+    assert tensor.zero_blocks.tolist() == [[False], [True], [False]]
+    assert tensor.nan_blocks.tolist() == [[False], [False], [True]]
+    assert Health(1, 2, 3) + Health(10, 20, 30) == Health(11, 22, 33)
+
+
+def test_tour():
+    results = doctest.testmod(golden)
+    assert results.attempted >= 10
+    assert results.failed == 0
