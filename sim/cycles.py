@@ -37,6 +37,8 @@ class Panels:
     -------
     rows, columns, inner : sizes of a full command.
     row_panels, column_panels, inner_panels : commands along m, n and k; their product is the number of commands.
+    keep_a : whether A stays in its buffer while B passes by panel by panel, or the other way round. If the reduction is
+        cut, neither stays.
     """
 
     rows: int
@@ -45,6 +47,16 @@ class Panels:
     row_panels: int
     column_panels: int
     inner_panels: int
+    keep_a: bool
+
+    @property
+    def loads(self) -> tuple[int, int]:
+        """How often each element of A and of B is loaded."""
+        keep = self.inner_panels == 1
+        return (
+            1 if keep and self.keep_a else self.column_panels,
+            1 if keep and not self.keep_a else self.row_panels,
+        )
 
 
 def check_width(config: CoreConfig, mantissa_width: int) -> None:
@@ -55,18 +67,29 @@ def check_width(config: CoreConfig, mantissa_width: int) -> None:
 
 
 def panels(config: CoreConfig, m: int, k: int, n: int) -> Panels:
-    """Commands that one half of each operand buffer can hold: all of k if it fits, then as many rows and columns."""
+    """Commands that one half of each operand buffer can hold: all of k if it fits, then as many rows and columns.
+
+    The operand that stays is the one that makes the busier of the two streams less busy, and then both. If k does not
+    fit, commands accumulate in the array, so each covers one output tile and as much of k as its rows leave room for.
+    """
     blocks = ceil(k / config.block_size)
-    depth = min(blocks, config.operand_depth)
-    groups = config.operand_depth // depth
-    rows, columns = min(m, config.rows * groups), min(n, config.columns * groups)
+    if blocks <= config.operand_depth:
+        depth = blocks
+        groups_a = groups_b = config.operand_depth // blocks
+    else:
+        groups_a, groups_b = min(config.interleave, config.operand_depth), 1
+        depth = config.operand_depth // groups_a
+    rows, columns = min(m, config.rows * groups_a), min(n, config.columns * groups_b)
+    row_panels, column_panels = ceil(m / rows), ceil(n / columns)
+    kept_a, kept_b = (m, n * row_panels), (m * column_panels, n)
     return Panels(
         rows=rows,
         columns=columns,
         inner=min(k, depth * config.block_size),
-        row_panels=ceil(m / rows),
-        column_panels=ceil(n / columns),
+        row_panels=row_panels,
+        column_panels=column_panels,
         inner_panels=ceil(blocks / depth),
+        keep_a=(max(kept_a), sum(kept_a)) <= (max(kept_b), sum(kept_b)),
     )
 
 
@@ -77,10 +100,10 @@ def product_cycles(
 
     Provisional: a closed form of the machine's peak rates, good to the latency of its stages. The array takes
     ceil(m/rows) ceil(n/columns) ceil(k/block_size) blocks per unit, each of ``steps`` cycles and slices(a) slices(b)
-    passes. With ``ports``, A, B and C also pass through streams of ``lanes`` elements per cycle, each row of A, column
-    of B or row of C on fresh beats; the operand that is read again for each panel of the other is chosen to be the
-    smaller one. Loading, computing and storing overlap, except for the first panel's load and the last panel's store.
-    Without ``ports`` the array alone is counted, as if the buffers always had what it needs.
+    passes. With ``ports``, A and B also pass through streams of ``lanes`` elements per cycle, as often as ``panels``
+    says, and C through one of ``tile_columns``, each row of A, column of B or row of C on fresh beats. Loading,
+    computing and storing overlap, except for the first command's load and the last panel's store. Without ``ports``
+    the array alone is counted, as if the buffers always had what it needs.
 
     Raises
     ------
@@ -95,12 +118,9 @@ def product_cycles(
     if not ports:
         return Cycles(busy + fill, busy)
     cut = panels(config, m, k, n)
-    beats = ceil(k / config.lanes)
-    load_a, load_b = min(
-        ((m * beats, n * beats * cut.row_panels), (m * beats * cut.column_panels, n * beats)),
-        key=lambda loads: (max(loads), sum(loads)),
-    )
-    load, store = max(load_a, load_b), m * ceil(n / config.lanes)
+    loads_a, loads_b = cut.loads
+    load = max(m * loads_a, n * loads_b) * ceil(k / config.lanes)
+    store = m * ceil(n / config.tile_columns)
     commands = cut.row_panels * cut.column_panels * cut.inner_panels
     edges = ceil(load / commands) + ceil(store / (cut.row_panels * cut.column_panels)) + fill
     slowest = max(busy, load, store)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from math import ceil
 
 from hw.config import CoreConfig
@@ -20,7 +20,7 @@ __all__ = ["evaluate", "grid", "sweep"]
 _CONFIG = {field.name for field in fields(CoreConfig)} - {"mantissa_widths"}
 _MEMORY = {field.name for field in fields(Memory)}
 _CLUSTER = {"data", "tensor", "cores_per_chip", "overlap"}
-_ESTIMATE = {"training", "ports", "epochs", "samples"}
+_ESTIMATE = {"training", "ports", "epochs", "samples", "merge"}
 _SMALL = 500
 """Points below which starting processes costs more than it saves."""
 
@@ -78,7 +78,7 @@ def evaluate(workload: Workload | str, point: Mapping) -> Estimate:
         workload, point = load(workload, **point), {}
     if point:
         raise ValueError(f"unknown parameter {', '.join(sorted(point))}")
-    return estimate(workload, config, plan=plan, memory=memory, cluster=cluster, physical=physical, **options)
+    return estimate(workload, config, schedule=plan, memory=memory, cluster=cluster, physical=physical, **options)
 
 
 def _summaries(workload: Workload | str, points: Sequence[dict]) -> list[dict]:
@@ -114,6 +114,17 @@ def _spread(run, points: list[dict], workers: int | None, scheduler: str | None)
         yield from (future.result() for future in client.map(run, slices))
 
 
+def _with_progress(slices: Iterable[list[dict]], total: int) -> Iterator[dict]:
+    """The records, with a bar that disappears when all are there."""
+    from rich.progress import Progress
+
+    with Progress(transient=True) as bar:
+        task = bar.add_task("machines", total=total)
+        for records in slices:
+            bar.advance(task, len(records))
+            yield from records
+
+
 def sweep(
     workload: Workload | str,
     points: Iterable[Mapping] | None = None,
@@ -133,7 +144,7 @@ def sweep(
     Raises
     ------
     ImportError : for a scheduler if the package ``distributed`` is not installed.
-    TypeError, ValueError : for a workload that does not load.
+    TypeError, ValueError : for a workload that does not load, or if not one of the machines can be.
     """
     if points is not None and axes:
         raise ValueError(f"points and axes exclude each other; the axes given are {', '.join(axes)}")
@@ -141,14 +152,7 @@ def sweep(
     if isinstance(workload, str):
         load(workload)
     slices = _spread(partial(_summaries, workload), points, workers, scheduler)
-    if not progress:
-        return [record for records in slices for record in records]
-    from rich.progress import Progress
-
-    records: list[dict] = []
-    with Progress(transient=True) as bar:
-        task = bar.add_task("machines", total=len(points))
-        for part in slices:
-            records += part
-            bar.update(task, completed=len(records))
+    records = list(_with_progress(slices, len(points)) if progress else chain.from_iterable(slices))
+    if records and all("error" in record for record in records):
+        raise ValueError(records[0]["error"])
     return records

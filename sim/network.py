@@ -12,7 +12,8 @@ from sim.memory import Memory, Traffic, element_bits, row_bits, traffic
 from sim.parallel import Cluster, exchange_cycles, split
 from sim.result import Estimate, Row, Run
 from sim.synthesis import Physical
-from sim.workloads import Layer, Product, Schedule, Workload, load, schedule
+from sim.workloads import Layer, Product, Schedule, Workload, load
+from sim.workloads import schedule as find_schedule
 
 __all__ = ["estimate", "product_traffic"]
 
@@ -91,6 +92,7 @@ def _row(machine: _Machine, layer: Layer, product: Product, width: int, count: i
         k=product.k,
         n=product.n,
         repeats=product.repeats,
+        part=(part.m, part.k, part.n, part.repeats),
         width=width,
         passes=passes,
         macs=product.macs * count,
@@ -108,7 +110,7 @@ def estimate(
     workload: Workload | str,
     config: CoreConfig,
     *,
-    plan: Schedule | str = "all-4",
+    schedule: Schedule | str = "all-4",
     training: bool = False,
     memory: Memory | None = None,
     cluster: Cluster | None = None,
@@ -129,7 +131,7 @@ def estimate(
     ----------
     workload : from ``sim.workloads.load``, or a name or path for it.
     config : of each core. memory, cluster, physical : by default a memory that never bounds, one core, nothing known.
-    plan : the mantissa widths, by name or as a ``Schedule``. wide_epoch : whether the step is of a wide epoch.
+    schedule : of the mantissa widths, by name or as a ``Schedule``. wide_epoch : whether the step is of a wide epoch.
     ports : whether the core's own streams limit it, or only the array counts.
     epochs, samples : a whole training run: its epochs and the samples of each (default: of the published data set).
     merge : one row for all products that cost the same; otherwise one row per product.
@@ -140,10 +142,12 @@ def estimate(
     TypeError, ValueError : for parameters that contradict each other or the machine.
     """
     workload = load(workload) if isinstance(workload, str) else workload
-    plan = schedule(plan) if isinstance(plan, str) else plan
+    plan = find_schedule(schedule) if isinstance(schedule, str) else schedule
     machine = _Machine(config, memory or Memory(), cluster or Cluster(), ports, cycles)
     if machine.cluster.data > workload.batch:
         raise ValueError(f"data must be at most the batch of {workload.batch}, not {machine.cluster.data}")
+    if epochs is not None and not training:
+        raise ValueError("epochs are of a training run, so training must be asked for")
     for width in plan.widths(training):
         check_width(config, width)
     rows = tuple(_row(machine, *group) for group in _groups(workload, training, plan, wide_epoch, merge))

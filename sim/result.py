@@ -24,6 +24,7 @@ class Row:
     Members
     -------
     layer : the first one's layer. kind, stage, m, k, n, repeats : of each product, before it is split over cores.
+    part : m, k, n and repeats of the largest part a core gets of each.
     width : bits of both mantissas. passes : over the multipliers for each product of elements.
     macs : multiply-accumulates. core : one core's counters. cycles : with memory and links.
     memory_cycles, link_cycles : what memory and link alone would take. bytes : to and from all memories.
@@ -38,6 +39,7 @@ class Row:
     k: int
     n: int
     repeats: int
+    part: tuple[int, int, int, int]
     width: int
     passes: int
     macs: int
@@ -61,8 +63,8 @@ class Row:
 
     def to_dict(self) -> dict:
         """JSON-ready values."""
-        values = asdict(self)
-        counters = {f"core_{name}": value for name, value in values.pop("core").items()}
+        values = {name: value for name, value in asdict(self).items() if name not in ("part", "core")}
+        counters = {f"core_{name}": value for name, value in asdict(self.core).items()}
         return values | counters | {"utilization": self.utilization, "macs_per_byte": self.intensity}
 
 
@@ -82,7 +84,7 @@ class Estimate:
 
     workload: Workload
     config: CoreConfig
-    plan: Schedule
+    schedule: Schedule
     training: bool
     memory: Memory
     cluster: Cluster
@@ -119,7 +121,7 @@ class Estimate:
         """Bytes of the layers' weights, each packed at the width the schedule gives it; FP32 takes 4 bytes each."""
         exponent = self.config.exponent_width / self.config.block_size
         layers = self.workload.layers
-        return sum(layer.parameters * (self.plan.mantissa_width(layer) + exponent) for layer in layers) / 8
+        return sum(layer.parameters * (self.schedule.mantissa_width(layer) + exponent) for layer in layers) / 8
 
     def summary(self) -> dict:
         """Totals of a step (and of the run), JSON-ready; what is unknown is left out."""
@@ -135,7 +137,7 @@ class Estimate:
         return {
             "workload": self.workload.name,
             "mode": "training step" if self.training else "inference",
-            "schedule": self.plan.name,
+            "schedule": self.schedule.name,
             "batch": self.workload.batch,
             "parameters": self.workload.parameters,
             "macs": self.macs,
@@ -160,5 +162,6 @@ class Estimate:
 
     def mapping_efficiency(self, row: Row) -> float:
         """Share of the units and of the blocks' elements that a row's products have work for, edges counted."""
-        axes = ((row.m, self.config.rows), (row.n, self.config.columns), (row.k, self.config.block_size))
+        m, k, n, _ = row.part
+        axes = ((m, self.config.rows), (n, self.config.columns), (k, self.config.block_size))
         return prod(size / (-(-size // step) * step) for size, step in axes)

@@ -106,9 +106,11 @@ def read_topology(path: Path, batch: int = 1) -> Workload:
 
     Raises
     ------
-    ValueError : naming file, line and column.
+    FileNotFoundError, ValueError : naming file, line and column.
     """
     path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist")
     try:
         lines = [[cell.strip() for cell in row] for row in csv.reader(path.read_text("utf-8-sig").splitlines())]
     except UnicodeDecodeError as error:

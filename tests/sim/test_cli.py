@@ -1,0 +1,143 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from sim.cli import main
+
+
+@pytest.fixture
+def run(capsys, tmp_path, monkeypatch):
+    """Run the command line in an empty folder: exit status, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(line):
+        status = main(line.split())
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return call
+
+
+def test_prints_a_table(run):
+    status, out, err = run("--workload resnet50 --training --schedule booster --mesh 4x4 --bandwidth 32 --epochs 90")
+    assert (status, err) == (0, "")
+    assert "conv2_1b" in out
+    assert "hbfp4_6_n64_d64_t4x4_m4x4_l1_fp32" in out
+
+
+def test_writes_everything(run, tmp_path):
+    line = "--workload resnet20 --training --json a.json --csv a.csv --scale-sim s.csv --trace t.json --plot plots"
+    assert run(f"{line} --layer conv1 --clock 100")[0] == 0
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"a.json", "a.csv", "s.csv", "t.json", "plots"}
+    assert {path.name for path in (tmp_path / "plots").iterdir()} == {"utilization.png", "roofline.png"}
+    assert json.loads((tmp_path / "a.json").read_text())["summary"]["workload"] == "resnet20"
+    assert json.loads((tmp_path / "t.json").read_text())["otherData"]["layer"] == "conv1"
+
+
+def test_all_layers_has_a_row_for_each(run, tmp_path):
+    run("--workload resnet20 --json merged.json")
+    run("--workload resnet20 --json all.json --all-layers")
+    rows = {name: json.loads((tmp_path / name).read_text())["layers"] for name in ("merged.json", "all.json")}
+    assert len(rows["all.json"]) == 20 > len(rows["merged.json"])
+
+
+def test_compares_two_reports(run):
+    for name, mesh in (("a.json", "1x1"), ("b.json", "2x2")):
+        run(f"--workload resnet20 --ideal-ports --mesh {mesh} --json {name}")
+    status, out, _ = run("--compare a.json b.json")
+    assert status == 0
+    assert "speed-up 4.0" in out or "speed-up 3.9" in out
+
+
+def test_sweeps(run, tmp_path):
+    line = "--workload resnet20 --sweep mesh=1x1,2x2 --sweep lanes=7,16 --sweep bandwidth=4 --json s.json --csv s.csv"
+    status, out, _ = run(line)
+    assert status == 0
+    assert "lanes must divide block_size 64, not be 7" in out
+    assert [record["lanes"] for record in json.loads((tmp_path / "s.json").read_text())] == [7, 16, 7, 16]
+
+
+def test_reads_files(run, tmp_path):
+    (tmp_path / "net.csv").write_text("Layer,M,N,K,\nfc,10,20,30,\n")
+    assert "net, inference" in run("--workload net.csv")[1]
+
+
+def test_silicon_from_a_file_with_another_clock(run, tmp_path):
+    (tmp_path / "core.json").write_text('{"area_um2": 5000, "clock_mhz": 100}')
+    run("--workload resnet20 --synthesis core.json --clock 200 --json a.json")
+    summary = json.loads((tmp_path / "a.json").read_text())["summary"]
+    assert summary["area_um2"] == 5000
+    assert summary["seconds"] == pytest.approx(summary["cycles"] / 200e6)
+
+
+BAD = [
+    ("", "--workload is missing: a name, a .csv or an .onnx file"),
+    ("--workload resnet20 --colour red", "unrecognized arguments: --colour red"),
+    ("--workload resnet20 --batch many", "argument --batch: invalid int value: 'many'"),
+    ("--workload resnet20 --batch 0", "batch must be at least 1, not 0"),
+    (
+        "--workload resnet20 --schedule mixed",
+        "schedule must be booster or all-W with a width W between 2 and 10, not mixed",
+    ),
+    ("--workload resnet20 --schedule all-6 --mantissa 4", "mantissa width must be one of the configuration's 4, not 6"),
+    ("--workload resnet20 --mantissa 4;6", "argument --mantissa: invalid list of widths value: '4;6'"),
+    ("--workload resnet20 --dot 5", "dot must divide block_size 64, not be 5"),
+    ("--workload resnet20 --mesh 4", "mesh must be ROWSxCOLUMNS, not 4"),
+    ("--workload resnet20 --mesh 0x4", "mesh_rows must be between 1 and 64, not 0"),
+    ("--workload resnet20 --bandwidth -1", "bytes_per_cycle must be above 0, not -1.0"),
+    ("--workload resnet20 --data 4", "link must be stated for 4 cores"),
+    ("--workload resnet20 --clock 0", "clock_mhz must be above 0, not 0.0"),
+    ("--workload no.csv", "no.csv does not exist"),
+    ("--workload bad.csv", "bad.csv, line 2, column 3 (N): must be a positive integer, not 'x'"),
+    ("--workload resnet20 --json no/a.json", "folder no does not exist"),
+    ("--workload resnet20 --json .", ". is a folder, not a file"),
+    ("--workload resnet20 --layer conv1", "--layer needs --trace"),
+    ("--workload resnet20 --sweep dot", "argument --sweep: must be NAME=VALUE,VALUE,..., not 'dot'"),
+    ("--workload resnet20 --sweep dot=5", "dot must divide block_size 64, not be 5"),
+    ("--workload resnet20 --sweep dot=4 --trace t.json", "--trace needs one machine, not a --sweep"),
+    ("--compare a.json b.json", "a.json does not exist"),
+    ("--compare bad.csv bad.csv", "bad.csv is not a report of python -m sim --json"),
+    ("--workload resnet20 --synthesis bad.csv", "bad.csv is not JSON: Expecting value: line 1 column 1 (char 0)"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), BAD)
+def test_bad_input_is_one_line_and_leaves_no_file(run, tmp_path, line, message):
+    (tmp_path / "bad.csv").write_text("Layer,M,N,K\nfc,1,x,1\n")
+    extra = "" if "--compare" in line or not line else " --csv out.csv"
+    status, out, err = run(line + extra)
+    assert (status, out) == (2, "")
+    assert err == f"python -m sim: {message}\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.csv"]
+
+
+def test_an_unknown_layer_leaves_no_file(run, tmp_path):
+    status, _, err = run("--workload resnet20 --json a.json --trace t.json --plot plots --layer conv9")
+    assert status == 2
+    assert err.startswith("python -m sim: layer must be one of conv1, ")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failing_write_keeps_the_old_files(run, tmp_path, monkeypatch):
+    import sim.cli
+
+    (tmp_path / "a.json").write_text("old")
+
+    def fail(name, path):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(sim.cli.os, "replace", fail)
+    assert run("--workload resnet20 --json a.json --csv a.csv")[0] == 2
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.json": "old"}
+
+
+def test_runs_as_a_module(tmp_path):
+    command = [sys.executable, "-m", "sim", "--workload", "resnet21"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("python -m sim: workload must be one of ")
+    assert result.stderr.count("\n") == 1

@@ -1,0 +1,173 @@
+import time
+import tracemalloc
+from dataclasses import replace
+
+import pytest
+
+import sim
+from hw.config import CoreConfig
+from sim import Cluster, Cycles, Link, Memory, Physical, estimate, load
+from sim.workloads import NETWORKS, Layer, Workload
+from tests.sim.messages import rejects
+
+CONFIG = CoreConfig(mantissa_widths=(4, 6), mesh_rows=2, mesh_columns=2, lanes=64)
+FC = Workload("fc", (Layer("fc", "linear", 512, 640, 320),), batch=512)
+
+
+def ideal_cycles(config, m, k, n, width_a, width_b, *, ports):
+    """A core that always runs at its peak."""
+    cycles = -(-m * k * n * config.slices(width_a) * config.slices(width_b) // config.macs_per_cycle)
+    return Cycles(cycles, cycles)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("plan", ["all-4", "all-6", "booster"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_in_every_mode(name, plan, training):
+    result = estimate(name, CONFIG, schedule=plan, training=training, memory=Memory(64))
+    factor = 3 if training else 1
+    assert result.macs <= factor * result.workload.macs
+    assert result.macs >= 0.97 * factor * result.workload.macs
+    assert 0 < result.utilization <= 1
+    assert sum(result.share(bound) for bound in ("compute", "load", "store", "memory", "link")) == pytest.approx(1)
+
+
+def test_a_core_at_its_peak_is_fully_used():
+    result = estimate(FC, CONFIG, schedule="all-6", cycles=ideal_cycles)
+    assert result.utilization == 1
+    assert result.macs / result.cycles == CONFIG.macs_per_cycle / 4
+    assert result.share("compute") == 1
+
+
+def test_merging_rows_changes_no_total():
+    merged = estimate("bert-base", CONFIG, training=True, memory=Memory(16))
+    separate = estimate("bert-base", CONFIG, training=True, memory=Memory(16), merge=False)
+    assert len(merged.rows) < 20
+    assert len(separate.rows) == 3 * len(separate.workload.layers)
+    for total in ("cycles", "macs", "bytes", "utilization"):
+        assert getattr(merged, total) == pytest.approx(getattr(separate, total))
+
+
+def test_booster_costs_between_narrow_and_wide():
+    cycles = {
+        plan: estimate("resnet50", CONFIG, schedule=plan, cycles=ideal_cycles).cycles
+        for plan in ("all-4", "booster", "all-6")
+    }
+    assert cycles["all-4"] < cycles["booster"] < cycles["all-6"]
+    assert cycles["all-6"] == pytest.approx(4 * cycles["all-4"], rel=1e-3)
+    # conv1 and fc, 120 M of 4089 M multiply-accumulates, take four passes.
+    assert cycles["booster"] / cycles["all-4"] == pytest.approx(1 + 3 * 120.06 / 4089.18, rel=1e-3)
+
+
+def test_wide_epoch_widens_every_layer():
+    wide = estimate("resnet20", CONFIG, schedule="booster", training=True, wide_epoch=True)
+    assert {row.width for row in wide.rows} == {6}
+
+
+def test_memory_bounds_when_it_is_slow():
+    fast, slow = (estimate(FC, CONFIG, memory=Memory(rate), ports=False) for rate in (1e6, 1))
+    assert fast.rows[0].bound == "compute"
+    assert slow.rows[0].bound == "memory"
+    assert slow.cycles == slow.bytes
+
+
+def test_traffic_is_what_the_formats_take():
+    row_bytes = {"packed": 10 * (64 * 4 + 8) / 8, "bf16": 640 * 2, "fp32": 640 * 4}
+    for operands, bytes_per_row in row_bytes.items():
+        result = estimate(FC, CONFIG, memory=Memory(operands=operands))
+        assert result.bytes == (512 + 320) * bytes_per_row + 512 * 320 * 4
+
+
+def test_gathered_patches_read_each_element_once():
+    streamed, gathered = (
+        estimate("resnet20", CONFIG, memory=Memory(patches=patches), merge=False).rows[1]
+        for patches in ("streamed", "gathered")
+    )
+    saved = 1024 * 3 * (64 * 4 + 8) / 8 * (1 - 1 / 9)  # a 3x3 convolution of 16 channels: 144 elements are 3 blocks
+    assert streamed.bytes - gathered.bytes == pytest.approx(saved)
+
+
+def test_data_parallel_cores_divide_the_work():
+    one = estimate(FC, CONFIG, cycles=ideal_cycles)
+    four = estimate(FC, CONFIG, cluster=Cluster(data=4, link=Link(8)), cycles=ideal_cycles)
+    assert four.cycles == one.cycles / 4
+    assert four.utilization == 1
+
+
+def test_links_add_to_training_unless_overlapped():
+    cluster = Cluster(data=4, link=Link(1))
+    apart = estimate(FC, CONFIG, training=True, cluster=cluster)
+    overlapped = estimate(FC, CONFIG, training=True, cluster=replace(cluster, overlap=True))
+    gradients = [row for row in apart.rows if row.stage == "weight gradient"]
+    assert [row.link_cycles for row in gradients] == [2 * 3 / 4 * 640 * 320 * 4]
+    assert overlapped.cycles < apart.cycles
+    assert gradients[0].bound == "link"
+
+
+def test_cores_of_a_chip_share_its_memory():
+    cluster = Cluster(data=4, link=Link(1e9))
+    own = estimate(FC, CONFIG, memory=Memory(1), cluster=cluster)
+    shared = estimate(FC, CONFIG, memory=Memory(1), cluster=replace(cluster, cores_per_chip=4))
+    assert shared.cycles == pytest.approx(4 * own.cycles, rel=1e-3)
+
+
+def test_training_run_is_scaled_from_a_step():
+    workload = load("resnet20", batch=128)
+    result = estimate(workload, CONFIG, schedule="booster", training=True, epochs=160)
+    wide = estimate(workload, CONFIG, schedule="booster", training=True, wide_epoch=True)
+    assert (result.run.epochs, result.run.samples, result.run.steps_per_epoch) == (160, 50_000, 391)
+    assert result.run.cycles == pytest.approx(391 * (159 * result.cycles + wide.cycles))
+
+
+def test_silicon_is_left_out_unless_it_is_known():
+    unknown = estimate(FC, CONFIG).summary()
+    assert not {"seconds", "area_um2", "joules"} & set(unknown)
+    known = estimate(FC, CONFIG, physical=Physical(1e6, 500, 0.1), cycles=ideal_cycles).summary()
+    assert known["seconds"] == known["cycles"] / 5e8
+    assert known["area_um2"] == 1e6
+    assert known["joules"] == pytest.approx(known["macs"] * 1e-13)
+
+
+def test_weights_in_blocks():
+    assert estimate(FC, CONFIG).weight_bytes() == 640 * 320 * 4.125 / 8
+
+
+def test_reports_what_is_not_modelled():
+    workload = Workload("net", FC.layers, not_modelled={"Softmax": 3})
+    assert estimate(workload, CONFIG).to_dict()["not_modelled"] == {"Softmax": 3}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"schedule": "all-5"}, "mantissa width must be one of the configuration's 4, 6, not 5"),
+        ({"cluster": Cluster(data=1024, link=Link(1))}, "data must be at most the batch of 512, not 1024"),
+        ({"epochs": 9}, "epochs are of a training run, so training must be asked for"),
+        ({"epochs": 9, "training": True}, "samples of an epoch must be stated, as fc is not tied to a data set"),
+        ({"epochs": 0, "samples": 5, "training": True}, "epochs must be at least 1, not 0"),
+        ({"epochs": 1, "samples": 0, "training": True}, "samples must be at least 1, not 0"),
+    ],
+)
+def test_rejects(options, message):
+    with rejects(ValueError, message):
+        estimate(FC, CONFIG, **options)
+
+
+def test_resnet50_takes_milliseconds_and_little_memory():
+    config = CoreConfig(mesh_rows=8, mesh_columns=8)  # 32 x 32 units
+    tracemalloc.start()
+    start = time.perf_counter()
+    estimate(load("resnet50", batch=7), config)
+    estimate(load("resnet50", batch=7), config, training=True, epochs=90)
+    seconds = time.perf_counter() - start
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert seconds < 0.4  # twice the goal of 0.2 s for one, as tracing slows it down
+    assert most < 20e6
+
+
+def test_public_names_exist():
+    for name in sim.__all__:
+        assert getattr(sim, name) is not None
+    with rejects(AttributeError, "module sim has no attribute nothing"):
+        _ = sim.nothing

@@ -1,0 +1,32 @@
+import pytest
+
+from sim.workloads import Layer, schedule
+from tests.sim.messages import rejects
+
+FIRST, MIDDLE, LAST = (
+    Layer("layer", "linear", 1, 1, 1, first=first, last=last)
+    for first, last in ((True, False), (False, False), (False, True))
+)
+
+
+def test_all_widths_are_equal_everywhere():
+    plan = schedule("all-6")
+    assert [plan.mantissa_width(layer, wide) for layer in (FIRST, MIDDLE, LAST) for wide in (False, True)] == [6] * 6
+    assert plan.widths() == (6,)
+    assert plan.phases(5) == ((5, False),)
+
+
+def test_booster_is_wide_at_both_ends_and_in_the_last_epoch():
+    plan = schedule("booster")
+    assert [plan.mantissa_width(layer) for layer in (FIRST, MIDDLE, LAST)] == [6, 4, 6]
+    assert [plan.mantissa_width(layer, True) for layer in (FIRST, MIDDLE, LAST)] == [6, 6, 6]
+    assert plan.widths() == plan.widths(training=False) == (4, 6)
+    assert plan.phases(160) == ((159, False), (1, True))
+    assert plan.phases(1) == ((1, True),)
+
+
+@pytest.mark.parametrize("name", ["all", "all-1", "all-11", "all-x", "Booster", "", "all--4"])
+def test_rejects(name):
+    rule = "schedule must be booster or all-W with a width W between 2 and 10"
+    with rejects(ValueError, f"{rule}, not {name}"):
+        schedule(name)
