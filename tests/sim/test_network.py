@@ -94,6 +94,11 @@ def test_data_parallel_cores_divide_the_work():
     assert four.utilization == 1
 
 
+def test_each_data_parallel_core_reads_the_weights():
+    row_bytes, cluster = 10 * (64 * 4 + 8) / 8, Cluster(data=4, link=Link(8))
+    assert estimate(FC, CONFIG, cluster=cluster).bytes == (512 + 4 * 320) * row_bytes + 512 * 320 * 4
+
+
 def test_links_add_to_training_unless_overlapped():
     cluster = Cluster(data=4, link=Link(1))
     apart = estimate(FC, CONFIG, training=True, cluster=cluster)

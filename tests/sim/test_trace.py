@@ -58,6 +58,14 @@ def test_loading_overlaps_computing():
     assert second_load.start == first_product.start
 
 
+def test_a_half_in_use_is_not_overwritten():
+    """An operand is loaded into the half that the command before the last has left."""
+    tracks = by_track(timeline(CONFIG, 200, 64 * 16, 4, passes=100))
+    assert len(tracks["array"]) == len(tracks["load A"]) > 3
+    for load, product_before in zip(tracks["load A"][1:], tracks["array"], strict=False):
+        assert load.start >= product_before.start
+
+
 def test_chrome_trace_has_the_fields_of_the_format():
     result = estimate("resnet20", CONFIG, schedule="booster", training=True)
     trace = chrome_trace(result, "conv2_1a")
