@@ -15,9 +15,9 @@ ROUNDINGS = ("nearest", "stochastic", "truncate")
 POWER_OF_TWO_RULES = ("exact", "saturate")
 CHUNK = 1 << 15  # elements whose scratch arrays stay in a second-level cache
 LIFT = 64
-FRACTION_MASK = np.uint32(0x7FFFFF)
-MAGNITUDE_MASK = np.uint32(0x7FFFFFFF)
-SMALLEST_NORMAL = np.uint32(0x00800000)
+FRACTION_MASK = np.int32(0x7FFFFF)
+MAGNITUDE_MASK = np.int32(0x7FFFFFFF)
+SMALLEST_NORMAL = np.int32(0x00800000)
 
 
 def quantize(
@@ -139,12 +139,8 @@ class _Converter:
         self, x: NDArray[np.float32], mantissas: NDArray[np.signedinteger], fields: NDArray[np.uint16],
         draws: NDArray[np.uint8] | None,
     ) -> None:  # fmt: skip
-        rows, blocks, size = mantissas.shape
-        values = np.empty((rows, blocks * size), np.float32)
-        values[:, : x.shape[1]] = x
-        values[:, x.shape[1] :] = 0
-        values = values.reshape(rows, blocks, size)
-        magnitudes = values.view(np.uint32) & MAGNITUDE_MASK
+        values = _padded(x, mantissas.shape[1] * mantissas.shape[2]).reshape(mantissas.shape)
+        magnitudes = values.view(np.int32) & MAGNITUDE_MASK
         fields[...] = self._fields(magnitudes)
         nan = fields == self.format.nan_field
         if nan.any():
@@ -167,13 +163,13 @@ class _Converter:
             nan_blocks=int(np.count_nonzero(nan)),
         )
 
-    def _fields(self, magnitudes: NDArray[np.uint32]) -> NDArray[np.int32]:
+    def _fields(self, magnitudes: NDArray[np.int32]) -> NDArray[np.int32]:
         """Exponent fields of the blocks, from the bits of their elements' magnitudes."""
         largest = np.maximum.reduce(magnitudes, axis=-1)
         if self.tile_width > 1:
             starts = np.arange(0, len(largest), self.tile_width)
             largest = np.repeat(np.maximum.reduceat(largest, starts, axis=0), self.tile_width, axis=0)[: len(largest)]
-        fields: NDArray[np.int32] = (largest >> np.uint32(23)).astype(np.int32)
+        fields: NDArray[np.int32] = largest >> np.int32(23)
         nan, zero = fields == 255, fields == 0
         if self.saturate:
             fields -= largest & FRACTION_MASK == 0
@@ -184,7 +180,7 @@ class _Converter:
         return fields
 
     def _divide(
-        self, values: NDArray[np.float32], magnitudes: NDArray[np.uint32], fields: NDArray[np.uint16]
+        self, values: NDArray[np.float32], magnitudes: NDArray[np.int32], fields: NDArray[np.uint16]
     ) -> None:
         """Divide by the interval, in place; zero blocks become zero.
 
@@ -203,15 +199,30 @@ class _Converter:
         values *= reciprocals[..., None]
 
 
+def _padded(x: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    """A copy of a matrix with rows of this length, zeros at their ends, in the memory order of ``x``.
+
+    All work on a chunk of columns is done in that order; only its mantissas are transposed.
+    """
+    rows, given = x.shape
+    by_rows = x.strides[0] >= x.strides[1]
+    copy = np.empty((rows, length), np.float32) if by_rows else np.empty((length, rows), np.float32).T
+    copy[:, :given] = x
+    copy[:, given:] = 0
+    return copy
+
+
 def _round_stochastically(values: NDArray[np.float32], draws: NDArray[np.uint8]) -> None:
     """``floor(|x| + u / 256)`` with |x| cut to 8 fraction bits and the sign of x, in place; exact up to 2**15."""
-    sums = np.abs(values)
-    sums *= np.float32(256)
-    np.trunc(sums, out=sums)
-    sums += draws
-    sums *= np.float32(1 / 256)
-    np.trunc(sums, out=sums)
-    np.copysign(sums, values, out=values)
+    bits = values.view(np.int32)
+    signs = bits & ~MAGNITUDE_MASK
+    bits ^= signs
+    values *= np.float32(256)
+    np.trunc(values, out=values)
+    values += draws
+    values *= np.float32(1 / 256)
+    np.trunc(values, out=values)
+    bits |= signs
 
 
 def _chunks(matrices: int, rows: int, blocks: int, size: int, tile_width: int) -> Iterator[tuple[int, slice, slice]]:

@@ -1,6 +1,9 @@
 # Ref: G. Marsaglia, "Xorshift RNGs", Journal of Statistical Software 8(14), 2003, section 3
 """The random sequence of stochastic rounding, many states at a time."""
 
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +12,9 @@ from golden.format import check_range
 __all__ = ["leap", "uniforms", "xorshift32_sequence"]
 
 MASK = 0xFFFFFFFF
-LANES = 4096
+BITS = np.arange(32, dtype=np.uint32)
+LANES = 16384
+PIECE = 16  # steps whose states stay in a second-level cache
 
 
 def _step(states: NDArray[np.uint32], scratch: NDArray[np.uint32]) -> None:
@@ -19,26 +24,23 @@ def _step(states: NDArray[np.uint32], scratch: NDArray[np.uint32]) -> None:
         np.bitwise_xor(states, scratch, out=states)
 
 
-def _multiply(columns: list[int], states: NDArray[np.uint32]) -> NDArray[np.uint32]:
+def _multiply(columns: NDArray[np.uint32], states: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Matrix over GF(2), given by its columns, times every state."""
-    product = np.zeros_like(states)
-    for bit, column in enumerate(columns):
-        product ^= (states >> np.uint32(bit) & np.uint32(1)) * np.uint32(column)
+    chosen = (states[:, None] >> BITS & np.uint32(1)) * columns
+    product: NDArray[np.uint32] = np.bitwise_xor.reduce(chosen, axis=1)
     return product
 
 
-def leap(steps: int) -> list[int]:
+@lru_cache(maxsize=1024)
+def leap(steps: int) -> NDArray[np.uint32]:
     """Columns of the matrix over GF(2) that advances a state by ``steps``; the sequence is linear, so it has one."""
-    square = np.array([1 << bit for bit in range(32)], np.uint32)
-    _step(square, np.empty_like(square))
-    result = np.array([1 << bit for bit in range(32)], np.uint32)
-    while steps:
-        columns = square.tolist()
-        if steps & 1:
-            result = _multiply(columns, result)
-        square = _multiply(columns, square)
-        steps >>= 1
-    return [int(column) for column in result]
+    if steps < 2:
+        columns = np.uint32(1) << BITS
+        if steps:
+            _step(columns, np.empty_like(columns))
+        return columns
+    half = leap(steps // 2)
+    return _multiply(leap(steps % 2), _multiply(half, half))
 
 
 def xorshift32_sequence(seed: int, count: int) -> NDArray[np.uint32]:
@@ -50,23 +52,36 @@ def xorshift32_sequence(seed: int, count: int) -> NDArray[np.uint32]:
     ------
     TypeError, ValueError : unless ``seed`` is between 1 and 2**32 - 1.
     """
-    check_range("seed", seed, 1, MASK)
-    check_range("count", count, 0, 2**40)
-    lanes = min(LANES, max(1, count // 16))
-    steps = -(-count // lanes)
-    states = np.array([seed], np.uint32)
-    columns = leap(steps)
-    while len(states) < lanes:
-        states = np.concatenate([states, _multiply(columns, states)])
-        columns = [int(column) for column in _multiply(columns, np.array(columns, np.uint32))]
-    states = states[:lanes].copy()
-    sequence, scratch = np.empty((steps, lanes), np.uint32), np.empty_like(states)
-    for row in sequence:
-        _step(states, scratch)
-        row[...] = states
-    return np.ascontiguousarray(sequence.T).reshape(-1)[:count]
+    return _sequence(seed, count, np.dtype(np.uint32))
 
 
 def uniforms(seed: int, count: int) -> NDArray[np.uint8]:
     """Random numbers in [0, 256), one per element: the top eight bits of ``xorshift32_sequence``."""
-    return (xorshift32_sequence(seed, count) >> np.uint32(24)).astype(np.uint8)
+    return _sequence(seed, count, np.dtype(np.uint8))
+
+
+def _sequence(seed: int, count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The top bits of ``count`` states, as many as ``dtype`` has."""
+    check_range("seed", seed, 1, MASK)
+    check_range("count", count, 0, 2**40)
+    lanes = min(LANES, max(1, count // 16))
+    steps = -(-count // lanes)
+    states = _spaced(seed, lanes, steps)
+    shift = np.uint32(32 - 8 * dtype.itemsize)
+    sequence = np.empty((lanes, steps), dtype)
+    piece, scratch = np.empty((PIECE, lanes), dtype), np.empty_like(states)
+    for start in range(0, steps, PIECE):
+        rows = piece[: steps - start]
+        for row in rows:
+            _step(states, scratch)
+            np.right_shift(states, shift, out=row, casting="unsafe")
+        sequence[:, start : start + PIECE] = rows.T
+    return sequence.reshape(-1)[:count]
+
+
+def _spaced(seed: int, lanes: int, steps: int) -> NDArray[np.uint32]:
+    """States ``steps`` apart, the first one being ``seed``."""
+    states = np.array([seed], np.uint32)
+    while len(states) < lanes:
+        states = np.concatenate([states, _multiply(leap(steps * len(states)), states)])
+    return states[:lanes].copy()
