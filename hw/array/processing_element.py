@@ -73,7 +73,7 @@ class ProcessingElement(Component):
         accumulator = place(m, platform, "accumulator", self.accumulator)
         m.d.comb += [product.a.eq(self.a), product.b.eq(self.b)]
 
-        block_sum = Signal(signed(c.block_sum_width))
+        block_sum = Signal(signed(c.block_sum_width), reset_less=True)
         if self.sums:
             kept = Signal.like(block_sum)
             shifted = block_sum << c.slice_width

@@ -18,10 +18,10 @@ def drain_layout(config: CoreConfig, width: int) -> data.StructLayout:
     return data.StructLayout({"values": data.ArrayLayout(width, config.tile_columns), "valid": 1})
 
 
-def delay(m: Module, value, cycles: int, name: str, like=None):
+def delay(m: Module, value, cycles: int, name: str, like=None, reset_less=False):
     """``value`` as it was ``cycles`` cycles ago."""
     for i in range(cycles):
-        register = Signal(like if like is not None else value.shape(), name=f"{name}_{i + 1}")
+        register = Signal(like if like is not None else value.shape(), name=f"{name}_{i + 1}", reset_less=reset_less)
         m.d.sync += register.eq(value)
         value = register
     return value
@@ -70,7 +70,11 @@ class Tile(Component):
     def elaborate(self, platform) -> Module:
         c = self.config
         m = Module()
-        m.d.sync += [self.o_a.eq(self.i_a), self.o_b.eq(self.i_b), self.o_control.eq(self.i_control)]
+        # Only control is reset: operands and results count when control says so; plain registers are smaller.
+        operands_a = Signal(self.i_a.shape(), reset_less=True)
+        operands_b = Signal(self.i_b.shape(), reset_less=True)
+        m.d.sync += [operands_a.eq(self.i_a), operands_b.eq(self.i_b), self.o_control.eq(self.i_control)]
+        m.d.comb += [self.o_a.eq(operands_a), self.o_b.eq(operands_b)]
 
         # cycle 1: operands at the products. 1 + tree_cycles: at the block sum. One later: at the accumulator.
         element = ProcessingElement(c)
@@ -80,7 +84,7 @@ class Tile(Component):
         to_accumulator = c.tree_cycles + 1
         read = Signal(element.read.shape())
         m.d.comb += [read.slot.eq(self.o_control.slot), read.first.eq(self.o_control.first)]
-        read = delay(m, read, to_accumulator + element.accumulator.read_cycle, "read")
+        read = delay(m, read, to_accumulator + element.accumulator.read_cycle, "read", reset_less=True)
         write = Signal(
             data.StructLayout({"slot": range(c.interleave), "enable": 1, "last": 1, "final": 1}), name="write"
         )
@@ -95,8 +99,8 @@ class Tile(Component):
         def edge(operands, name):
             scales, nans = [], []
             for i, operand in enumerate(operands):
-                scales.append(delay(m, operand.scale, to_accumulator, f"scale_{name}_{i}"))
-                nans.append(delay(m, operand.nan, to_accumulator, f"nan_{name}_{i}"))
+                scales.append(delay(m, operand.scale, to_accumulator, f"scale_{name}_{i}", reset_less=True))
+                nans.append(delay(m, operand.nan, to_accumulator, f"nan_{name}_{i}", reset_less=True))
             return scales, nans
 
         scales_a, nans_a = edge([self.o_a[row] for row in range(c.tile_rows)], "a")
@@ -119,7 +123,7 @@ class Tile(Component):
         m.d.comb += self.o_drain.valid.eq(full[0] & shift)
 
         chains = [
-            [Signal(self.result_width, name=f"drain_{row}_{column}_{slot}") for row, slot in places]
+            [Signal(self.result_width, name=f"drain_{row}_{column}_{slot}", reset_less=True) for row, slot in places]
             for column in range(c.tile_columns)
         ]
         for column, chain in enumerate(chains):
