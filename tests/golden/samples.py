@@ -2,7 +2,7 @@
 
 import numpy as np
 
-FAMILIES = ("normal", "wide", "extreme", "powers", "ties", "tiny", "huge", "bits", "finite_bits")
+FAMILIES = ("normal", "wide", "extreme", "powers", "ties", "tiny", "huge", "sparse", "bits", "finite_bits")
 
 
 def sample(rng, family: str, shape) -> np.ndarray:
@@ -23,6 +23,9 @@ def sample(rng, family: str, shape) -> np.ndarray:
         x = rng.standard_normal(count) * np.exp2(rng.integers(-150, -110, count).astype(float))
     elif family == "huge":
         x = rng.uniform(-1, 1, count) * np.exp2(rng.integers(100, 129, count).astype(float))
+    elif family == "sparse":
+        # Blocks of nothing but zeros and subnormals, and others with a few numbers.
+        x = np.where(rng.random(count) < 0.05, rng.standard_normal(count), rng.choice([0.0, -0.0, 1e-40], count))
     elif family == "bits":
         return rng.integers(0, 2**32, count, dtype=np.uint32).view(np.float32).reshape(shape)
     elif family == "finite_bits":

@@ -72,6 +72,19 @@ def test_rounding_is_unbiased(width):
         assert -deviation - 2**-8 < mantissas.mean() - value < deviation
 
 
+@pytest.mark.parametrize("width", [2, 4, 12])
+def test_what_is_cut_off_never_carries(width):
+    """Numbers an ulp below a multiple of 2**-8, which float32 sums would round up."""
+    rng = np.random.default_rng(42)
+    format = BlockFormat(width, 8)
+    x = np.nextafter(rng.integers(1, 256 * format.max_mantissa, (200, 8)).astype(np.float32) / 256, np.float32(0))
+    x[:, 7] = format.max_mantissa
+    tensor = golden.quantize(x, format, -1, "stochastic", 9)
+    draws = scalar.xorshift32(9)
+    for row, mantissas in zip(x.tolist(), tensor.mantissas[:, 0].tolist(), strict=True):
+        assert scalar.quantize_block(row, format, "stochastic", draws).mantissas == tuple(mantissas)
+
+
 def test_draws_are_uniform_and_lanes_are_not_correlated():
     """Correlations of n independent pairs are within 5 / sqrt(n) but for one in a million; lanes are 1 … 64 apart."""
     count = 1 << 18
