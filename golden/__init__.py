@@ -40,6 +40,7 @@ from golden.format import BlockFormat, BlockTensor, Health
 from golden.matmul import matmul
 from golden.mixed import combine_slices, slice_count, split_mantissas
 from golden.pack import pack, packed_size, unpack
+from golden.product import accumulate_blocks
 from golden.quantize import dequantize, quantize
 from golden.stochastic import uniforms, xorshift32_sequence
 
@@ -51,6 +52,7 @@ __all__ = [
     "BlockTensor",
     "FloatAccumulator",
     "Health",
+    "accumulate_blocks",
     "accumulate_step",
     "accumulator",
     "add",

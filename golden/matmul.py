@@ -3,16 +3,14 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from golden.accumulate import CANONICAL_NAN, Accumulator, AlignedAccumulator, canonical
+from golden.accumulate import CANONICAL_NAN, Accumulator, canonical
 from golden.accumulate import accumulator as accumulator_named
-from golden.dot import check_operands, sum_bound, sum_width
+from golden.dot import check_operands, sum_width
 from golden.format import BlockFormat, BlockTensor
-from golden.product import multiply, multiply_exactly
+from golden.product import multiply
 from golden.quantize import quantize
 
 __all__ = ["matmul"]
-
-EXACT_FLOAT32 = 2**24  # integers up to this magnitude, and their sums in any order, are float32 numbers
 
 
 def matmul(
@@ -55,10 +53,7 @@ def matmul(
         if initial.shape != (rows, columns):
             raise ValueError(f"initial must have shape {(rows, columns)}, not {initial.shape}")
     kind = accumulator_named(accumulator, sum_width(blocks_a.format, blocks_b.format))
-    if isinstance(kind, AlignedAccumulator) or sum_bound(blocks_a.format, blocks_b.format) >= EXACT_FLOAT32:
-        result = multiply_exactly(blocks_a, blocks_b, kind, initial)
-    else:
-        result = multiply(blocks_a, blocks_b, kind, initial)
+    result = multiply(blocks_a, blocks_b, kind, initial)
     result[blocks_a.nan_blocks.any(axis=1)] = CANONICAL_NAN
     result[:, blocks_b.nan_blocks.any(axis=1)] = CANONICAL_NAN
     return canonical(result)

@@ -10,60 +10,79 @@ from golden.accumulate import Accumulator, FloatAccumulator, round_to_bfloat16
 from golden.dot import block_dot, sum_bound
 from golden.format import BlockTensor
 
-__all__ = ["multiply", "multiply_exactly"]
+__all__ = ["accumulate_blocks", "multiply"]
 
 TILE_ROWS, TILE_COLUMNS = 256, 512  # a float32 tile of products stays in a second-level cache
+EXACT_FLOAT32 = 1 << 24  # integers up to this magnitude, and their sums in any order, are float32 numbers
 NOWHERE = 1 << 12
 
 
-def multiply_exactly(
-    a: BlockTensor, b: BlockTensor, kind: Accumulator, initial: NDArray[np.float32] | None
-) -> NDArray[np.float32]:
-    """Any operands, any accumulator. NaN blocks count as zeros."""
-    state: Any = kind.start((a.shape[0], b.shape[1]), initial)
+def accumulate_blocks(a: BlockTensor, b: BlockTensor, kind: Accumulator, state: Any = None) -> Any:
+    """The accumulator's state after all blocks of A and B, each step as defined, for any operands.
+
+    Parameters
+    ----------
+    a : matrix (rows, inner) in blocks along axis 1.
+    b : matrix (inner, columns) in blocks along axis 0.
+    kind : a ``FloatAccumulator`` or an ``AlignedAccumulator``.
+    state : a state of ``kind``, of shape (rows, columns), to go on from; None starts from zero.
+
+    Returns
+    -------
+    The state: ``kind.result`` makes it float32.
+    """
+    if state is None:
+        state = kind.start((a.shape[0], b.shape[1]))
     for block in range(a.fields.shape[1]):
         products = block_dot(a, b, block)
-        state = kind.step(state, products.sums, products.scales)
-    return kind.result(state)
+        state = kind.step(state, products.sums, products.scales, products.nan)
+    return state
 
 
 def multiply(
-    a: BlockTensor, b: BlockTensor, kind: FloatAccumulator, initial: NDArray[np.float32] | None
+    a: BlockTensor, b: BlockTensor, kind: Accumulator, initial: NDArray[np.float32] | None
 ) -> NDArray[np.float32]:
-    """As ``multiply_exactly`` with a floating-point accumulator, for dot products below 2**24 in magnitude.
+    """The product as ``accumulate_blocks`` defines it, tile by tile, with float32 BLAS where that gives the same bits.
 
-    With the scales multiplied into the mantissas, one BLAS product per block gives exact sums where every scale of a
-    product is at least -126 and none overflows. All are multiples of 2**-126 then, and so are their accumulated sums:
-    nothing becomes subnormal, and plain float32 addition is the defined one. Other tiles of C go step by step.
+    NaN blocks may count as zeros here. With the scales multiplied into the mantissas, one BLAS product per block gives
+    exact sums where integer dot products stay below 2**24, every scale of a product is at least -126 and none
+    overflows. All are multiples of 2**-126 then, and so are their accumulated sums: nothing becomes subnormal, and
+    plain float32 addition is the defined one. Other tiles of C, and other accumulators, go step by step.
     """
-    folded_a, folded_b = _Folded(a), _Folded(b)
-    bound_width = sum_bound(a.format, b.format).bit_length()
-    result = kind.start((a.shape[0], b.shape[1]), initial)
-    coarse = initial is None or bool(np.all((np.abs(result) >= 2.0**-102) | (result == 0)))
+    bound = sum_bound(a.format, b.format)
+    folded = (_Folded(a), _Folded(b)) if isinstance(kind, FloatAccumulator) and bound < EXACT_FLOAT32 else None
+    result = np.empty((a.shape[0], b.shape[1]), np.float32)
     scratch = np.empty((TILE_ROWS, TILE_COLUMNS), np.float32)
     for rows, columns in product(_slices(a.shape[0], TILE_ROWS), _slices(b.shape[1], TILE_COLUMNS)):
-        tile = result[rows, columns]
-        if coarse and folded_a.fits(rows, folded_b, columns, bound_width):
-            part = scratch[: tile.shape[0], : tile.shape[1]]
-            _add_blocks(tile, part, folded_a.values[rows], folded_b.values[columns], a.format.block_size, kind)
+        shape = rows.stop - rows.start, columns.stop - columns.start
+        state: Any = kind.start(shape, initial[rows, columns] if initial is not None else None)
+        if folded and _is_coarse(state) and folded[0].fits(rows, folded[1], columns, bound.bit_length()):
+            part = scratch[: shape[0], : shape[1]]
+            _add_blocks(state, part, folded[0].values[rows], folded[1].values[columns], a.format.block_size, kind)
         else:
-            start = initial[rows, columns] if initial is not None else None
-            tile[...] = multiply_exactly(_rows(a, rows), _rows(b, columns), kind, start)
+            state = accumulate_blocks(_rows(a, rows), _rows(b, columns), kind, state)
+        result[rows, columns] = kind.result(state)
     return result
+
+
+def _is_coarse(state: NDArray[np.float32]) -> bool:
+    """Whether all numbers are multiples of 2**-126, which 24 bits from 2**-102 up are."""
+    return bool(np.all((np.abs(state) >= 2.0**-102) | (state == 0)))
 
 
 def _add_blocks(
     tile: NDArray[np.float32], scratch: NDArray[np.float32], a: NDArray[np.float32], b: NDArray[np.float32],
-    block_size: int, kind: FloatAccumulator,
+    block_size: int, kind: Accumulator,
 ) -> None:  # fmt: skip
+    rounds = isinstance(kind, FloatAccumulator) and kind.significand_width == 8
     with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, a.shape[1], block_size):
             block = slice(start, start + block_size)
             np.matmul(a[:, block], b[:, block].T, out=scratch)
-            if kind.significand_width == 8:
+            if rounds:
                 round_to_bfloat16(scratch)
             tile += scratch
-            if kind.significand_width == 8:
+            if rounds:
                 round_to_bfloat16(tile)
 
 

@@ -8,7 +8,6 @@ import pytest
 
 import golden
 from golden import AlignedAccumulator, BlockFormat, BlockTensor, FloatAccumulator, matmul, quantize, scalar
-from golden.product import multiply_exactly
 from tests.golden.samples import FAMILIES, bits, sample
 
 PAIRS = [
@@ -111,6 +110,19 @@ def test_continued_product_is_the_whole_product(kind):
     assert (bits(both) == bits(matmul(a, b, format, accumulator=kind))).all()
 
 
+@pytest.mark.parametrize("kind", ["fp32", "bf16", "aligned"])
+def test_continued_state_is_that_of_the_whole_product(kind):
+    rng = np.random.default_rng(63)
+    a, b = sample(rng, "wide", (9, 96)), sample(rng, "wide", (96, 7))
+    a[2, 50] = np.nan
+    format = BlockFormat(4, 16)
+    accumulator, state = golden.accumulator(kind, golden.sum_width(format, format)), None
+    for part in (slice(0, 32), slice(32, 96)):
+        blocks = quantize(a[:, part], format), quantize(b[part], format, 0)
+        state = golden.accumulate_blocks(*blocks, accumulator, state)
+    assert (bits(accumulator.result(state)) == bits(matmul(a, b, format, accumulator=kind))).all()
+
+
 def test_sums_near_the_bottom_flush():
     """Sums of normal products that become subnormal: only the step-by-step path may take these."""
     format = BlockFormat(4, 2)
@@ -130,7 +142,7 @@ def test_paths_agree(kind):
         b = np.ldexp(sample(rng, "wide", shape[1:]), scale).astype(np.float32)
         blocks = quantize(a, BlockFormat(4, 32)), quantize(b, BlockFormat(6, 32), 0)
         accumulator = golden.accumulator(kind, golden.sum_width(blocks[0].format, blocks[1].format))
-        expected = multiply_exactly(*blocks, accumulator, None)
+        expected = accumulator.result(golden.accumulate_blocks(*blocks, accumulator))
         assert (bits(matmul(*blocks, accumulator=kind)) == bits(expected)).all()
 
 
