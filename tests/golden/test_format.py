@@ -2,6 +2,7 @@
 
 import doctest
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,6 +64,15 @@ def test_properties_of_a_tensor():
     assert tensor.zero_blocks.tolist() == [[False], [True], [False]]
     assert tensor.nan_blocks.tolist() == [[False], [False], [True]]
     assert Health(1, 2, 3) + Health(10, 20, 30) == Health(11, 22, 33)
+
+
+def test_documented_example():
+    text = (Path(__file__).parents[2] / "docs" / "numerics.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    rng = np.random.default_rng(80)
+    names = {"a": rng.standard_normal((3, 100), np.float32), "b": rng.standard_normal((100, 4), np.float32)}
+    exec(code, names)
+    assert names["c"].shape == (3, 4)
 
 
 def test_tour():

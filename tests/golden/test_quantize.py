@@ -238,6 +238,22 @@ def test_values_are_those_of_mxint8():
         assert (bits(theirs.astype(np.float32) + np.float32(0)) == bits(values + np.float32(0))).all()
 
 
+@pytest.mark.parametrize("width", [4, 6, 8])
+def test_saturating_rule_is_that_of_the_published_emulator(width):
+    """Exponent ``ceil(log2(maximum))``, which float64 computes well enough here; both rules agree elsewhere."""
+    rng = np.random.default_rng(12)
+    x = np.concatenate([sample(rng, family, (100, 16)) for family in ("normal", "wide", "powers")])
+    largest = np.abs(x).max(axis=1).astype(np.float64)
+    intervals = np.exp2(np.ceil(np.log2(largest)) - (width - 1))[:, None]
+    limit = 2 ** (width - 1) - 1
+    theirs = np.clip(np.rint(x / intervals), -limit, limit) * intervals
+    format = BlockFormat(width, 16)
+    assert (dequantize(quantize(x, format, power_of_two="saturate"), np.float64) == theirs).all()
+    power = np.frexp(largest)[0] == 0.5
+    assert 100 <= power.sum() < len(x)
+    assert (dequantize(quantize(x[~power], format), np.float64) == theirs[~power]).all()
+
+
 FORMAT = BlockFormat(4, 8)
 ERRORS = [
     (([1.0, 2.0], FORMAT), {}, TypeError, "x must be float32, not float64"),
