@@ -8,7 +8,7 @@ from hw.accumulate.block_accumulator import BlockAccumulator
 from hw.array.dot_product import DotProduct
 from hw.config import CoreConfig
 from hw.emit import place
-from hw.types import sign_magnitude
+from hw.types import block_slice
 
 __all__ = ["ProcessingElement"]
 
@@ -29,10 +29,13 @@ class ProcessingElement(Component):
     value : the accumulator's new value, with ``write``.
     """
 
+    prepare_a = prepare_b = None
+
     def __init__(self, config: CoreConfig):
         self.config = config
         self.sums = config.steps > 1 or config.mixed
-        operand = data.ArrayLayout(sign_magnitude(config.multiplier_width), config.dot)
+        self.operand = block_slice(config.multiplier_width, config.dot, config.scale_width)
+        operand = self.operand["mantissas"].shape
         self.accumulator = BlockAccumulator(
             config.accumulator,
             config.block_sum_width,

@@ -8,7 +8,6 @@ from hw.array.control import control_layout
 from hw.array.processing_element import ProcessingElement
 from hw.config import CoreConfig
 from hw.emit import place
-from hw.types import block_slice
 
 __all__ = ["Tile", "drain_layout"]
 
@@ -36,14 +35,21 @@ class Tile(Component):
     by unit from the north; the chain shifts whenever no capture is under way, so a new output tile may be captured
     once ``config.rows * config.interleave + config.mesh_rows`` cycles have passed since the last capture.
     Throughput is one step per cycle.
+
+    Parameters
+    ----------
+    config : the machine.
+    unit : class of the units, with the interface of ``ProcessingElement``. ``operand`` is what the tile registers for a
+        unit and step: ``mantissas``, which go to the unit's ``a`` and ``b`` through ``prepare_a`` and ``prepare_b``
+        (components from ``i`` to ``o``, or ``None``), and fields of the block, which reach the unit with its sum.
     """
 
-    def __init__(self, config: CoreConfig):
-        self.config = config
-        element = ProcessingElement(config)
+    def __init__(self, config: CoreConfig, unit=ProcessingElement):
+        self.config, self.unit = config, unit
+        element = unit(config)
         self.result_width = element.accumulator.result_width
-        operand = block_slice(config.multiplier_width, config.dot, config.scale_width)
-        rows, columns = data.ArrayLayout(operand, config.tile_rows), data.ArrayLayout(operand, config.tile_columns)
+        rows = data.ArrayLayout(element.operand, config.tile_rows)
+        columns = data.ArrayLayout(element.operand, config.tile_columns)
         super().__init__(
             {
                 "i_a": In(rows),
@@ -60,7 +66,7 @@ class Tile(Component):
     @property
     def module_name(self) -> str:
         c = self.config
-        return f"tile_{c.tile_rows}x{c.tile_columns}_{ProcessingElement(c).module_name}"
+        return f"tile_{c.tile_rows}x{c.tile_columns}_{self.unit(c).module_name}"
 
     @property
     def unit_cycles(self) -> int:
@@ -77,7 +83,7 @@ class Tile(Component):
         m.d.comb += [self.o_a.eq(operands_a), self.o_b.eq(operands_b)]
 
         # cycle 1: operands at the products. 1 + tree_cycles: at the block sum. One later: at the accumulator.
-        element = ProcessingElement(c)
+        element = self.unit(c)
         sum_control = Signal(data.StructLayout({"clear": 1, "shift": 1}))
         m.d.comb += sum_control.eq(Cat(self.o_control.clear, self.o_control.shift))
         sum_control = delay(m, sum_control, c.tree_cycles, "sum_control")
@@ -96,15 +102,25 @@ class Tile(Component):
         ]
         write = delay(m, write, to_accumulator + element.accumulator.write_cycle, "write")
 
-        def edge(operands, name):
-            scales, nans = [], []
+        # Each operand is prepared once for all units it is broadcast to; what belongs to a block goes with its sum.
+        def edge(operands, name, prepare):
+            prepared = []
             for i, operand in enumerate(operands):
-                scales.append(delay(m, operand.scale, to_accumulator, f"scale_{name}_{i}", reset_less=True))
-                nans.append(delay(m, operand.nan, to_accumulator, f"nan_{name}_{i}", reset_less=True))
-            return scales, nans
+                fields = {}
+                for field in operand.shape().members:
+                    if field != "mantissas":
+                        port = f"{field}_{name}"
+                        fields[port] = delay(m, operand[field], to_accumulator, f"{port}_{i}", reset_less=True)
+                mantissas = operand.mantissas
+                if prepare is not None:
+                    part = place(m, platform, f"prepare_{name}_{i}", prepare())
+                    m.d.comb += part.i.eq(mantissas)
+                    mantissas = part.o
+                prepared.append({name: mantissas} | fields)
+            return prepared
 
-        scales_a, nans_a = edge([self.o_a[row] for row in range(c.tile_rows)], "a")
-        scales_b, nans_b = edge([self.o_b[column] for column in range(c.tile_columns)], "b")
+        rows = edge([self.o_a[row] for row in range(c.tile_rows)], "a", element.prepare_a)
+        columns = edge([self.o_b[column] for column in range(c.tile_columns)], "b", element.prepare_b)
 
         # The drain: captures hold the chain from the first slot of an output tile to its final one.
         holding = Signal()
@@ -134,14 +150,9 @@ class Tile(Component):
 
         for row in range(c.tile_rows):
             for column in range(c.tile_columns):
-                pe = place(m, platform, f"pe_{row}_{column}", ProcessingElement(c))
+                pe = place(m, platform, f"pe_{row}_{column}", self.unit(c))
+                m.d.comb += [getattr(pe, port).eq(value) for port, value in (rows[row] | columns[column]).items()]
                 m.d.comb += [
-                    pe.a.eq(self.o_a[row].mantissas),
-                    pe.b.eq(self.o_b[column].mantissas),
-                    pe.scale_a.eq(scales_a[row]),
-                    pe.nan_a.eq(nans_a[row]),
-                    pe.scale_b.eq(scales_b[column]),
-                    pe.nan_b.eq(nans_b[column]),
                     pe.read.eq(read),
                     pe.write.slot.eq(write.slot),
                     pe.write.enable.eq(write.enable),
