@@ -1,5 +1,6 @@
 """Driving and watching streams in a cocotb bench: one loop for all, cycle by cycle, that also checks their rules."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
@@ -51,22 +52,24 @@ class Sink:
     cycles: list = field(default_factory=list)
 
 
-async def reset(dut, *, clock: bool = True) -> None:
-    """Hold ``rst`` for two cycles; start the clock unless told that it runs."""
-    if clock:
-        Clock(dut.clk, 10, unit="ns").start()
+async def reset(dut) -> None:
+    """Start the clock and hold ``rst`` for two cycles; the streams ``i`` and ``o`` rest."""
+    Clock(dut.clk, 10, unit="ns").start()
     dut.rst.value = 1
+    dut.i__valid.value = 0
+    dut.o__ready.value = 0
     for _ in range(3):
         await FallingEdge(dut.clk)
     dut.rst.value = 0
 
 
 async def exchange(dut, sources: list[Source], sinks: list[Sink], *, seed: int = 0, max_cycles: int = 200_000,
-                   quiet: tuple = (), stop: int | None = None) -> None:
+                   quiet: tuple = (), stop: int | None = None, drive: Callable[[], dict] = dict) -> None:
     """Move all beats of ``sources`` in and all beats of ``sinks`` out.
 
     A sink's payload must not change while it waits, and the ports named in ``quiet`` must be zero in cycles in
-    which no sink transfers. ``stop`` ends the exchange after that many cycles, complete or not.
+    which no sink transfers. ``stop`` ends the exchange after that many cycles, complete or not. ``drive`` gives values
+    of further ports, from port names, in each cycle.
     """
     rng = Random(seed)
     offered: set[str] = set()
@@ -79,6 +82,8 @@ async def exchange(dut, sources: list[Source], sinks: list[Sink], *, seed: int =
             _offer(dut, source, offered, rng)
         for sink in sinks:
             getattr(dut, f"{sink.name}__ready").value = len(sink.beats) < sink.count and rng.random() >= sink.stall
+        for port, value in drive().items():
+            getattr(dut, port).value = value
         await ReadOnly()
         for source in sources:
             if source.name in offered and _read(dut, f"{source.name}__ready"):

@@ -12,6 +12,7 @@ from golden.quantize import quantize
 from hw.config import CoreConfig
 from hw.quantize.block_quantizer import BlockQuantizer
 from tests.bench import parameters, simulate
+from tests.quantize.blocks import blocks_of, decode
 from tests.quantize.exchange import Sink, Source, exchange, reset
 from tests.quantize.tensors import random_row, special_blocks
 
@@ -48,13 +49,6 @@ class Tensor:
         format = BlockFormat(self.width, config.block_size, config.exponent_width)
         self.golden = quantize(matrix, format, rounding=self.mode, seed=self.seed)
 
-    def blocks(self) -> list[tuple]:
-        """The blocks in the order they leave, as (mantissas, scale, nan)."""
-        golden = self.golden
-        mantissas = golden.mantissas.reshape(-1, self.config.block_size).tolist()
-        scales, nan = golden.scales.reshape(-1).tolist(), golden.nan_blocks.reshape(-1).tolist()
-        return list(zip(mantissas, scales, nan, strict=True))
-
     def beats(self, rng: Random) -> list[dict]:
         """What the source offers; lanes that do not count carry noise."""
         lanes, size = self.config.lanes, self.config.block_size
@@ -72,25 +66,6 @@ class Tensor:
         return beats
 
 
-def decode(config: CoreConfig, payloads: list[int]) -> list[tuple]:
-    """Blocks as (mantissas, scale, nan) from the beats of ``o``."""
-    blocks, mantissas = [], []
-    width, lanes = config.storage_width, config.lanes
-    for payload in payloads:
-        for lane in range(lanes):
-            word = payload >> width * lane & (1 << width) - 1
-            magnitude = word & (1 << width - 1) - 1
-            mantissas.append(-magnitude if word >> width - 1 else magnitude)
-        scale = payload >> width * lanes & (1 << config.scale_width) - 1
-        scale -= scale >> config.scale_width - 1 << config.scale_width
-        nan, last = (payload >> width * lanes + config.scale_width + bit & 1 for bit in (0, 1))
-        assert last == (len(mantissas) == config.block_size)
-        if last:
-            blocks.append((mantissas, scale, bool(nan)))
-            mantissas = []
-    return blocks
-
-
 def total_health(config: CoreConfig, words: list[int]) -> Health:
     """Sum of the counts beside the beats of ``o``."""
     width = config.lanes.bit_length()
@@ -103,11 +78,11 @@ async def convert(dut, tensors: list[Tensor], rng: Random, idle: float = 0.0, st
     config = tensors[0].config
     beats = BlockQuantizer(config).beats
     source = Source("i", [beat for tensor in tensors for beat in tensor.beats(rng)], idle)
-    sink = Sink("o", beats * sum(len(tensor.blocks()) for tensor in tensors), stall, also=("health",))
+    sink = Sink("o", beats * sum(len(blocks_of(tensor.golden)) for tensor in tensors), stall, also=("health",))
     await exchange(dut, [source], [sink], seed=rng.getrandbits(32), quiet=("health",))
     left = sink.beats
     for tensor in tensors:
-        blocks = tensor.blocks()
+        blocks = blocks_of(tensor.golden)
         part, left = left[: beats * len(blocks)], left[beats * len(blocks) :]
         for number, (block, wanted) in enumerate(zip(decode(config, [p for p, _ in part]), blocks, strict=True)):
             assert block == wanted, f"block {number}, {tensor.width} bits, {tensor.mode}:\n got {block}\n not {wanted}"

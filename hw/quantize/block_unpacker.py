@@ -1,0 +1,138 @@
+"""Packed blocks become beats of blocks."""
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.config import CoreConfig
+from hw.quantize.layouts import block_beat
+from hw.quantize.packing import WORD_BITS, Packing, by_width
+
+__all__ = ["BlockUnpacker"]
+
+
+class BlockUnpacker(wiring.Component):
+    """Cut a stream of words into blocks: ``golden.unpack`` at the port.
+
+    A tensor starts on a fresh beat. Words are asked for only when the next beat of ``o`` needs them, so none beyond a
+    tensor's last is ever taken. The code ``-2**(m-1)`` becomes ``-(2**(m-1)-1)``; a field of 0 is a zero block, a field
+    of all ones a NaN block, and the mantissas of both are zero.
+
+    Latency is ``latency_cycles`` from a beat in to the beat out that needed it; throughput is one beat of ``o`` per
+    cycle while words are on offer, less ``latency_cycles`` between tensors. ``i.ready`` depends on ``o.ready`` and
+    ``tensor_last`` within the cycle.
+
+    Members
+    -------
+    i : stream of ``lanes`` 32-bit words.
+    width : mantissa width of the tensor, stable from its first beat in to its last beat out.
+    tensor_last : the block that ``o`` shows or awaits is the tensor's last: what is left of its last beat is dropped.
+    o : stream of ``block_beat``, as from a ``BlockQuantizer``.
+    """
+
+    def __init__(self, config: CoreConfig):
+        self.config = config
+        self.packing = Packing(config, config.lanes)
+        widths = "_".join(map(str, config.mantissa_widths))
+        self.module_name = f"block_unpacker_m{widths}_n{config.block_size}_e{config.exponent_width}_l{config.lanes}"
+        super().__init__(
+            {
+                "i": In(stream.Signature(data.ArrayLayout(WORD_BITS, config.lanes))),
+                "width": In(4),
+                "tensor_last": In(1),
+                "o": Out(stream.Signature(block_beat(config.storage_width, config.lanes, config.scale_width))),
+            }
+        )
+
+    @property
+    def beats(self) -> int:
+        """Beats of a block."""
+        return self.config.block_size // self.config.lanes
+
+    @property
+    def latency_cycles(self) -> int:
+        """Cycles from a beat in to the beat out that needed it."""
+        return 1
+
+    def elaborate(self, platform):
+        m = Module()
+        p = self.packing
+        bits, level = Signal(p.capacity * p.granule), Signal(range(p.capacity + 1))
+        index = Signal(range(self.beats))
+        start, last = index == 0, index == self.beats - 1
+        take, finish = Signal(), Signal()
+        need = p.choose(self.width, start, p.granules)
+        m.d.comb += [
+            self.o.valid.eq(level >= need),
+            take.eq(self.o.valid & self.o.ready),
+            finish.eq(take & last & self.tensor_last),
+        ]
+        # What stays when a beat is taken, and whether the beat after it needs more.
+        rest, left, want = Signal.like(bits), Signal.like(level), Signal()
+        following = p.choose(self.width, Mux(take, last, start), p.granules)
+        m.d.comb += [
+            rest.eq(Mux(take, p.choose(self.width, start, lambda *beat: bits >> p.bits(*beat)), bits)),
+            left.eq(level - Mux(take, need, 0)),
+            want.eq((left < following) & ~finish),
+        ]
+        chunk, refill = self._chunks(m, want, finish)
+        added = p.lift(m, chunk, left, p.most_bits // p.granule)
+        m.d.sync += [
+            bits.eq(Mux(finish, 0, rest | Mux(refill, added, 0))),
+            level.eq(Mux(finish, 0, left + Mux(refill, p.chunk_bits // p.granule, 0))),
+        ]
+        with m.If(take):
+            m.d.sync += index.eq(Mux(last, 0, index + 1))
+        self._decode(m, bits, start, take)
+        m.d.comb += self.o.payload.last.eq(last)
+        return m
+
+    def _chunks(self, m: Module, want: Signal, finish: Signal) -> tuple[Signal, Signal]:
+        """The next chunk, of the beat at hand or a new one, and whether it moves now."""
+        p = self.packing
+        words = self.i.payload.as_value()
+        chunk, refill = Signal(p.chunk_bits), Signal()
+        if p.chunks == 1:
+            m.d.comb += [chunk.eq(words), refill.eq(want & self.i.valid), self.i.ready.eq(want)]
+            return chunk, refill
+        held, count = Signal(p.beat_bits - p.chunk_bits), Signal(range(p.chunks))
+        empty = count == 0
+        m.d.comb += [
+            chunk.eq(Mux(empty, words, held)),
+            refill.eq(want & (~empty | self.i.valid)),
+            self.i.ready.eq(want & empty),
+        ]
+        with m.If(refill):
+            m.d.sync += [
+                held.eq(Mux(empty, words[p.chunk_bits :], held >> p.chunk_bits)),
+                count.eq(Mux(empty, p.chunks - 1, count - 1)),
+            ]
+        with m.If(finish):
+            m.d.sync += count.eq(0)
+        return chunk, refill
+
+    def _decode(self, m: Module, bits: Signal, start, take: Signal):
+        c, beat = self.config, self.o.payload
+        latched, field, blank = Signal(c.exponent_width), Signal(c.exponent_width), Signal()
+        m.d.comb += [
+            field.eq(Mux(start, bits, latched)),
+            blank.eq(~field.any() | field.all()),
+            beat.nan.eq(field.all()),
+            beat.scale.eq(field - by_width(c, self.width, lambda w: c.exponent_bias - 2 + w)),
+        ]
+        with m.If(take):
+            m.d.sync += latched.eq(field)
+        codes = Signal(c.lanes * c.mantissa_widths[-1])
+        m.d.comb += codes.eq(Mux(start, bits[c.exponent_width :], bits))
+        for lane, mantissa in enumerate(beat.mantissas):
+            code = Signal(signed(c.mantissa_widths[-1]), name=f"code_{lane}")
+            magnitude = Signal(c.mantissa_widths[-1], name=f"magnitude_{lane}")
+            m.d.comb += [
+                code.eq(by_width(c, self.width, lambda w, lane=lane: codes.word_select(lane, w).as_signed())),
+                magnitude.eq(Mux(code < 0, -code, code)),
+                # Only -2**(m-1) has bit m-1 in its magnitude.
+                mantissa.magnitude.eq(
+                    Mux(blank, 0, magnitude - by_width(c, self.width, lambda w, value=magnitude: value[w - 1]))
+                ),
+                mantissa.sign.eq((code < 0) & ~blank),
+            ]
