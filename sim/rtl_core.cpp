@@ -5,6 +5,20 @@
 #include "Vcore.h"
 #include "verilated.h"
 
+// Verilator writes a double underscore in a port's name as ___05F.
+#define i_command__payload i_command___05Fpayload
+#define i_command__valid i_command___05Fvalid
+#define i_command__ready i_command___05Fready
+#define i_a__payload i_a___05Fpayload
+#define i_a__valid i_a___05Fvalid
+#define i_a__ready i_a___05Fready
+#define i_b__payload i_b___05Fpayload
+#define i_b__valid i_b___05Fvalid
+#define i_b__ready i_b___05Fready
+#define o_c__payload o_c___05Fpayload
+#define o_c__valid o_c___05Fvalid
+#define o_c__ready o_c___05Fready
+
 namespace {
 
 template <typename T> void store(T &port, const uint32_t *words) {

@@ -15,7 +15,10 @@ from tests.streams import Pace, get, put, reset, start_clock
 
 CONFIGS = {
     "classic": CoreConfig(dot=1, block_size=16, tile_rows=1, tile_columns=1, mesh_rows=3, mesh_columns=2, operand_depth=32),
-    "tile": CoreConfig(mantissa_widths=(6,), block_size=32, tile_rows=3, tile_columns=2, operand_depth=24, panel_columns=4),
+    "tile": CoreConfig(
+        mantissa_widths=(6,), block_size=32, tile_rows=3, tile_columns=2, operand_depth=24, panel_columns=4,
+        datapath="behavioral",
+    ),
     "mesh": CoreConfig(
         mantissa_widths=(8,), block_size=16, dot=8, lanes=4, tile_rows=2, tile_columns=2, mesh_rows=2, mesh_columns=2,
         interleave=3, accumulator_cycles=4, tree_cycles=1, operand_depth=40, panel_columns=8, datapath="behavioral",
