@@ -71,10 +71,10 @@ def gate_script(part: str, others: list[str], library: Library, variants: dict[s
             f"abc {liberty}{avoid} -script {name}.abc",
             *(["techmap -map full_adder.v"] if cells else []),
             "opt_clean -purge",
-            "splitnets -ports",
             "setundef -zero",
             "clean -purge",
             f"write_json {name}.json",
+            "splitnets -ports",
             f"write_verilog -noattr -noexpr -nohex -nodec {name}.v",
         ]
     return "\n".join(lines) + "\n"

@@ -3,7 +3,7 @@
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data
 
-from hw.accumulate.float_format import FP32
+from hw.accumulate.float_format import FP32, block_layout
 from hw.accumulate.float_round import round_and_pack
 from hw.accumulate.float_shift import normalise
 
@@ -39,6 +39,7 @@ class AlignedAccumulator:
     def __init__(self, sum_width: int, scale_width: int, window: int = WINDOW):
         self.window = max(window, sum_width + 1)
         self.guard = self.window - 1 - sum_width
+        self.input_shape = block_layout(sum_width, scale_width)
         self.scale_shape = signed(scale_width + 1)
         self.state_shape = data.StructLayout({"acc": signed(self.window), "exponent": self.scale_shape, "nan": 1})
         self.start = {"acc": 0, "exponent": -(2**scale_width), "nan": 0}

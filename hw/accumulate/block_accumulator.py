@@ -1,6 +1,6 @@
 """The unit's accumulator: one addition per block, to one of several outputs held here."""
 
-from amaranth.hdl import Array, Module, Mux, Signal, signed
+from amaranth.hdl import Array, Const, Module, Mux, Shape, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
@@ -8,7 +8,7 @@ from hw.accumulate.aligned_accumulator import AlignedAccumulator
 from hw.accumulate.float_accumulator import FORMATS, FloatAccumulator
 from hw.config import ACCUMULATORS
 
-__all__ = ["BlockAccumulator", "ResultConverter", "accumulator_datapath"]
+__all__ = ["Accumulator", "BlockAccumulator", "ResultConverter", "accumulator_datapath"]
 
 
 def accumulator_datapath(kind: str, sum_width: int, scale_width: int):
@@ -17,40 +17,27 @@ def accumulator_datapath(kind: str, sum_width: int, scale_width: int):
         raise ValueError(f"accumulator must be one of {', '.join(ACCUMULATORS)}, not {kind}")
     if kind == "aligned":
         return AlignedAccumulator(sum_width, scale_width)
-    return FloatAccumulator(FORMATS[kind])
+    return FloatAccumulator(FORMATS[kind], sum_width, scale_width)
 
 
-class BlockAccumulator(Component):
-    """``C[slot] <- C[slot] + sum * 2**scale``, with ``interleave`` outputs ``C``.
-
-    ``i`` is sampled in cycle 0, ``read`` (the slot, and ``first`` to start from zero instead of it) in cycle
-    ``read_cycle``, ``write`` (the slot, if ``enable``) in cycle ``write_cycle``; the three belong to one addition.
-    Throughput is one addition per cycle; two additions to one slot are at least ``loop_cycles`` apart.
+class Accumulator(Component):
+    """Outputs that additions of one kind go to: what is common to every accumulator.
 
     Parameters
     ----------
-    kind : "fp32", "bf16" or "aligned".
-    sum_width : bits of a block sum, signed, which is never the most negative code.
-    scale_width : bits of one block's scale; the sum of two has one more.
-    interleave : outputs.
-    cycles : register stages, the state's included: 1 … 5.
-
-    Members
-    -------
-    i : block sum, log2 of its unit, and whether a block is NaN.
-    read, write : see above.
-    value : what is being written, in cycle ``write_cycle``; ``result_width`` bits that ``ResultConverter`` understands.
+    datapath : has ``input_shape``, ``state_shape``, ``start`` (a new output), ``boundaries`` (by number of cycles, the
+        stages that end in registers) and ``connect``.
+    interleave, cycles : as of ``BlockAccumulator``.
     """
 
-    def __init__(self, kind: str, sum_width: int, scale_width: int, interleave: int = 1, cycles: int = 1):
-        self.datapath = accumulator_datapath(kind, sum_width, scale_width)
-        if not 1 <= cycles <= len(self.datapath.boundaries):
-            raise ValueError(f"accumulator_cycles must be between 1 and {len(self.datapath.boundaries)}, not {cycles}")
-        self.kind, self.interleave, self.cycles = kind, interleave, cycles
-        self.result_width = data.Layout.cast(self.datapath.state_shape).size
-        self.module_name = f"block_accumulator_{kind}_s{sum_width}_e{scale_width}_l{interleave}_c{cycles}"
+    def __init__(self, datapath, name: str, interleave: int, cycles: int):
+        if not 1 <= cycles <= len(datapath.boundaries):
+            raise ValueError(f"accumulator_cycles must be between 1 and {len(datapath.boundaries)}, not {cycles}")
+        self.datapath, self.interleave, self.cycles = datapath, interleave, cycles
+        self.result_width = Shape.cast(datapath.state_shape).width
+        self.module_name = f"{name}_l{interleave}_c{cycles}"
         super().__init__({
-            "i": In(data.StructLayout({"sum": signed(sum_width), "scale": signed(scale_width + 1), "nan": 1})),
+            "i": In(datapath.input_shape),
             "read": In(data.StructLayout({"slot": range(interleave), "first": 1})),
             "write": In(data.StructLayout({"slot": range(interleave), "enable": 1})),
             "value": Out(self.result_width),
@@ -84,18 +71,43 @@ class BlockAccumulator(Component):
             return register
 
         def state():
-            start = data.Layout.cast(shape).const(self.datapath.start)
             kept = Signal(shape, name="state")
-            m.d.comb += kept.as_value().eq(
-                Mux(self.read.first, start.as_value(), outputs[self.read.slot].as_value())
-            )
+            start = Const.cast(Const(self.datapath.start, shape))
+            m.d.comb += Value.cast(kept).eq(Mux(self.read.first, start, Value.cast(outputs[self.read.slot])))
             return kept
 
-        value = self.datapath.connect(m, stage, self.i, state)
-        m.d.comb += self.value.eq(value)
+        m.d.comb += self.value.eq(self.datapath.connect(m, stage, self.i, state))
         with m.If(self.write.enable):
-            m.d.sync += outputs[self.write.slot].as_value().eq(self.value)
+            m.d.sync += Value.cast(outputs[self.write.slot]).eq(self.value)
         return m
+
+
+class BlockAccumulator(Accumulator):
+    """``C[slot] <- C[slot] + sum * 2**scale``, with ``interleave`` outputs ``C``.
+
+    ``i`` is sampled in cycle 0, ``read`` (the slot, and ``first`` to start from zero instead of it) in cycle
+    ``read_cycle``, ``write`` (the slot, if ``enable``) in cycle ``write_cycle``; the three belong to one addition.
+    Throughput is one addition per cycle; two additions to one slot are at least ``loop_cycles`` apart.
+
+    Parameters
+    ----------
+    kind : "fp32", "bf16" or "aligned".
+    sum_width : bits of a block sum, signed, which is never the most negative code.
+    scale_width : bits of one block's scale; the sum of two has one more.
+    interleave : outputs.
+    cycles : register stages, the state's included: 1 … 5.
+
+    Members
+    -------
+    i : block sum, log2 of its unit, and whether a block is NaN.
+    read, write : see above.
+    value : what is being written, in cycle ``write_cycle``; ``result_width`` bits that ``ResultConverter`` understands.
+    """
+
+    def __init__(self, kind: str, sum_width: int, scale_width: int, interleave: int = 1, cycles: int = 1):
+        self.kind = kind
+        name = f"block_accumulator_{kind}_s{sum_width}_e{scale_width}"
+        super().__init__(accumulator_datapath(kind, sum_width, scale_width), name, interleave, cycles)
 
 
 class ResultConverter(Component):
@@ -111,7 +123,7 @@ class ResultConverter(Component):
     def __init__(self, kind: str, sum_width: int, scale_width: int):
         self.datapath = accumulator_datapath(kind, sum_width, scale_width)
         self.module_name = f"result_converter_{kind}_s{sum_width}_e{scale_width}"
-        super().__init__({"i": In(data.Layout.cast(self.datapath.state_shape).size), "o": Out(32)})
+        super().__init__({"i": In(Shape.cast(self.datapath.state_shape).width), "o": Out(32)})
 
     def elaborate(self, platform):
         m = Module()

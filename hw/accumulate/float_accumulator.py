@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module
 
 from hw.accumulate.float_add import add_aligned, align, normalise_sum, round_sum
 from hw.accumulate.float_convert import convert_integer
-from hw.accumulate.float_format import BF16, FP32, FloatFormat
+from hw.accumulate.float_format import BF16, FP32, FloatFormat, block_layout
 
 __all__ = ["FORMATS", "FloatAccumulator"]
 
@@ -19,6 +19,7 @@ class FloatAccumulator:
     Parameters
     ----------
     form : the accumulator's format.
+    sum_width, scale_width : bits of a block sum and of one block's scale.
     """
 
     boundaries = (
@@ -29,8 +30,9 @@ class FloatAccumulator:
         ("convert", "align", "add", "normalise"),
     )
 
-    def __init__(self, form: FloatFormat):
+    def __init__(self, form: FloatFormat, sum_width: int, scale_width: int):
         self.form = form
+        self.input_shape = block_layout(sum_width, scale_width)
         self.state_shape = form.layout
         self.start = {"fraction": 0, "exponent": 0, "sign": 0}
 

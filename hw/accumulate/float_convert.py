@@ -7,7 +7,7 @@ from hw.accumulate.float_format import FloatFormat
 from hw.accumulate.float_round import round_and_pack
 from hw.accumulate.float_shift import normalise
 
-__all__ = ["convert_integer", "term_layout"]
+__all__ = ["convert_integer", "term_layout", "word_term"]
 
 
 def term_layout(form: FloatFormat, sum_width: int) -> data.StructLayout:
@@ -35,5 +35,17 @@ def convert_integer(m: Module, form: FloatFormat, total: Value, scale: Value, na
         term.exponent.eq(field),
         term.sign.eq(total[-1]),
         term.nan.eq(nan),
+    ]
+    return term
+
+
+def word_term(m: Module, form: FloatFormat, word: data.View) -> data.View:
+    """A packed word as a ``term_layout`` of full width."""
+    term = Signal(term_layout(form, form.fraction_width + 2), name="word_term")
+    m.d.comb += [
+        term.fraction.eq(word.fraction),
+        term.exponent.eq(word.exponent),
+        term.sign.eq(word.sign),
+        term.nan.eq(word.exponent.all() & word.fraction[-1]),
     ]
     return term

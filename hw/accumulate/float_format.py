@@ -2,9 +2,15 @@
 
 from dataclasses import dataclass
 
+from amaranth.hdl import signed
 from amaranth.lib import data
 
-__all__ = ["BF16", "FP32", "FloatFormat"]
+__all__ = ["BF16", "FP32", "FloatFormat", "block_layout"]
+
+
+def block_layout(sum_width: int, scale_width: int) -> data.StructLayout:
+    """A block's sum on its way into an accumulator, with the scale of its unit: the sum of two blocks' scales."""
+    return data.StructLayout({"sum": signed(sum_width), "scale": signed(scale_width + 1), "nan": 1})
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Datapaths of the formats HBFP is compared with, as units of the same tile."""

@@ -1,0 +1,195 @@
+"""Units of other formats, with the interface of ``ProcessingElement``, for the same tile."""
+
+from functools import partial
+
+from amaranth.hdl import Module, Signal, signed
+from amaranth.lib import data
+from amaranth.lib.wiring import Component, In, Out
+
+from hw.accumulate.block_accumulator import Accumulator, BlockAccumulator
+from hw.accumulate.float_accumulator import FORMATS as FLOATS
+from hw.accumulate.float_add import add_aligned, align, normalise_sum, round_sum
+from hw.accumulate.float_convert import word_term
+from hw.accumulate.float_format import FloatFormat
+from hw.array.dot_product import DotProduct
+from hw.array.processing_element import ProcessingElement
+from hw.baseline.float_multiply import FloatAdd, FloatMultiply
+from hw.baseline.formats import NumberFormat
+from hw.baseline.scaled_product import ScaledDotProduct, SmallFloatDecoder, element_layout
+from hw.config import CoreConfig
+from hw.emit import place
+from hw.types import sign_magnitude
+
+__all__ = ["FloatElement", "IntegerElement", "ScaledElement", "element_for"]
+
+SCALE_WIDTH = 9
+
+
+class _Sum:
+    """Datapath of an accumulator of plain integers; wraps around."""
+
+    boundaries = ((), ("convert",))
+
+    def __init__(self, width: int, sum_width: int):
+        self.input_shape = data.StructLayout({"sum": signed(sum_width)})
+        self.state_shape, self.start = signed(width), 0
+
+    def connect(self, m: Module, stage, i, state):
+        record = Signal(self.input_shape, name="block")
+        m.d.comb += record.eq(i)
+        return (stage("convert", record).sum + state())[: len(Signal(self.state_shape))]
+
+
+class _WordSum:
+    """Datapath of an accumulator of floating-point words."""
+
+    boundaries = ((), ("convert",), ("convert", "add"), ("convert", "align", "add"))
+
+    def __init__(self, form: FloatFormat):
+        self.form = form
+        self.input_shape = data.StructLayout({"word": form.layout})
+        self.state_shape, self.start = form.layout, {"fraction": 0, "exponent": 0, "sign": 0}
+
+    def connect(self, m: Module, stage, i, state):
+        term = stage("convert", word_term(m, self.form, i.word))
+        aligned = stage("align", align(m, self.form, state(), term))
+        added = stage("add", add_aligned(m, self.form, aligned))
+        return round_sum(m, self.form, normalise_sum(m, self.form, added))
+
+
+class _Element(Component):
+    """What the units of all formats share: operands, a registered sum, an accumulator."""
+
+    sums = False
+    prepare_a = prepare_b = None
+
+    def __init__(self, config: CoreConfig, name: str, shape, accumulator, fields=None, broadcast=None):
+        self.config, self.accumulator = config, accumulator
+        self.module_name = f"element_{name}_d{config.dot}_{accumulator.module_name}"
+        self.operand = data.StructLayout({"mantissas": data.ArrayLayout(shape, config.dot), **(fields or {})})
+        operand = broadcast or self.operand["mantissas"].shape
+        super().__init__({
+            "a": In(operand), "b": In(operand),
+            **{f"{field}_{side}": In(of) for field, of in (fields or {}).items() for side in "ab"},
+            "read": In(accumulator.read.shape()),
+            "write": In(accumulator.write.shape()),
+            "value": Out(accumulator.result_width),
+        })  # fmt: skip
+
+    def finish(self, m: Module, platform):
+        """Place the accumulator and connect all but its input."""
+        accumulator = place(m, platform, "accumulator", self.accumulator)
+        m.d.comb += [
+            accumulator.read.eq(self.read), accumulator.write.eq(self.write), self.value.eq(accumulator.value),
+        ]  # fmt: skip
+        return accumulator
+
+    def register(self, m: Module, value, shape):
+        """``value`` one cycle later."""
+        register = Signal(shape, name="block_sum", reset_less=True)
+        m.d.sync += register.eq(value)
+        return register
+
+
+class IntegerElement(_Element):
+    """Integers of ``significand_width`` bits, symmetric, in sign and magnitude; a 32-bit integer accumulator."""
+
+    def __init__(self, config: CoreConfig, form: NumberFormat):
+        self.width = form.significand_width
+        self.product = DotProduct(self.width, config.dot, config.datapath)
+        accumulator = Accumulator(_Sum(32, self.product.sum_width), f"integer_accumulator_s{self.product.sum_width}",
+                                  config.interleave, config.accumulator_cycles)  # fmt: skip
+        super().__init__(config, form.name.replace("-", "_"), sign_magnitude(self.width), accumulator)
+
+    def elaborate(self, platform):
+        m = Module()
+        product = place(m, platform, "dot_product", self.product)
+        accumulator = self.finish(m, platform)
+        m.d.comb += [product.a.eq(self.a), product.b.eq(self.b)]
+        m.d.comb += accumulator.i.sum.eq(self.register(m, product.sum, signed(self.product.sum_width)))
+        return m
+
+
+class ScaledElement(_Element):
+    """Small floats with a block scale: decoded at the tile's edge, summed exactly, accumulated like our blocks.
+
+    A power-of-two scale joins the exponents (``scale`` then is log2 of a block's unit). A scale with a significand
+    multiplies the block sum by the product of both before that.
+    """
+
+    def __init__(self, config: CoreConfig, form: NumberFormat):
+        self.form = form
+        e, s = form.exponent_width, form.significand_width
+        self.product = ScaledDotProduct(e, s, config.dot)
+        self.scaled = form.scale_significand > 1
+        growth = 2 * form.scale_significand if self.scaled else 0
+        kind = form.accumulator
+        accumulator = BlockAccumulator(
+            kind, self.product.sum_width + growth, SCALE_WIDTH, config.interleave, config.accumulator_cycles
+        )
+        fields = {"scale": signed(SCALE_WIDTH), "nan": 1}
+        if self.scaled:
+            fields["factor"] = form.scale_significand
+        self.prepare_a = self.prepare_b = partial(SmallFloatDecoder, e, s, config.dot)
+        name = form.name.partition("/")[0].replace("-", "_")
+        super().__init__(config, name, element_layout(e, s), accumulator, fields, self.product.a.shape())
+
+    def elaborate(self, platform):
+        m = Module()
+        product = place(m, platform, "dot_product", self.product)
+        accumulator = self.finish(m, platform)
+        m.d.comb += [product.a.eq(self.a), product.b.eq(self.b)]
+        total = self.register(m, product.sum, signed(self.product.sum_width))
+        if self.scaled:
+            factor = Signal(2 * self.form.scale_significand)
+            m.d.comb += factor.eq(self.factor_a * self.factor_b)
+            total = total * factor
+        m.d.comb += [
+            accumulator.i.sum.eq(total),
+            accumulator.i.scale.eq(self.scale_a + self.scale_b),
+            accumulator.i.nan.eq(self.nan_a | self.nan_b),
+        ]
+        return m
+
+
+class FloatElement(_Element):
+    """Floating-point products, a tree of floating-point adders, and a last addition to the output.
+
+    Every operation rounds to nearest even in the accumulator's format; products of narrow formats are exact there.
+    """
+
+    def __init__(self, config: CoreConfig, form: NumberFormat):
+        self.form, self.total = form, FLOATS.get(form.accumulator, form.float_format)
+        if form.name == "fp16":
+            self.total = FLOATS["fp32"]
+        name = f"word_accumulator_e{self.total.exponent_width}s{self.total.significand_width}"
+        accumulator = Accumulator(_WordSum(self.total), name, config.interleave, config.accumulator_cycles)
+        super().__init__(config, form.name.replace("-", "_"), form.float_format.layout, accumulator)
+
+    def elaborate(self, platform):
+        m = Module()
+        accumulator = self.finish(m, platform)
+        specials = not self.form.name.startswith("fp8-e4m3")
+        words = []
+        for i in range(self.config.dot):
+            product = place(m, platform, f"product{i}", FloatMultiply(self.form.float_format, self.total, specials))
+            m.d.comb += [product.a.eq(self.a[i]), product.b.eq(self.b[i])]
+            words.append(product.o)
+        level = 0
+        while len(words) > 1:
+            sums = []
+            for i in range(0, len(words) - 1, 2):
+                adder = place(m, platform, f"sum{level}_{i // 2}", FloatAdd(self.total))
+                m.d.comb += [adder.a.eq(words[i]), adder.b.eq(words[i + 1])]
+                sums.append(adder.o)
+            words, level = sums + words[2 * len(sums) :], level + 1
+        m.d.comb += accumulator.i.word.eq(self.register(m, words[0], self.total.layout))
+        return m
+
+
+def element_for(form: NumberFormat):
+    """Class (or factory) of the units of a format, to be given to ``Tile``."""
+    kinds = {"integer": IntegerElement, "scaled": ScaledElement, "float": FloatElement}
+    return ProcessingElement if form.kind == "hbfp" else lambda config: kinds[form.kind](config, form)
+
+

@@ -1,0 +1,131 @@
+"""Floating-point multiplication, and the unsigned multiplier under it."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib.wiring import Component, In, Out
+
+from hw.accumulate.float_add import add_aligned, align, normalise_sum, round_sum
+from hw.accumulate.float_convert import word_term
+from hw.accumulate.float_format import FloatFormat
+from hw.accumulate.float_round import round_and_pack
+from hw.array.bit_heap import AdderNetwork, BitHeap
+from hw.emit import place
+
+__all__ = ["FloatAdd", "FloatMultiply", "UnsignedMultiplier"]
+
+
+class UnsignedMultiplier(Component):
+    """``product = a * b``, combinational, as one bit heap.
+
+    Parameters
+    ----------
+    width : of the operands.
+    booth : recode ``b`` into digits -2 … 2, which halves the partial products; smaller from about 8 bits on.
+    """
+
+    def __init__(self, width: int, booth: bool):
+        self.width, self.booth = width, booth
+        self.module_name = f"unsigned_multiplier_{width}_{'booth' if booth else 'array'}"
+        super().__init__({"a": In(width), "b": In(width), "product": Out(2 * width)})
+
+    def elaborate(self, platform):
+        m = Module()
+        network = AdderNetwork()
+        heap = BitHeap(network, 2 * self.width)
+        if self.booth:
+            self._add_digits(m, network, heap)
+        else:
+            for i in range(self.width):
+                for j in range(self.width):
+                    heap.add(network.net(self.a[i] & self.b[j]), i + j)
+        m.d.comb += self.product.eq(Cat(network.place(m, platform, heap.reduce())))
+        return m
+
+    def _add_digits(self, m, network, heap):
+        """Digit ``d`` of ``b`` adds ``d * a``: for a negative one the inverse and 1; its sign bit weighs negative."""
+        padded = Cat(Const(0, 1), self.b, Const(0, 3))
+        for digit in range(0, self.width + 1, 2):
+            low, middle, high = padded[digit], padded[digit + 1], padded[digit + 2]
+            one, two, negative = (Signal(name=f"{n}_{digit}") for n in ("one", "two", "negative"))
+            m.d.comb += [one.eq(low ^ middle), two.eq((high ^ middle) & ~one), negative.eq(high)]
+            shifted = Cat(Const(0, 1), self.a, Const(0, 1))
+            row = Signal(self.width + 1, name=f"row_{digit}")
+            for i in range(self.width + 1):
+                m.d.comb += row[i].eq(((shifted[i + 1] & one) | (shifted[i] & two)) ^ negative)
+                heap.add(network.net(row[i], depth=1), digit + i)
+            if digit < self.width - self.width % 2:  # the last digit is never negative
+                heap.add(network.net(negative), digit)
+                # The sign bit -negative * 2**(width + 1): inverted, less a constant.
+                heap.add(network.net(~negative), digit + self.width + 1)
+                heap.constant -= 1 << (digit + self.width + 1)
+
+
+class FloatMultiply(Component):
+    """Product of two words, rounded to nearest even into ``result``; subnormals in and out flushed, every NaN canonical.
+
+    Combinational.
+
+    Parameters
+    ----------
+    form : of the operands; exponent all ones is infinity or NaN if ``specials``, else an ordinary number.
+    result : of the product.
+    """
+
+    def __init__(self, form: FloatFormat, result: FloatFormat, specials: bool = True):
+        self.form, self.result, self.specials = form, result, specials
+        self.multiplier = UnsignedMultiplier(form.significand_width, booth=form.significand_width >= 8)
+        suffix = "" if specials else "_finite"
+        self.module_name = (
+            f"float_multiply_e{form.exponent_width}s{form.significand_width}"
+            f"_e{result.exponent_width}s{result.significand_width}{suffix}"
+        )
+        super().__init__({"a": In(form.layout), "b": In(form.layout), "o": Out(result.layout)})
+
+    def elaborate(self, platform):
+        m = Module()
+        form, result, a, b = self.form, self.result, self.a, self.b
+        multiplier = place(m, platform, "multiplier", self.multiplier)
+        a_zero, b_zero = ~a.exponent.any(), ~b.exponent.any()
+        m.d.comb += [
+            multiplier.a.eq(Cat(a.fraction, Const(1, 1))),
+            multiplier.b.eq(Cat(b.fraction, Const(1, 1))),
+        ]
+        product, high = multiplier.product, multiplier.product[-1]
+        significand = Signal(2 * form.significand_width)
+        exponent = Signal(signed(max(form.exponent_width, result.exponent_width) + 2))
+        infinite, nan, zero = Signal(), Signal(), Signal()
+        m.d.comb += [
+            zero.eq(a_zero | b_zero),
+            significand.eq(Mux(high, product, product << 1)),
+            exponent.eq(a.exponent + b.exponent + (result.bias - 2 * form.bias) + high),
+        ]
+        if self.specials:
+            a_special, b_special = a.exponent.all(), b.exponent.all()
+            m.d.comb += [
+                infinite.eq(a_special | b_special),
+                nan.eq((a_special & (a.fraction[-1] | b_zero)) | (b_special & (b.fraction[-1] | a_zero))),
+            ]
+        field, fraction = round_and_pack(
+            m, result, Cat(significand[:-1], significand[-1] & ~zero), exponent, "product", infinite
+        )
+        m.d.comb += [
+            self.o.exponent.eq(field),
+            self.o.fraction.eq(Cat(fraction[:-1], fraction[-1] | nan)),
+            self.o.sign.eq((a.sign ^ b.sign) & ~nan),
+        ]
+        return m
+
+
+class FloatAdd(Component):
+    """Sum of two words, rounded to nearest even; subnormals in and out flushed, every NaN canonical. Combinational."""
+
+    def __init__(self, form: FloatFormat):
+        self.form = form
+        self.module_name = f"float_add_e{form.exponent_width}s{form.significand_width}"
+        super().__init__({"a": In(form.layout), "b": In(form.layout), "o": Out(form.layout)})
+
+    def elaborate(self, platform):
+        m = Module()
+        aligned = align(m, self.form, self.a, word_term(m, self.form, self.b))
+        normal = normalise_sum(m, self.form, add_aligned(m, self.form, aligned))
+        m.d.comb += self.o.eq(round_sum(m, self.form, normal))
+        return m
