@@ -101,6 +101,20 @@ def test_initial_values(kind):
 
 
 @pytest.mark.parametrize("kind", ["fp32", "bf16"])
+def test_initial_values_that_cancel_to_subnormals(kind):
+    """The products alone are harmless: small multiples of 2**-126."""
+    rng = np.random.default_rng(64)
+    format = BlockFormat(2, 2)
+    fields = np.full((20, 2), -63 - format.scale(0), np.uint16)
+    a = BlockTensor(rng.integers(-1, 2, (20, 2, 2)).astype(np.int8), fields, format, (20, 4), 1)
+    b = BlockTensor(rng.integers(-1, 2, (20, 2, 2)).astype(np.int8), fields, format, (4, 20), 0)
+    initial = np.ldexp(rng.uniform(-3, 3, (20, 20)), -126)
+    initial = np.where(np.abs(initial) < 2.0**-126, 0, initial).astype(np.float32)
+    ours = matmul(a, b, accumulator=kind, initial=initial)
+    assert (bits(ours) == scalar_matmul(a, b, kind, initial)).all()
+
+
+@pytest.mark.parametrize("kind", ["fp32", "bf16"])
 def test_continued_product_is_the_whole_product(kind):
     rng = np.random.default_rng(53)
     a, b = sample(rng, "wide", (9, 96)), sample(rng, "wide", (96, 7))
