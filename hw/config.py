@@ -6,6 +6,7 @@ from math import ceil
 
 ACCUMULATORS = ("fp32", "bf16", "aligned")
 DATAPATHS = ("structural", "behavioral")
+FEATURES = ("packed", "bfloat16", "bias", "requantize")
 ROUNDING_MODES = ("nearest", "stochastic", "truncate")
 
 
@@ -49,6 +50,9 @@ class CoreConfig:
     operand_depth : blocks of each array row (and column) that one half of an operand buffer holds.
     panel_columns : columns of C the result buffer gathers before it sends rows (default: the array's columns).
     queue_depth : commands that wait in the queue.
+    features : what the core has beyond FP32 in and out: "packed" (operands as packed blocks), "bfloat16" (operands and
+        results of that format), "bias" (a bias and ReLU on the results), "requantize" (results into blocks, packed or
+        as the next A).
 
     Raises
     ------
@@ -73,6 +77,7 @@ class CoreConfig:
     operand_depth: int = 1024
     panel_columns: int | None = None
     queue_depth: int = 4
+    features: tuple[str, ...] = ()
 
     def __post_init__(self):
         if not isinstance(self.mantissa_widths, tuple) or not self.mantissa_widths:
@@ -120,6 +125,21 @@ class CoreConfig:
                 f"panel_columns must be a multiple of the array's {self.columns} columns, not {self.panel_columns}"
             )
         _check_range("queue_depth", self.queue_depth, 1, 64)
+        if not isinstance(self.features, tuple):
+            raise TypeError(f"features must be a tuple of names, not {self.features!r}")
+        if tuple(name for name in FEATURES if name in self.features) != self.features:
+            raise ValueError(
+                f"features must be distinct names out of {', '.join(FEATURES)} in this order, "
+                f"not {', '.join(map(str, self.features))}"
+            )
+        if "requantize" in self.features:
+            if self.lanes % self.tile_columns:
+                raise ValueError(f"tile_columns must divide lanes {self.lanes} to requantize, not be {self.tile_columns}")
+            if self.panel_columns % self.block_size:
+                raise ValueError(
+                    f"panel_columns must be a multiple of block_size {self.block_size} to requantize, "
+                    f"not {self.panel_columns}"
+                )
         if self.interleave * self.steps < self.loop_cycles:
             raise ValueError(
                 f"interleave must be at least {ceil(self.loop_cycles / self.steps)} for accumulator_cycles "
@@ -251,6 +271,7 @@ class CoreConfig:
         return asdict(self) | {
             "mantissa_widths": list(self.mantissa_widths),
             "rounding_modes": list(self.rounding_modes),
+            "features": list(self.features),
         }
 
     @classmethod
@@ -259,5 +280,5 @@ class CoreConfig:
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
             raise ValueError(f"unknown parameter {', '.join(sorted(unknown))}")
-        lists = {name: tuple(values[name]) for name in ("mantissa_widths", "rounding_modes") if name in values}
+        lists = {name: tuple(values[name]) for name in ("mantissa_widths", "rounding_modes", "features") if name in values}
         return cls(**values | lists)

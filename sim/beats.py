@@ -4,25 +4,52 @@ import numpy as np
 
 from hw.config import CoreConfig
 
-__all__ = ["operand_beats", "result_beat_count", "result_matrix"]
+__all__ = ["bias_beats", "operand_beats", "packed_beats", "result_beat_count", "result_matrix"]
 
 
-def operand_beats(matrix: np.ndarray, config: CoreConfig) -> np.ndarray:
+def _lines(words: np.ndarray, lanes: int) -> np.ndarray:
+    """Rows of words on fresh beats of ``lanes`` words."""
+    lines, count = words.shape
+    per_line = -(-count // lanes)
+    beats = np.zeros((lines, per_line * lanes), np.uint32)
+    beats[:, :count] = words
+    return beats.reshape(lines * per_line, lanes)
+
+
+def _halves(matrix: np.ndarray) -> np.ndarray:
+    """Rows of bfloat16 numbers (float32 whose lower halves are zero), two to a word."""
+    lines, count = matrix.shape
+    halves = np.zeros((lines, count + count % 2), np.uint16)
+    halves[:, :count] = np.ascontiguousarray(matrix, np.float32).view(np.uint32) >> 16
+    return halves.view("<u4")
+
+
+def operand_beats(matrix: np.ndarray, config: CoreConfig, bfloat16: bool = False) -> np.ndarray:
     """Beats of an operand, each of its lines on fresh beats.
 
     Parameters
     ----------
-    matrix : float32, shape (lines, inner): A, or B transposed.
+    matrix : float32, shape (lines, inner): A, or B transposed. For bfloat16 the lower halves are dropped.
 
     Returns
     -------
     uint32, shape (beats, lanes); lanes beyond ``inner`` are zero.
     """
-    lines, inner = matrix.shape
-    per_line = -(-inner // config.lanes)
-    beats = np.zeros((lines, per_line * config.lanes), np.uint32)
-    beats[:, :inner] = np.ascontiguousarray(matrix, np.float32).view(np.uint32)
-    return beats.reshape(lines * per_line, config.lanes)
+    words = _halves(matrix) if bfloat16 else np.ascontiguousarray(matrix, np.float32).view(np.uint32)
+    return _lines(words, config.lanes)
+
+
+def packed_beats(packed: bytes, config: CoreConfig) -> np.ndarray:
+    """Beats of an operand as ``golden.pack`` makes it: uint32, shape (beats, lanes)."""
+    words = np.frombuffer(packed + bytes(-len(packed) % 4), "<u4")
+    return _lines(words[np.newaxis], config.lanes)
+
+
+def bias_beats(bias: np.ndarray, rows: int, config: CoreConfig) -> np.ndarray:
+    """Beats of a bias (float32, shape (columns,)): each panel's part, again for each stripe of rows."""
+    parts = [_lines(np.ascontiguousarray(bias[np.newaxis, c], np.float32).view(np.uint32), config.tile_columns)
+             for _, c in _panels(rows, len(bias), config)]  # fmt: skip
+    return np.concatenate(parts)
 
 
 def _panels(rows: int, columns: int, config: CoreConfig):
@@ -32,19 +59,20 @@ def _panels(rows: int, columns: int, config: CoreConfig):
             yield slice(row, min(row + config.output_rows, rows)), slice(column, min(column + config.panel_columns, columns))
 
 
-def result_beat_count(rows: int, columns: int, config: CoreConfig) -> int:
+def result_beat_count(rows: int, columns: int, config: CoreConfig, bfloat16: bool = False) -> int:
     """Beats in which a C of this shape leaves the core."""
-    return sum(
-        (r.stop - r.start) * -(-(c.stop - c.start) // config.tile_columns) for r, c in _panels(rows, columns, config)
-    )
+    per_beat = config.tile_columns * (2 if bfloat16 else 1)
+    return sum((r.stop - r.start) * -(-(c.stop - c.start) // per_beat) for r, c in _panels(rows, columns, config))
 
 
-def result_matrix(beats: np.ndarray, rows: int, columns: int, config: CoreConfig) -> np.ndarray:
+def result_matrix(
+    beats: np.ndarray, rows: int, columns: int, config: CoreConfig, bfloat16: bool = False
+) -> np.ndarray:
     """C from its beats.
 
     Parameters
     ----------
-    beats : uint32, shape (result_beat_count(rows, columns, config), tile_columns).
+    beats : uint32, shape (result_beat_count(rows, columns, config, bfloat16), tile_columns).
 
     Returns
     -------
@@ -52,10 +80,13 @@ def result_matrix(beats: np.ndarray, rows: int, columns: int, config: CoreConfig
     """
     result = np.zeros((rows, columns), np.uint32)
     start = 0
+    per_beat = config.tile_columns * (2 if bfloat16 else 1)
     for r, c in _panels(rows, columns, config):
         height, width = r.stop - r.start, c.stop - c.start
-        per_row = -(-width // config.tile_columns)
-        panel = beats[start : start + height * per_row].reshape(height, per_row * config.tile_columns)
-        result[r, c] = panel[:, :width]
+        per_row = -(-width // per_beat)
+        panel = np.ascontiguousarray(beats[start : start + height * per_row], "<u4")
+        if bfloat16:
+            panel = panel.view("<u2").astype(np.uint32) << 16
+        result[r, c] = panel.reshape(height, per_row * per_beat)[:, :width]
         start += height * per_row
     return result.view(np.float32)

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from hw.config import CoreConfig
+from hw.core.command import CommandError, OperandFormat, OutputFormat, pack_command
 from sim import verilator
-from sim.beats import operand_beats, result_beat_count, result_matrix
+from sim.beats import bias_beats, operand_beats, packed_beats, result_beat_count, result_matrix
 
 __all__ = ["Product", "Rates", "RtlCore", "RtlError", "cache_folder", "compile_core"]
 
@@ -53,11 +54,11 @@ def compile_core(config: CoreConfig) -> Path:
     with open(folder / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not library.exists():
-            _compile(text, core.module_name, folder, library)
+            _compile(text, core.module_name, folder, library, "bias" in config.features)
     return library
 
 
-def _compile(text: str, top: str, folder: Path, library: Path) -> None:
+def _compile(text: str, top: str, folder: Path, library: Path, bias: bool) -> None:
     verilator.activate()
     source = folder / "core.v"
     source.write_text(text)
@@ -69,7 +70,7 @@ def _compile(text: str, top: str, folder: Path, library: Path) -> None:
             "-CFLAGS", "-fPIC -O2", *verilator.BUILD_FLAGS, str(source),
         ],
         [
-            "g++", "-std=c++17", "-O2", "-fPIC", "-shared", f"-I{folder / 'objects'}", f"-I{root / 'include'}",
+            "g++", "-std=c++17", "-O2", "-fPIC", "-shared", *(["-DHAS_BIAS"] if bias else []), f"-I{folder / 'objects'}", f"-I{root / 'include'}",
             f"-I{root / 'include' / 'vltstd'}", str(SHIM), str(folder / "objects" / "libVcore.a"),
             str(folder / "objects" / "libverilated.a"), "-lpthread", "-o", str(library.with_suffix(".tmp")),
         ],
@@ -106,16 +107,54 @@ class Product:
     -------
     a : float32, shape (rows, inner). b : float32, shape (inner, columns). Shapes count even if nothing is loaded.
     fields : further fields of the command, see ``hw.core.command.FIELDS``.
+    packed_a, packed_b : where the formats say so, the operands as ``golden.pack`` makes them (B along its columns).
+    bias : where the command has one, float32, shape (columns,).
     """
 
     a: np.ndarray
     b: np.ndarray
     fields: dict
+    packed_a: bytes = b""
+    packed_b: bytes = b""
+    bias: np.ndarray | None = None
 
     @property
     def stores(self) -> bool:
         """Whether C leaves the core."""
-        return bool(self.fields.get("store", 1))
+        return bool(self.fields.get("store", 1)) and self.fields.get("output", 0) != OutputFormat.RESULTS
+
+    def operand(self, name: str, config: CoreConfig) -> list[np.ndarray]:
+        """Beats of A ("a") or B ("b"), none if nothing is loaded from the stream."""
+        form = self.fields.get(f"format_{name}", OperandFormat.FP32)
+        if not self.fields.get(f"load_{name}", 1) or form == OperandFormat.RESULTS:
+            return []
+        if form == OperandFormat.PACKED:
+            return [packed_beats(getattr(self, f"packed_{name}"), config)]
+        return [operand_beats(self.a if name == "a" else self.b.T, config, form == OperandFormat.BFLOAT16)]
+
+    def result_beats(self, config: CoreConfig) -> int:
+        """Beats in which C leaves."""
+        if not self.stores:
+            return 0
+        rows, columns = self.a.shape[0], self.b.shape[1]
+        form = self.fields.get("output", OutputFormat.FP32)
+        if form == OutputFormat.PACKED:
+            blocks = rows * -(-columns // config.block_size)
+            bits = blocks * (config.exponent_width + config.block_size * self.fields["width_c"])
+            return -(-bits // (32 * config.tile_columns))
+        return result_beat_count(rows, columns, config, form == OutputFormat.BFLOAT16)
+
+    def result(self, beats: np.ndarray, config: CoreConfig):
+        """C from its beats: float32, or for packed blocks the bytes."""
+        if not self.stores:
+            return None
+        rows, columns = self.a.shape[0], self.b.shape[1]
+        form = self.fields.get("output", OutputFormat.FP32)
+        if form == OutputFormat.PACKED:
+            blocks = rows * -(-columns // config.block_size)
+            bits = blocks * (config.exponent_width + config.block_size * self.fields["width_c"])
+            return np.ascontiguousarray(beats, "<u4").tobytes()[: -(-bits // 8)]
+        return result_matrix(beats, rows, columns, config, form == OutputFormat.BFLOAT16)
 
 
 class RtlCore:
@@ -134,7 +173,7 @@ class RtlCore:
         library = ctypes.CDLL(str(compile_core(config)))
         library.core_open.restype = ctypes.c_void_p
         library.core_run.restype = ctypes.c_int64
-        library.core_run.argtypes = [ctypes.c_void_p, *[ctypes.POINTER(_Port)] * 4, ctypes.c_int64]
+        library.core_run.argtypes = [ctypes.c_void_p, *[ctypes.POINTER(_Port)] * 5, ctypes.c_int64]
         for name in ("core_close", "core_reset", "core_clear", "core_error"):
             getattr(library, name).argtypes = [ctypes.c_void_p]
         library.core_words.argtypes = [ctypes.c_void_p, ctypes.c_int]
@@ -168,30 +207,28 @@ class RtlCore:
 
         Returns
         -------
-        C of each product (float32, shape (rows, columns); None where nothing is stored) and the cycles taken.
+        C of each product (float32, shape (rows, columns); bytes for packed blocks; None where nothing is sent) and the
+        cycles taken.
 
         Raises
         ------
         RtlError : if a command was refused or the core has not finished within ``limit`` cycles.
         """
-        from hw.core.command import CommandError
-
-        commands, a_beats, b_beats, counts = [], [], [], []
+        commands, a_beats, b_beats, biases, counts = [], [], [], [], []
         for product in products:
             word = self._command(product)
             commands.append(np.frombuffer(word.to_bytes(4 * self._words[0], "little"), np.uint32))
-            if product.fields.get("load_a", 1):
-                a_beats.append(operand_beats(product.a, self.config))
-            if product.fields.get("load_b", 1):
-                b_beats.append(operand_beats(product.b.T, self.config))
-            counts.append(
-                result_beat_count(product.a.shape[0], product.b.shape[1], self.config) if product.stores else 0
-            )
+            a_beats += product.operand("a", self.config)
+            b_beats += product.operand("b", self.config)
+            if product.bias is not None:
+                biases.append(bias_beats(product.bias, product.a.shape[0], self.config))
+            counts.append(product.result_beats(self.config))
         refused = self.counters()["refused"]
         ports = [
             self._port(commands, self._words[0], rates.command),
             self._port(a_beats, self._words[1], rates.a),
             self._port(b_beats, self._words[2], rates.b),
+            self._port(biases, self.config.tile_columns, Fraction(1)),
         ]
         beats = np.zeros((sum(counts), self._words[3]), np.uint32)
         ports.append((self._describe(beats, rates.c), beats))
@@ -203,16 +240,13 @@ class RtlCore:
         results, start = [], 0
         for product, count in zip(products, counts, strict=True):
             values = beats[start : start + count, : self.config.tile_columns]
-            shape = product.a.shape[0], product.b.shape[1]
-            results.append(result_matrix(values, *shape, self.config) if product.stores else None)
+            results.append(product.result(values, self.config))
             start += count
         return results, cycles
 
     def _command(self, product: Product) -> int:
-        from hw.core.command import pack_command
-
         width = self.config.mantissa_widths[0]
-        defaults = {"load_a": 1, "load_b": 1, "store": 1, "width_a": width, "width_b": width, "seed_a": 1, "seed_b": 2}
+        defaults = {"load_a": 1, "load_b": 1, "store": 1, "width_a": width, "width_b": width, "width_c": width, "seed_a": 1, "seed_b": 2, "seed_c": 3}
         rows, inner = product.a.shape
         return pack_command(**defaults | {"rows": rows, "inner": inner, "columns": product.b.shape[1]} | product.fields)
 

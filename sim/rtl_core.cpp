@@ -15,6 +15,9 @@
 #define i_b__payload i_b___05Fpayload
 #define i_b__valid i_b___05Fvalid
 #define i_b__ready i_b___05Fready
+#define i_bias__payload i_bias___05Fpayload
+#define i_bias__valid i_bias___05Fvalid
+#define i_bias__ready i_bias___05Fready
 #define o_c__payload o_c___05Fpayload
 #define o_c__valid o_c___05Fvalid
 #define o_c__ready o_c___05Fready
@@ -72,6 +75,9 @@ void core_reset(void *handle) {
     auto &core = *static_cast<Core *>(handle);
     auto &top = core.top;
     top.i_command__valid = top.i_a__valid = top.i_b__valid = top.o_c__ready = top.clear = 0;
+#ifdef HAS_BIAS
+    top.i_bias__valid = 0;
+#endif
     top.rst = 1;
     for (int i = 0; i < 2; ++i) { top.eval(); core.tick(); }
     top.rst = 0;
@@ -91,7 +97,7 @@ int core_words(void *handle, int which) {
 }
 
 // Clocks until every port's beats are done and the core is idle, or `limit` cycles have passed. Returns the cycles.
-int64_t core_run(void *handle, Port *command, Port *a, Port *b, Port *c, int64_t limit) {
+int64_t core_run(void *handle, Port *command, Port *a, Port *b, Port *bias, Port *c, int64_t limit) {
     auto &core = *static_cast<Core *>(handle);
     auto &top = core.top;
     const int command_words = words_of(top.i_command__payload), a_words = words_of(top.i_a__payload);
@@ -99,19 +105,26 @@ int64_t core_run(void *handle, Port *command, Port *a, Port *b, Port *c, int64_t
     int64_t cycles = 0;
     for (; cycles < limit; ++cycles) {
         const bool finished = command->done == command->beats && a->done == a->beats && b->done == b->beats &&
-                              c->done == c->beats;
+                              bias->done == bias->beats && c->done == c->beats;
         top.i_command__valid = command->done < command->beats && command->open(core.cycle);
         if (top.i_command__valid) store(top.i_command__payload, command->data + command->done * command_words);
         top.i_a__valid = a->done < a->beats && a->open(core.cycle);
         if (top.i_a__valid) store(top.i_a__payload, a->data + a->done * a_words);
         top.i_b__valid = b->done < b->beats && b->open(core.cycle);
         if (top.i_b__valid) store(top.i_b__payload, b->data + b->done * b_words);
+#ifdef HAS_BIAS
+        top.i_bias__valid = bias->done < bias->beats && bias->open(core.cycle);
+        if (top.i_bias__valid) store(top.i_bias__payload, bias->data + bias->done * words_of(top.i_bias__payload));
+#endif
         top.o_c__ready = c->done < c->beats && c->open(core.cycle);
         top.eval();
         if (finished && top.idle) break;
         if (top.i_command__valid && top.i_command__ready) ++command->done;
         if (top.i_a__valid && top.i_a__ready) ++a->done;
         if (top.i_b__valid && top.i_b__ready) ++b->done;
+#ifdef HAS_BIAS
+        if (top.i_bias__valid && top.i_bias__ready) ++bias->done;
+#endif
         if (top.o_c__valid && top.o_c__ready) load(top.o_c__payload, c->data + c->done++ * c_words);
         core.tick();
     }

@@ -2,7 +2,9 @@
 
 from enum import IntEnum
 
-__all__ = ["FIELDS", "SIZE_WIDTH", "CommandError", "Rounding", "pack_command"]
+__all__ = [
+    "FIELDS", "SIZE_WIDTH", "CommandError", "OperandFormat", "OutputFormat", "Rounding", "pack_command",
+]  # fmt: skip
 
 SIZE_WIDTH = 16
 """Bits of a matrix size."""
@@ -14,6 +16,24 @@ class Rounding(IntEnum):
     NEAREST = 0
     STOCHASTIC = 1
     TRUNCATE = 2
+
+
+class OperandFormat(IntEnum):
+    """What an operand's stream carries."""
+
+    FP32 = 0
+    PACKED = 1  # packed blocks, as ``golden.pack`` makes them
+    BFLOAT16 = 2  # two elements to a 32-bit word, the first in the lower half
+    RESULTS = 3  # nothing: A is the previous command's C, which it left as blocks
+
+
+class OutputFormat(IntEnum):
+    """What becomes of C."""
+
+    FP32 = 0
+    PACKED = 1  # packed blocks along its rows
+    BFLOAT16 = 2  # two elements to a 32-bit word
+    RESULTS = 3  # blocks along its rows, for the A of the next command
 
 
 class CommandError(IntEnum):
@@ -28,7 +48,10 @@ class CommandError(IntEnum):
     NOT_HELD = 6  # store is 0 or accumulate is 1 and C is larger than the array, or C in the array has another shape
     WIDTH = 7  # a mantissa width the machine does not have
     ROUNDING = 8  # a rounding mode the machine does not have
-    FORMAT = 9  # an operand or output format the machine does not have
+    FORMAT = 9  # an operand or output format, a bias or a ReLU the machine does not have
+    SEED = 10  # a stochastic rounding from seed 0
+    OUTPUT_TOO_WIDE = 11  # C into blocks is wider than a panel of the result buffer
+    RESULTS_WAIT = 12  # the previous C waits as blocks, and this command does not load A from them
 
 
 FIELDS: dict[str, int] = {
@@ -41,9 +64,16 @@ FIELDS: dict[str, int] = {
     "store": 1,  # send C to the output stream
     "width_a": 4,  # mantissa width of A in bits
     "width_b": 4,
+    "width_c": 4,  # where C becomes blocks
     "rounding": 2,
+    "format_a": 2,  # OperandFormat
+    "format_b": 2,
+    "output": 2,  # OutputFormat
+    "bias": 1,  # add the row vector from the bias stream
+    "relu": 1,  # then replace negative elements by 0
     "seed_a": 32,  # of the stochastic rounding of A; not 0
     "seed_b": 32,
+    "seed_c": 32,
 }
 """Fields of a command, lowest bits first, with their widths."""
 

@@ -7,13 +7,15 @@ from amaranth.lib import data, stream
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import Component, In, Out
 
+from hw.accumulate.bfloat16_packer import word_beat
 from hw.array.mesh import Mesh
 from hw.config import CoreConfig
 from hw.core.counters import Counters, counters_layout
 from hw.core.decoder import CommandDecoder, command_layout
 from hw.core.loader import Loader, load_layout
 from hw.core.operand_buffer import OperandBuffer
-from hw.core.result_buffer import ResultBuffer, beat_layout
+from hw.core.output_stage import OutputStage, output_layout
+from hw.core.result_buffer import ResultBuffer
 from hw.core.sequencer import Sequencer, product_layout
 from hw.emit import place
 
@@ -31,19 +33,24 @@ class Core(Component):
     -------
     i_command : commands, see ``hw.core.command``; as many as ``queue_depth`` wait inside.
     i_a : A row by row, ``lanes`` FP32 elements per beat; each row starts on a fresh beat. i_b : B column by column, likewise.
-    o_c : C in beats of ``tile_columns`` FP32 elements, in the order of ``ResultBuffer``.
+        Operands of other formats: see ``OperandFormat``.
+    i_bias : with the feature "bias", see ``OutputStage``.
+    o_c : C in beats of ``tile_columns`` words, in the order of ``ResultBuffer``; ``keep`` marks words with something of
+        C, ``last`` the last beat of C. Formats: see ``OutputFormat``.
     idle : no command is queued or in execution. error : code of the latest command, see ``CommandError``.
     counters : see ``COUNTERS``. clear : sets them to zero.
     """
 
     def __init__(self, config: CoreConfig):
         self.config = config
+        bias = {"i_bias": In(stream.Signature(data.ArrayLayout(32, config.tile_columns)))}
         super().__init__(
-            {
+            (bias if "bias" in config.features else {})
+            | {
                 "i_command": In(stream.Signature(command_layout())),
                 "i_a": In(stream.Signature(data.ArrayLayout(32, config.lanes))),
                 "i_b": In(stream.Signature(data.ArrayLayout(32, config.lanes))),
-                "o_c": Out(stream.Signature(beat_layout(config))),
+                "o_c": Out(stream.Signature(word_beat(config.tile_columns))),
                 "idle": Out(1),
                 "error": Out(4),
                 "counters": Out(counters_layout()),
@@ -61,7 +68,7 @@ class Core(Component):
         mesh = place(m, platform, "mesh", Mesh(c))
         in_flight = 3 + ceil((mesh.result_cycles + c.mesh_columns + 4) / mesh.drain_cycles)
         decoder = place(m, platform, "decoder", CommandDecoder(c))
-        loader_a = place(m, platform, "loader_a", Loader(c, c.rows))
+        loader_a = place(m, platform, "loader_a", Loader(c, c.rows, results="requantize" in c.features))
         loader_b = place(m, platform, "loader_b", Loader(c, c.columns))
         buffer_a = place(m, platform, "buffer_a", OperandBuffer(c, c.mesh_rows, c.tile_rows))
         buffer_b = place(m, platform, "buffer_b", OperandBuffer(c, c.mesh_columns, c.tile_columns))
@@ -69,7 +76,9 @@ class Core(Component):
         results = place(m, platform, "results", ResultBuffer(c, mesh.result_width, in_flight))
         counters = place(m, platform, "counters", Counters(c, loader_a.health.shape()))
 
-        queue_idle = self._queues(m, decoder, loader_a, loader_b, sequencer)
+        output = place(m, platform, "output", OutputStage(c)) if c.features else None
+        queue_idle = self._queues(m, decoder, loader_a, loader_b, sequencer, output)
+        self._output(m, results, output, counters, loader_a)
         m.d.comb += [
             loader_a.i.payload.eq(self.i_a.payload),
             loader_a.i.valid.eq(self.i_a.valid),
@@ -103,9 +112,6 @@ class Core(Component):
         m.d.comb += [
             results.i_tile.eq(sequencer.o_tile),
             sequencer.panel_free.eq(results.panel_free),
-            self.o_c.payload.eq(results.o.payload),
-            self.o_c.valid.eq(results.o.valid),
-            results.o.ready.eq(self.o_c.ready),
             self.error.eq(decoder.error),
             self.counters.eq(counters.o),
             counters.clear.eq(self.clear),
@@ -119,14 +125,34 @@ class Core(Component):
             counters.waited_b.eq(loader_b.stalled),
             counters.health_a.eq(loader_a.health),
             counters.health_b.eq(loader_b.health),
-            counters.beat.eq(self.o_c.payload),
-            counters.sent.eq(self.o_c.valid & self.o_c.ready),
+            counters.beat.eq(results.o.payload),
+            counters.beat_sent.eq(results.o.valid & results.o.ready),
             counters.blocked.eq(self.o_c.valid & ~self.o_c.ready),
             self.idle.eq(queue_idle & ~sequencer.active & ~results.busy & ~self.o_c.valid),
         ]
         return m
 
-    def _queues(self, m: Module, decoder, loader_a, loader_b, sequencer):
+    def _output(self, m: Module, results, output, counters, loader_a) -> None:
+        """From the result buffer to the output stream, through the output stage where there is one."""
+        if output is None:
+            m.d.comb += [
+                *(getattr(self.o_c.payload, name).eq(getattr(results.o.payload, name)) for name in ("data", "keep", "last")),
+                self.o_c.valid.eq(results.o.valid),
+                results.o.ready.eq(self.o_c.ready),
+                counters.stored.eq(self.o_c.valid & self.o_c.ready & self.o_c.payload.last),
+            ]
+            return
+        pairs = [(results.o, output.i), (output.o, self.o_c)]
+        if "bias" in self.config.features:
+            pairs.append((self.i_bias, output.i_bias))
+        if "requantize" in self.config.features:
+            pairs.append((output.o_blocks, loader_a.i_results))
+            m.d.comb += counters.health_c.eq(output.health)
+        for source, sink in pairs:
+            m.d.comb += [sink.payload.eq(source.payload), sink.valid.eq(source.valid), source.ready.eq(sink.ready)]
+        m.d.comb += counters.stored.eq(output.stored)
+
+    def _queues(self, m: Module, decoder, loader_a, loader_b, sequencer, output):
         """Commands wait in front of the decoder; its jobs wait in front of each of the three stages they concern."""
         c = self.config
         m.submodules.commands = commands = SyncFIFO(width=command_layout().size, depth=c.queue_depth)
@@ -148,6 +174,7 @@ class Core(Component):
                 load.blocks.eq(job.blocks),
                 load.width.eq(job[f"width_{name}"]),
                 load.rounding.eq(job.rounding),
+                load.format.eq(job[f"format_{name}"]),
                 load.seed.eq(job[f"seed_{name}"]),
             ]
         idle = ~commands.r_rdy & decoder.idle
@@ -169,6 +196,13 @@ class Core(Component):
             queues.append((queue, wanted))
             ready = ready & queue.w_rdy
             idle = idle & ~queue.r_rdy
+        if output is not None:
+            final = output.i_job.payload
+            m.d.comb += [getattr(final, name).eq(getattr(job, name)) for name in ("output", "bias", "relu", "columns", "rounding")]
+            m.d.comb += [final.width.eq(job.width_c), final.seed.eq(job.seed_c)]
+            ready = ready & output.i_job.ready
+            idle = idle & ~output.busy
+            m.d.comb += output.i_job.valid.eq(decoder.o.valid & ready & job.store)
         m.d.comb += decoder.o.ready.eq(ready)
         for queue, wanted in queues:
             m.d.comb += queue.w_en.eq(decoder.o.valid & ready & wanted)

@@ -23,8 +23,8 @@ COUNTERS = {
     "saturated": "elements whose rounded mantissa was clipped",
     "flushed": "nonzero elements whose mantissa became zero",
     "nan_blocks": "blocks with a NaN or an infinity",
-    "overflows": "elements of C sent as infinity",
-    "nan_results": "elements of C sent as NaN",
+    "overflows": "infinite elements of C, before bias",
+    "nan_results": "NaN elements of C, before bias",
 }
 """Name and meaning of each counter; all are 32 bits wide and wrap."""
 
@@ -49,8 +49,9 @@ class Counters(Component):
         self.health = health
         flags = ("busy", "active", "stalled_load", "stalled_store", "waited_a", "waited_b", "finished", "refused")
         super().__init__(
-            dict.fromkeys((*flags, "sent", "blocked", "clear"), In(1))
-            | {"health_a": In(health), "health_b": In(health), "beat": In(beat_layout(config)), "o": Out(counters_layout())}
+            dict.fromkeys((*flags, "stored", "blocked", "clear"), In(1))
+            | dict.fromkeys(("health_a", "health_b", "health_c"), In(health))
+            | {"beat": In(beat_layout(config)), "beat_sent": In(1), "o": Out(counters_layout())}
         )
 
     @property
@@ -61,19 +62,19 @@ class Counters(Component):
         m = Module()
         infinite, nan = [], []
         for lane in range(self.config.tile_columns):
-            value, kept = self.beat.data[lane], self.beat.keep[lane] & self.sent
+            value, kept = self.beat.data[lane], self.beat.keep[lane] & self.beat_sent
             exponent_full = value[23:31].all()
             infinite.append(kept & exponent_full & ~value[:23].any())
             nan.append(kept & exponent_full & value[:23].any())
         events = {
             "cycles": 1,
-            "completed": self.finished + (self.sent & self.beat.last),
+            "completed": self.finished + self.stored,
             "blocked_output": self.blocked,
             "overflows": _tree(infinite),
             "nan_results": _tree(nan),
         }
         for name in ("saturated", "flushed", "nan_blocks"):
-            events[name] = self.health_a[name] + self.health_b[name]
+            events[name] = self.health_a[name] + self.health_b[name] + self.health_c[name]
         for name in COUNTERS:
             amount = Signal(16, name=f"{name}_amount")
             m.d.comb += amount.eq(events[name] if name in events else getattr(self, name))

@@ -1,11 +1,14 @@
 """Commands in, checked commands with their block counts out."""
 
-from amaranth.hdl import Const, Module, Mux, Signal
+from functools import reduce
+from operator import or_
+
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
 from hw.config import CoreConfig
-from hw.core.command import FIELDS, SIZE_WIDTH, CommandError, Rounding
+from hw.core.command import FIELDS, SIZE_WIDTH, CommandError, OperandFormat, OutputFormat, Rounding
 
 __all__ = ["CommandDecoder", "command_layout", "job_layout"]
 
@@ -49,7 +52,9 @@ class CommandDecoder(Component):
 
     @property
     def module_name(self) -> str:
-        return f"command_decoder_{self.config.name}_q{self.config.operand_depth}"
+        c = self.config
+        extras = "_".join((*c.rounding_modes, *c.features))
+        return f"command_decoder_{c.name}_q{c.operand_depth}_p{c.panel_columns}_{extras}"
 
     def elaborate(self, platform) -> Module:
         c = self.config
@@ -113,32 +118,55 @@ class CommandDecoder(Component):
     def _check(self, m: Module, job, zero_size):
         """First error of ``job`` against the machine and what it holds."""
         c = self.config
-        self.loaded = {name: Signal(data.StructLayout({"groups": SIZE_WIDTH, "inner": SIZE_WIDTH, "width": 4, "present": 1}),
-                                    name=f"loaded_{name}") for name in "ab"}
+        operand = data.StructLayout({"groups": SIZE_WIDTH, "inner": SIZE_WIDTH, "width": 4, "present": 1})
+        self.loaded = {name: Signal(operand, name=f"loaded_{name}") for name in "ab"}
         self.held = Signal(data.StructLayout({"rows": SIZE_WIDTH, "columns": SIZE_WIDTH, "present": 1}))
+        self.waiting = Signal(data.StructLayout({"rows": SIZE_WIDTH, "columns": SIZE_WIDTH, "width": 4, "present": 1}))
         fits_array = (job.row_groups <= c.interleave) & (job.column_groups == 1)
+        held = self.held.present & (self.held.rows == job.rows) & (self.held.columns == job.columns)
+        from_results = job.load_a & (job.format_a == OperandFormat.RESULTS)
+        to_blocks = job.store & ((job.output == OutputFormat.PACKED) | (job.output == OutputFormat.RESULTS))
 
         def unusable(name: str, groups):
             loaded = self.loaded[name]
             return ~job[f"load_{name}"] & (
                 ~loaded.present | (loaded.inner != job.inner) | (loaded.groups < groups)
                 | (loaded.width != job[f"width_{name}"])
-            )
+            )  # fmt: skip
 
-        def known_width(width):
-            return sum((width == w for w in c.mantissa_widths[1:]), width == c.mantissa_widths[0]) != 0
+        def known(value, codes):
+            return _any(value == code for code in codes)
 
-        held = self.held.present & (self.held.rows == job.rows) & (self.held.columns == job.columns)
-        rounding_known = Const(0)
-        for mode in c.rounding_modes:
-            rounding_known = rounding_known | (job.rounding == Rounding[mode.upper()])
+        results, bfloat16 = "requantize" in c.features, "bfloat16" in c.features
+        operand_formats = [OperandFormat.FP32] + [OperandFormat.PACKED] * ("packed" in c.features)
+        operand_formats += [OperandFormat.BFLOAT16] * bfloat16
+        outputs = [OutputFormat.FP32] + [OutputFormat.PACKED, OutputFormat.RESULTS] * results
+        outputs += [OutputFormat.BFLOAT16] * bfloat16
+        widths = known(job.width_a, c.mantissa_widths) & known(job.width_b, c.mantissa_widths)
+        formats = (
+            known(job.format_a, operand_formats + [OperandFormat.RESULTS] * results)
+            & known(job.format_b, operand_formats)
+            & known(job.output, outputs)
+        )
+        if "bias" not in c.features:
+            formats &= ~job.bias & ~job.relu
+        no_results = (
+            ~self.waiting.present | (self.waiting.rows != job.rows) | (self.waiting.columns != job.inner)
+            | (self.waiting.width != job.width_a)
+        )  # fmt: skip
+        random = job.rounding == Rounding.STOCHASTIC
+        no_seed = (job.seed_a == 0) | (job.seed_b == 0) | (to_blocks & (job.seed_c == 0))
         rules = [
             (zero_size, CommandError.ZERO_SIZE),
             (job.row_groups * job.blocks > c.operand_depth, CommandError.A_TOO_LARGE),
             (job.column_groups * job.blocks > c.operand_depth, CommandError.B_TOO_LARGE),
-            (~(known_width(job.width_a) & known_width(job.width_b)), CommandError.WIDTH),
-            (~rounding_known, CommandError.ROUNDING),
-            (unusable("a", job.row_groups), CommandError.A_NOT_LOADED),
+            (~widths | (to_blocks & ~known(job.width_c, c.mantissa_widths)), CommandError.WIDTH),
+            (~known(job.rounding, [Rounding[mode.upper()] for mode in c.rounding_modes]), CommandError.ROUNDING),
+            (~formats, CommandError.FORMAT),
+            (random & no_seed, CommandError.SEED),
+            (to_blocks & (job.columns > c.panel_columns), CommandError.OUTPUT_TOO_WIDE),
+            (self.waiting.present & ~from_results, CommandError.RESULTS_WAIT),
+            (unusable("a", job.row_groups) | (from_results & no_results), CommandError.A_NOT_LOADED),
             (unusable("b", job.column_groups), CommandError.B_NOT_LOADED),
             (~job.store & ~fits_array, CommandError.NOT_HELD),
             (job.accumulate & ~(fits_array & held), CommandError.NOT_HELD),
@@ -157,9 +185,18 @@ class CommandDecoder(Component):
                 m.d.sync += [
                     loaded.groups.eq(groups), loaded.inner.eq(job.inner), loaded.width.eq(job[f"width_{name}"]),
                     loaded.present.eq(1),
-                ]
+                ]  # fmt: skip
         m.d.sync += [
             self.held.rows.eq(job.rows),
             self.held.columns.eq(job.columns),
             self.held.present.eq((job.row_groups <= c.interleave) & (job.column_groups == 1)),
+            self.waiting.rows.eq(job.rows),
+            self.waiting.columns.eq(job.columns),
+            self.waiting.width.eq(job.width_c),
+            self.waiting.present.eq(job.store & (job.output == OutputFormat.RESULTS)),
         ]
+
+
+def _any(conditions):
+    """Whether one of several conditions holds."""
+    return reduce(or_, conditions)

@@ -1,14 +1,16 @@
-"""The loader: one operand's way from its stream through the quantizer into the operand buffer."""
+"""The loader: one operand's way into the operand buffer, from FP32 through the quantizer or from blocks."""
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
 from hw.config import CoreConfig
-from hw.core.command import SIZE_WIDTH
+from hw.core.command import SIZE_WIDTH, OperandFormat
 from hw.core.operand_buffer import write_layout
 from hw.emit import place
 from hw.quantize.block_quantizer import BlockQuantizer
+from hw.quantize.block_unpacker import BlockUnpacker
+from hw.quantize.operand_expander import OperandExpander
 
 __all__ = ["Loader", "load_layout"]
 
@@ -16,32 +18,39 @@ __all__ = ["Loader", "load_layout"]
 def load_layout() -> data.StructLayout:
     """What a loader needs of a job: ``lines`` rows of A (or columns of B) of ``inner`` elements, ``blocks`` blocks each."""
     return data.StructLayout(
-        {"lines": SIZE_WIDTH, "inner": SIZE_WIDTH, "blocks": SIZE_WIDTH, "width": 4, "rounding": 2, "seed": 32}
+        {
+            "lines": SIZE_WIDTH, "inner": SIZE_WIDTH, "blocks": SIZE_WIDTH, "width": 4, "rounding": 2, "format": 2,
+            "seed": 32,
+        }  # fmt: skip
     )
 
 
 class Loader(Component):
     """Fills one half of the operand buffer per job, line by line, once that half is free.
 
-    Lines start on a fresh beat; elements beyond ``inner`` in a line's last beat are ignored. While input never stalls,
-    a line takes ``blocks * block_size / lanes`` cycles. A job begins when at most one half is in use; ``full`` rises
-    ``full_cycles`` after the last beat has left the quantizer.
+    FP32 lines start on a fresh beat; elements beyond ``inner`` in a line's last beat are ignored. Packed blocks follow
+    one another without gaps. While input never stalls, a line takes ``blocks * block_size / lanes`` cycles.
+    A job begins when at most one half is in use; ``full`` rises ``full_cycles`` after the last beat of blocks.
 
     Members
     -------
-    i_job : jobs. i : beats of ``lanes`` FP32 elements. write : to the operand buffer.
+    i_job : jobs. i : beats of ``lanes`` FP32 elements or 32-bit words of packed blocks. write : to the operand buffer.
+    i_results : beats of blocks from the machine's own results, where it has such.
     full : a filled half waits. take : the sequencer takes it. retire : it frees the half it had before.
     health : of the quantizer. stalled : the loader waits for input.
     """
 
     full_cycles = 1
 
-    def __init__(self, config: CoreConfig, lines: int):
+    def __init__(self, config: CoreConfig, lines: int, results: bool = False):
         self.config = config
         self.lines = lines
+        self.results = results
         self.quantizer = BlockQuantizer(config)
+        blocks = stream.Signature(self.quantizer.o.payload.shape())
         super().__init__(
-            {
+            ({"i_results": In(blocks)} if results else {})
+            | {
                 "i_job": In(stream.Signature(load_layout())),
                 "i": In(stream.Signature(data.ArrayLayout(32, config.lanes))),
                 "write": Out(write_layout(config, lines)),
@@ -55,7 +64,9 @@ class Loader(Component):
 
     @property
     def module_name(self) -> str:
-        return f"loader_{self.lines}_q{self.config.operand_depth}_{self.quantizer.module_name}"
+        sources = "".join(f"_{name}" for name in ("packed", "bfloat16") if name in self.config.features)
+        sources += "_results" * self.results
+        return f"loader_{self.lines}_q{self.config.operand_depth}{sources}_{self.quantizer.module_name}"
 
     def elaborate(self, platform) -> Module:
         c = self.config
@@ -79,26 +90,76 @@ class Loader(Component):
         m.d.comb += starting.eq(self.i_job.valid & self.i_job.ready)
         m.d.sync += [in_use.eq(in_use + starting - self.retire), filled.eq(filled + done - self.take)]
 
-        self._enter(m, quantizer, job, entering)
-        self._leave(m, quantizer, job, leaving, half, done)
+        last_block = Signal()
+        self._enter(m, platform, quantizer, job, entering)
+        beats = self._blocks(m, platform, quantizer, job, leaving, last_block)
+        self._leave(m, beats, job, leaving, half, last_block, done)
         with m.If(starting):
-            m.d.sync += [job.eq(self.i_job.payload), entering.eq(1), leaving.eq(1)]
+            wanted = self.i_job.payload.format
+            numbers = (wanted == OperandFormat.FP32) | (wanted == OperandFormat.BFLOAT16)
+            m.d.sync += [job.eq(self.i_job.payload), entering.eq(numbers), leaving.eq(1)]
         return m
 
-    def _enter(self, m: Module, quantizer, job, entering) -> None:
+    def _blocks(self, m: Module, platform, quantizer, job, leaving, last_block):
+        """The stream of blocks that the job asks for."""
+        sources = [((OperandFormat.FP32, OperandFormat.BFLOAT16), quantizer.o)]
+        if "packed" in self.config.features:
+            unpacker = place(m, platform, "unpacker", BlockUnpacker(self.config))
+            packed = leaving & (job.format == OperandFormat.PACKED)
+            m.d.comb += [
+                unpacker.i.payload.eq(self.i.payload),
+                unpacker.i.valid.eq(packed & self.i.valid),
+                unpacker.width.eq(job.width),
+                unpacker.tensor_last.eq(last_block),
+            ]
+            with m.If(packed):
+                m.d.comb += [
+                    self.i.ready.eq(unpacker.i.ready),
+                    self.stalled.eq(unpacker.i.ready & ~self.i.valid),
+                ]
+            sources.append(((OperandFormat.PACKED,), unpacker.o))
+        if self.results:
+            sources.append(((OperandFormat.RESULTS,), self.i_results))
+        if len(sources) == 1:
+            m.d.comb += quantizer.o.ready.eq(1)
+            return quantizer.o
+        beats = stream.Signature(quantizer.o.payload.shape()).create(path=("blocks",))
+        m.d.comb += beats.ready.eq(1)
+        with m.Switch(job.format):
+            for codes, source in sources:
+                with m.Case(*codes):
+                    m.d.comb += [
+                        beats.payload.eq(source.payload),
+                        beats.valid.eq(source.valid & leaving),
+                        source.ready.eq(leaving),
+                    ]
+        return beats
+
+    def _enter(self, m: Module, platform, quantizer, job, entering) -> None:
         """Beats from the stream to the quantizer, with the block structure they lack."""
         c = self.config
         first, line, beat, left = Signal(), Signal(SIZE_WIDTH), Signal(range(c.block_size // c.lanes)), Signal(SIZE_WIDTH)
         line_ends, block_ends = Signal(), Signal()
+        source = self.i
+        if "bfloat16" in c.features:
+            expander = place(m, platform, "expander", OperandExpander(c.lanes))
+            m.d.comb += [
+                expander.i.payload.eq(self.i.payload),
+                expander.i.valid.eq(entering & self.i.valid),
+                expander.bfloat16.eq(job.format == OperandFormat.BFLOAT16),
+                expander.line_last.eq(line_ends),
+                self.i.ready.eq(expander.i.ready),
+            ]
+            source = expander.o
         m.d.comb += [
             line_ends.eq(left <= c.lanes),
             block_ends.eq(line_ends | (beat == c.block_size // c.lanes - 1)),
-            quantizer.i.payload.data.eq(self.i.payload),
+            quantizer.i.payload.data.eq(source.payload),
             quantizer.i.payload.mask.eq(Cat(left > lane for lane in range(c.lanes))),
             quantizer.i.payload.first.eq(first),
             quantizer.i.payload.last.eq(block_ends),
-            quantizer.i.valid.eq(entering & self.i.valid),
-            self.i.ready.eq(entering & quantizer.i.ready),
+            quantizer.i.valid.eq(entering & source.valid),
+            source.ready.eq(entering & quantizer.i.ready),
             self.stalled.eq(entering & ~self.i.valid),
         ]
         with m.If(quantizer.i.valid & quantizer.i.ready):
@@ -112,14 +173,13 @@ class Loader(Component):
         with m.If(self.i_job.valid & self.i_job.ready):
             m.d.sync += [first.eq(1), left.eq(self.i_job.payload.inner), line.eq(0), beat.eq(0)]
 
-    def _leave(self, m: Module, quantizer, job, leaving, half, done) -> None:
-        """Beats from the quantizer to the buffer: line l lies in array row l mod lines, at block group l div lines."""
+    def _leave(self, m: Module, beats, job, leaving, half, last_block, done) -> None:
+        """Beats of blocks to the buffer: line l lies in array row l mod lines, at block group l div lines."""
         c = self.config
         line, block, beat = Signal(SIZE_WIDTH), Signal(SIZE_WIDTH), Signal(range(c.block_size // c.lanes))
         array_line, base = Signal(range(self.lines)), Signal(range(c.operand_depth + 1))
-        beats = quantizer.o
         m.d.comb += [
-            beats.ready.eq(1),
+            last_block.eq((block == job.blocks - 1) & (line == job.lines - 1)),
             self.write.enable.eq(beats.valid),
             self.write.half.eq(half),
             self.write.line.eq(array_line),

@@ -16,9 +16,16 @@ __all__ = ["ResultBuffer", "beat_layout"]
 
 
 def beat_layout(config: CoreConfig) -> data.StructLayout:
-    """``tile_columns`` neighbouring elements of a row of C; ``last`` marks the last beat of a product."""
+    """``tile_columns`` neighbouring elements of a row of C.
+
+    Members
+    -------
+    data : FP32 words. keep : elements that belong to C. row_first : the row is the first of its panel.
+    row_last : the beat ends its row of the panel. last : and C.
+    """
+    lanes = config.tile_columns
     return data.StructLayout(
-        {"data": data.ArrayLayout(32, config.tile_columns), "keep": config.tile_columns, "last": 1}
+        {"data": data.ArrayLayout(32, lanes), "keep": lanes, "row_first": 1, "row_last": 1, "last": 1}
     )
 
 
@@ -151,6 +158,8 @@ class ResultBuffer(Component):
                 self.o.valid.eq(panels.r_rdy),
                 sent_column.eq(column),
                 self.o.payload.keep.eq(Cat(left > lane for lane in range(c.tile_columns))),
+                self.o.payload.row_first.eq(row == 0),
+                self.o.payload.row_last.eq(row_ends),
                 self.o.payload.last.eq(panel_ends & panel.last),
             ]
         with m.If(advance & panels.r_rdy):
