@@ -46,18 +46,3 @@ def test_lanes_deal_one_sequence(lanes):
     simulator.add_testbench(bench)
     simulator.run()
     assert dealt == [*uniforms(1, 40 * lanes).tolist(), *uniforms(0xDEADBEEF, 40 * lanes).tolist()]
-
-
-@pytest.mark.parametrize("lanes", [2, 7, 16, 64])
-def test_lanes_are_uncorrelated(lanes):
-    """Correlations of n pairs of independent numbers have a standard deviation of 1 / sqrt(n)."""
-    count = 20_000
-    for seed in (1, 2463534242):
-        dealt = uniforms(seed, count * lanes).reshape(count, lanes).astype(np.float64)
-        for later in (0, 1):  # in the same beat, and from one beat to the next
-            first, second = dealt[: count - later], dealt[later:]
-            correlations = np.corrcoef(first, second, rowvar=False)[:lanes, lanes:]
-            if later == 0:
-                correlations = correlations - np.eye(lanes)
-            assert np.abs(correlations).max() < 5.5 / count**0.5
-        assert np.abs(dealt.mean(axis=0) - 127.5).max() < 5.5 * 73.9 / count**0.5
