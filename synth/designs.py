@@ -26,7 +26,7 @@ class Mismatch(AssertionError):
 
 def config_for(form: NumberFormat, dot: int | None = None, rows: int = 4, columns: int = 4, cycles: int = 1) -> CoreConfig:
     """Configuration of a tile of this format: a block per cycle and unit, 64 elements where nothing is shared."""
-    block = form.block_size or 64
+    block = form.block_size or dot or 64
     widths = (4, 6) if form.name == "mixed46" else (form.significand_width,) if form.kind == "hbfp" else (4,)
     accumulator = form.accumulator if form.accumulator in ("bf16", "aligned") else "fp32"
     return CoreConfig(

@@ -74,7 +74,6 @@ def gate_script(part: str, others: list[str], library: Library, variants: dict[s
             "setundef -zero",
             "clean -purge",
             f"write_json {name}.json",
-            "splitnets -ports",
             f"write_verilog -noattr -noexpr -nohex -nodec {name}.v",
         ]
     return "\n".join(lines) + "\n"

@@ -106,14 +106,12 @@ def static_timing(liberty: Path, netlists: list[Path], top: str, folder: Path, s
         "set_input_delay 0 -clock clock [all_inputs]",
         "set_output_delay 0 -clock clock [all_outputs]",
         "report_checks -digits 4",
-        "puts \"unit [get_property [lindex [get_libs *] 0] name]\"",
-        "report_units",
         "exit",
     ])  # fmt: skip
     (folder / "timing.tcl").write_text(script)
     text = _run(["sta", "-no_splash", "-exit", "timing.tcl"], folder, folder / "sta.log", seconds, "OpenSTA")
     slack = re.search(r"^\s*(-?[\d.]+)\s+slack", text, re.MULTILINE)
-    unit = re.search(r"time\s+1([fpn])s", text)
+    unit = re.search(r'^\s*time_unit\s*:\s*"?1([fpn])s', liberty.read_text(errors="replace")[:100_000], re.MULTILINE)
     if slack is None:
         raise ToolError(f"OpenSTA reported no path; log: {folder / 'sta.log'}")
     return (1000 - float(slack[1])) * {"f": 1e-6, "p": 1e-3, "n": 1.0}[unit[1] if unit else "n"]

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
@@ -16,7 +16,7 @@ from hw.array.processing_element import ProcessingElement
 from hw.baseline.float_multiply import FloatAdd, FloatMultiply
 from hw.baseline.formats import NumberFormat
 from hw.baseline.scaled_product import ScaledDotProduct, SmallFloatDecoder, element_layout
-from hw.config import CoreConfig
+from hw.config import CoreConfig, signed_width
 from hw.emit import place
 from hw.types import sign_magnitude
 
@@ -65,12 +65,13 @@ class _Element(Component):
 
     def __init__(self, config: CoreConfig, name: str, shape, accumulator, fields=None, broadcast=None):
         self.config, self.accumulator = config, accumulator
-        self.module_name = f"element_{name}_d{config.dot}_{accumulator.module_name}"
+        self.module_name = f"element_{name}_n{config.block_size}_d{config.dot}_{accumulator.module_name}"
         self.operand = data.StructLayout({"mantissas": data.ArrayLayout(shape, config.dot), **(fields or {})})
         operand = broadcast or self.operand["mantissas"].shape
         super().__init__({
             "a": In(operand), "b": In(operand),
             **{f"{field}_{side}": In(of) for field, of in (fields or {}).items() for side in "ab"},
+            **({"sum_control": In(data.StructLayout({"clear": 1, "shift": 1}))} if self.sums else {}),
             "read": In(accumulator.read.shape()),
             "write": In(accumulator.write.shape()),
             "value": Out(accumulator.result_width),
@@ -123,9 +124,11 @@ class ScaledElement(_Element):
         self.product = ScaledDotProduct(e, s, config.dot)
         self.scaled = form.scale_significand > 1
         growth = 2 * form.scale_significand if self.scaled else 0
-        kind = form.accumulator
+        self.sums = config.steps > 1
+        bound = self.product.bound * config.block_size
+        self.sum_width = signed_width(-bound, bound)
         accumulator = BlockAccumulator(
-            kind, self.product.sum_width + growth, SCALE_WIDTH, config.interleave, config.accumulator_cycles
+            form.accumulator, self.sum_width + growth, SCALE_WIDTH, config.interleave, config.accumulator_cycles
         )
         fields = {"scale": signed(SCALE_WIDTH), "nan": 1}
         if self.scaled:
@@ -139,7 +142,9 @@ class ScaledElement(_Element):
         product = place(m, platform, "dot_product", self.product)
         accumulator = self.finish(m, platform)
         m.d.comb += [product.a.eq(self.a), product.b.eq(self.b)]
-        total = self.register(m, product.sum, signed(self.product.sum_width))
+        total = Signal(signed(self.sum_width), name="block_sum", reset_less=True)
+        kept = Mux(self.sum_control.clear, 0, total) if self.sums else 0
+        m.d.sync += total.eq(product.sum + kept)
         if self.scaled:
             factor = Signal(2 * self.form.scale_significand)
             m.d.comb += factor.eq(self.factor_a * self.factor_b)
