@@ -1,24 +1,27 @@
 """Verilog emission: identical components are emitted once and instantiated."""
 
+import gc
 import os
 import re
+from contextlib import contextmanager
 
 from amaranth.back import rtlil, verilog
 from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Value, ValueCastable
 from amaranth.lib.wiring import Component, In
 
-__all__ = ["Emitter", "emit_verilog", "place", "ports_of"]
+__all__ = ["Emitter", "emit", "emit_verilog", "place", "ports_of"]
 
 os.environ.setdefault("AMARANTH_USE_YOSYS", "builtin")  # the pinned one, so that the text is the same on every machine
 Component._MustUse__silence = True  # components are also made for their shapes alone; that is no mistake
 
 
 def ports_of(component: Component) -> list[tuple[str, str, Value]]:
-    """Flat ports of a component as (name, "in" or "out", value), named as in the emitted Verilog."""
+    """Flat ports of a component as (name, "in" or "out", value), named as in the emitted Verilog, which has none without bits."""
     ports = []
     for path, member, value in component.signature.flatten(component):
         value = value.as_value() if isinstance(value, ValueCastable) else value
-        ports.append(("__".join(map(str, path)), "in" if member.flow == In else "out", value))
+        if len(value):
+            ports.append(("__".join(map(str, path)), "in" if member.flow == In else "out", value))
     return ports
 
 
@@ -34,12 +37,15 @@ def place(m: Module, platform, name: str, component: Component) -> Component:
 
 # A wire named after a field or element of another, such as \\o[2].sign, and its connection: nothing else uses it.
 _ALIAS = re.compile(r"^(?:  wire width \d+ (?:signed )?|connect )\\[^\s.\[]+[.\[]\S*(?: .*)?\n+", re.MULTILINE)
+# A wire of no bits, which Verilog would take for one of two, and its connection.
+_EMPTY = re.compile(r"^(?:  wire width 0 .*|connect \S+ \{  \})\n+", re.MULTILINE)
 _TOP = re.compile(r"^attribute \\top 1\n", re.MULTILINE)
+_CLOCK = re.compile(r"^  wire (?:width \d+ )?input \d+ +\\(clk|rst)$", re.MULTILINE)
 
 
 def _without_aliases(text: str) -> str:
-    """RTLIL without the names of fields, which are most of it, and without the mark of a top."""
-    return _TOP.sub("", _ALIAS.sub("", text))
+    """RTLIL without the names of fields, which are most of it, without empty wires and without the mark of a top."""
+    return _TOP.sub("", _EMPTY.sub("", _ALIAS.sub("", text)))
 
 
 class Emitter:
@@ -48,10 +54,19 @@ class Emitter:
     def __init__(self):
         self.modules: dict[str, str] = {}
         self.verilog: dict[str, str] = {}
+        self._interfaces: dict[str, tuple] = {}
 
     def add(self, component: Component) -> str:
-        """Elaborate ``component`` unless one of its name is there already; returns the module's name."""
+        """Elaborate ``component`` unless one of its name is there already; returns the module's name.
+
+        Raises
+        ------
+        RuntimeError : if the one there already is another component, by its class or its ports.
+        """
         name = component.module_name
+        interface = type(component), [(port, flow, len(value)) for port, flow, value in ports_of(component)]
+        if self._interfaces.setdefault(name, interface) != interface:
+            raise RuntimeError(f"module_name {name} stands for two components")
         if hasattr(component, "verilog"):
             self.verilog[name] = component.verilog()
         elif name not in self.modules:
@@ -60,29 +75,49 @@ class Emitter:
             self.modules[name] = _without_aliases(text)
         return name
 
+    def clocks(self, name: str) -> list[str]:
+        """Which of "clk" and "rst" the module ``name`` has as an input."""
+        if name in self.verilog:
+            return ["clk"]
+        module = self.modules[name].split(f"module \\{name}\n", 1)[1].split("\nend\n", 1)[0]
+        return _CLOCK.findall(module)
+
     def instance(self, component: Component) -> Instance:
         """An instance of ``component`` wired to its own ports."""
         name = self.add(component)
         connections = {f"{'i' if flow == 'in' else 'o'}_{port}": value for port, flow, value in ports_of(component)}
-        if name in self.verilog:
-            inputs = {"clk"}
-        else:
-            inputs = re.findall(r"^  wire (?:width \d+ )?input \d+ +\\(clk|rst)$", self.modules[name], re.MULTILINE)
-        if "clk" in inputs:
-            connections["i_clk"] = ClockSignal()
-        if "rst" in inputs:
-            connections["i_rst"] = ResetSignal()
+        for clock in self.clocks(name):
+            connections[f"i_{clock}"] = ClockSignal() if clock == "clk" else ResetSignal()
         return Instance(name, **connections)
+
+    def text(self, header: str = "") -> str:
+        """Verilog-2005 of all modules, the same bytes on every run; ``header`` is put in front as comment lines."""
+        parts = [f"// {line}" for line in header.splitlines()]
+        if self.modules:
+            text = verilog._convert_rtlil_text("\n".join(self.modules.values()), strip_internal_attrs=True)
+            parts += [re.sub(r"^/\* Generated by .*\*/\n", "", text).strip(), ""]
+        return "\n".join([*parts, *self.verilog.values()])
+
+
+@contextmanager
+def _rare_collections():
+    """Emission makes millions of small objects that live to its end: looking for garbage takes a third of its time."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(200_000, 50, 1000)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+
+
+def emit(component: Component) -> Emitter:
+    """``component`` and everything below it, emitted."""
+    emitter = Emitter()
+    with _rare_collections():
+        emitter.add(component)
+    return emitter
 
 
 def emit_verilog(component: Component, header: str = "") -> str:
-    """Verilog-2005 text of ``component`` and everything below it, the same bytes on every run.
-
-    ``header`` is put in front as comment lines.
-    """
-    emitter = Emitter()
-    emitter.add(component)
-    text = verilog._convert_rtlil_text("\n".join(emitter.modules.values()), strip_internal_attrs=True)
-    text = re.sub(r"^/\* Generated by .*\*/\n", "", text).strip()
-    comments = "".join(f"// {line}\n" for line in header.splitlines())
-    return comments + "\n".join([text, "", *emitter.verilog.values()])
+    """Verilog text of ``component`` and everything below it, see ``Emitter.text``."""
+    return emit(component).text(header)

@@ -22,10 +22,8 @@ def project_version() -> str:
         return "unknown"
 
 
-def describe(component, config: CoreConfig, unit: str) -> dict:
+def describe(component, config: CoreConfig, unit: str, clocks: list[str]) -> dict:
     """JSON-ready description: ports with their widths, parameters, derived widths, latencies, peak rate."""
-    from hw.emit import ports_of
-
     latencies = {
         name: value for name in sorted(dir(component))
         if name.endswith("_cycles") and isinstance(value := getattr(component, name), int)
@@ -59,14 +57,26 @@ def describe(component, config: CoreConfig, unit: str) -> dict:
         },
         "latencies": latencies,
         "peak_macs_per_cycle": config.macs_per_cycle,
-        "ports": [{"name": name, "direction": flow, "width": len(value)} for name, flow, value in _all_ports(component, ports_of)],
+        "ports": [{"name": name, "direction": "in", "width": 1} for name in clocks] + _ports(component),
     }
 
 
-def _all_ports(component, ports_of):
-    from amaranth.hdl import Const
+def _ports(component) -> list[dict]:
+    """Ports in the order of the Verilog; of structures also each field's lowest bit and width."""
+    from amaranth.lib.data import StructLayout, View
 
-    return [("clk", "in", Const(0, 1)), ("rst", "in", Const(0, 1)), *ports_of(component)]
+    from hw.emit import ports_of
+
+    fields = {}
+    for path, _, value in component.signature.flatten(component):
+        if isinstance(value, View) and isinstance(layout := value.shape(), StructLayout):
+            fields["__".join(map(str, path))] = [
+                {"name": name, "offset": field.offset, "width": field.width} for name, field in layout if field.width
+            ]
+    return [
+        {"name": name, "direction": flow, "width": len(value)} | ({"fields": fields[name]} if name in fields else {})
+        for name, flow, value in ports_of(component)
+    ]
 
 
 def generate(config: CoreConfig, unit: str = "core") -> tuple[str, dict]:
@@ -76,13 +86,25 @@ def generate(config: CoreConfig, unit: str = "core") -> tuple[str, dict]:
     ------
     ValueError : for an unknown unit.
     """
-    from hw.emit import emit_verilog
+    from hw.emit import emit
     from hw.units import make_unit
 
     component = make_unit(unit, config)
-    description = describe(component, config, unit)
+    emitter = emit(component)
     header = f"hbfp {project_version()}: {unit}\n{json.dumps(config.to_dict(), sort_keys=True)}"
-    return emit_verilog(component, header), description
+    return emitter.text(header), describe(component, config, unit, emitter.clocks(component.module_name))
+
+
+def _check_path(path: Path) -> None:
+    """Refuse, before the work, a path that cannot be written.
+
+    Raises
+    ------
+    CommandLineError : naming the path.
+    """
+    writable = os.path.isdir(path.parent) and os.access(path.parent, os.W_OK)
+    if not writable or not path.name or (os.path.lexists(path) and not os.path.isfile(path)):
+        raise CommandLineError(f"output must be a file in a writable folder, not {path}")
 
 
 def _write(files: dict[Path, str]) -> None:
@@ -90,7 +112,7 @@ def _write(files: dict[Path, str]) -> None:
     written = []
     try:
         for path, text in files.items():
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=".hbfp")
             written.append((name, path))
             with os.fdopen(handle, "w", newline="\n") as file:
                 file.write(text)
@@ -98,9 +120,10 @@ def _write(files: dict[Path, str]) -> None:
         for name, path in written:
             os.replace(name, path)
     except OSError as error:
+        raise CommandLineError(f"output must be a writable path, not {next(iter(files))}: {error.strerror}") from None
+    finally:
         for name, _ in written:
             Path(name).unlink(missing_ok=True)
-        raise CommandLineError(f"output must be a writable path, not {next(iter(files))}: {error.strerror}") from None
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
@@ -117,19 +140,24 @@ def _main(options: argparse.Namespace) -> int:
 
         print("\n".join(UNITS))
         return 0
+    from hw.units import make_unit
+
     config = config_from_options(options)
-    path = options.output
-    if path is None:
-        stem = config.name if options.unit == "core" else f"{options.unit}_{config.name}"
-        path = Path("build") / f"{stem}.v"
-        path.parent.mkdir(exist_ok=True)
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise CommandLineError(f"output must be a file in a writable folder, not {path}")
     try:
-        text, description = generate(config, options.unit)
+        make_unit(options.unit, config)
     except ValueError as error:
         raise CommandLineError(str(error)) from None
+    path = options.output
+    if path is None:
+        path = Path("build") / (f"{config.name}.v" if options.unit == "core" else f"{options.unit}_{config.name}.v")
+        if not path.parent.exists() and os.access(".", os.W_OK):
+            path.parent.mkdir()
+    _check_path(path)
     described = path.with_suffix(".json")
+    if described == path:
+        raise CommandLineError(f"output must not end in .json, which is the description's ending, not {path}")
+    _check_path(described)
+    text, description = generate(config, options.unit)
     _write({path: text, described: json.dumps(description, indent=2, sort_keys=True) + "\n"})
     print(f"{description['module']}: {config.rows} x {config.columns} units of {config.dot} products, "
           f"peak {config.macs_per_cycle} MACs per cycle")  # fmt: skip

@@ -1,9 +1,10 @@
 """Command-line options of a machine's parameters, shared by every program that takes a configuration."""
 
 import argparse
+import sys
 from dataclasses import MISSING, fields
 
-from hw.config import ACCUMULATORS, DATAPATHS, CoreConfig
+from hw.config import ACCUMULATORS, DATAPATHS, FEATURES, ROUNDING_MODES, CoreConfig
 
 __all__ = ["CommandLineError", "add_config_options", "config_from_options", "run"]
 
@@ -34,16 +35,34 @@ def _mantissa(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"mantissa_width must be a number, a list such as 4,6 or 'mixed', not {text}"
+        raise CommandLineError(
+            f"mantissa_width must be a number, a list such as 4,6 or 'mixed', not {text or 'nothing'}"
         ) from None
 
 
-def _pair(text: str) -> tuple[int, int]:
-    parts = text.lower().split("x")
-    if len(parts) != 2 or not all(part.isdecimal() for part in parts):
-        raise argparse.ArgumentTypeError(f"size must be ROWSxCOLUMNS, such as 4x4, not {text}")
-    return int(parts[0]), int(parts[1])
+def _integer(name: str):
+    def parse(text: str) -> int:
+        try:
+            return int(text)
+        except ValueError:
+            raise CommandLineError(f"{name} must be an integer, not {text or 'nothing'}") from None
+
+    return parse
+
+
+def _pair(name: str):
+    def parse(text: str) -> tuple[int, int]:
+        rows, _, columns = text.lower().partition("x")
+        try:
+            return int(rows), int(columns)
+        except ValueError:
+            raise CommandLineError(f"{name} must be ROWSxCOLUMNS, such as 4x4, not {text or 'nothing'}") from None
+
+    return parse
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, text.split(",")))
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
@@ -55,21 +74,23 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         help="mantissa width in bits, sign included: 2 to 8, a list such as 4,6, or 'mixed' for 4,6 (default: 4)",
     )  # fmt: skip
     group.add_argument(
-        "--block", type=int, default=defaults["block_size"], metavar="N",
+        "--block", type=_integer("block_size"), default=defaults["block_size"], metavar="N",
         help=f"elements that share an exponent (default: {defaults['block_size']})",
     )  # fmt: skip
-    group.add_argument("--tile", type=_pair, metavar="RxC", help="tile rows and columns at once, such as 4x4")
-    group.add_argument("--mesh", type=_pair, metavar="RxC", help="mesh rows and columns at once, such as 2x2")
+    group.add_argument("--tile", type=_pair("tile"), metavar="RxC", help="tile rows and columns at once, such as 4x4")
+    group.add_argument("--mesh", type=_pair("mesh"), metavar="RxC", help="mesh rows and columns at once, such as 2x2")
     group.add_argument("--accumulator", default=defaults["accumulator"], metavar="KIND",
                        help=f"{', '.join(ACCUMULATORS)} (default: {defaults['accumulator']})")  # fmt: skip
     group.add_argument("--datapath", default=defaults["datapath"], metavar="BODY",
                        help=f"{' for synthesis, '.join(DATAPATHS)} for simulation (default: {defaults['datapath']})")  # fmt: skip
-    group.add_argument("--rounding", type=lambda t: tuple(t.split(",")), default=defaults["rounding_modes"], metavar="MODES",
-                       help="roundings into blocks, of nearest, stochastic, truncate (default: nearest)")  # fmt: skip
+    group.add_argument("--rounding", type=_names, default=defaults["rounding_modes"], metavar="MODES",
+                       help=f"roundings into blocks, of {', '.join(ROUNDING_MODES)} (default: nearest)")  # fmt: skip
+    group.add_argument("--features", type=_names, default=defaults["features"], metavar="NAMES",
+                       help=f"what the core has beyond FP32 in and out, of {', '.join(FEATURES)} (default: none)")  # fmt: skip
     for name, text in HELP.items():
         default = defaults[name]
         note = "" if default is None else f" (default: {default})"
-        group.add_argument(f"--{name.replace('_', '-')}", type=int, default=default, metavar="N", help=text + note)
+        group.add_argument(f"--{name.replace('_', '-')}", type=_integer(name), default=default, metavar="N", help=text + note)
 
 
 def config_from_options(options: argparse.Namespace) -> CoreConfig:
@@ -87,7 +108,7 @@ def config_from_options(options: argparse.Namespace) -> CoreConfig:
     try:
         return CoreConfig(
             mantissa_widths=options.mantissa, block_size=options.block, accumulator=options.accumulator,
-            datapath=options.datapath, rounding_modes=options.rounding, **values,
+            datapath=options.datapath, rounding_modes=options.rounding, features=options.features, **values,
         )  # fmt: skip
     except (TypeError, ValueError) as error:
         raise CommandLineError(str(error)) from None
@@ -100,8 +121,6 @@ class _Parser(argparse.ArgumentParser):
 
 def run(program: str, description: str, add_options, main, arguments=None) -> int:
     """Parse and run: ``main(options)`` returns the exit status; a ``CommandLineError`` becomes one line and status 2."""
-    import sys
-
     parser = _Parser(prog=program, description=description)
     add_options(parser)
     try:
