@@ -42,7 +42,7 @@ def block_dot(a: BlockTensor, b: BlockTensor, block: int) -> BlockProducts:
     BlockProducts of arrays (rows, columns).
     """
     check_operands(a, b)
-    # Exact: at most 1024 * 2047**2 < 2**53.
+    # Exact: at most 1024 * 32767**2 < 2**53.
     sums = a.mantissas[:, block].astype(np.float64) @ b.mantissas[:, block].astype(np.float64).T
     scales = a.scales[:, block, None] + b.scales[:, block]
     return BlockProducts(sums.astype(np.int64), scales, a.nan_blocks[:, block, None] | b.nan_blocks[:, block])

@@ -34,7 +34,7 @@ class BlockFormat:
 
     Parameters
     ----------
-    mantissa_width : bits of a mantissa, sign included (2 … 12); stored as two's complement, symmetric in range.
+    mantissa_width : bits of a mantissa, sign included (2 … 16); stored as two's complement, symmetric in range.
     block_size : elements along the reduction axis that share an exponent (1 … 1024).
     exponent_width : bits of the stored exponent field (4 … 10). With 8 it is the FP32 field of the block's
         largest element.
@@ -49,7 +49,7 @@ class BlockFormat:
     exponent_width: int = 8
 
     def __post_init__(self) -> None:
-        check_range("mantissa_width", self.mantissa_width, 2, 12)
+        check_range("mantissa_width", self.mantissa_width, 2, 16)
         check_range("block_size", self.block_size, 1, 1024)
         check_range("exponent_width", self.exponent_width, 4, 10)
 
@@ -180,17 +180,16 @@ class BlockTensor:
 
         Raises
         ------
-        ValueError : for anything but a matrix with ``tile_width`` equal to ``block_size`` and no ragged tile.
+        ValueError : for anything but a matrix with ``tile_width`` equal to ``block_size``.
         """
         size = self.format.block_size
         if len(self.shape) != 2 or self.tile_width != size:
             raise ValueError(f"only a matrix in {size}x{size} tiles can change its axis, not {self}")
-        if self.shape[0] % size or self.shape[1] % size:
-            raise ValueError(f"shape must be a multiple of {size} in both axes, not {self.shape}")
-        rows, blocks = self.fields.shape
-        tiles = self.mantissas.reshape(rows // size, size, blocks, size).transpose(2, 3, 0, 1)
-        fields = np.repeat(self.fields[::size].T, size, axis=0)
-        mantissas = np.ascontiguousarray(tiles).reshape(blocks * size, rows // size, size)
+        (rows, blocks), length = self.fields.shape, self.shape[self.axis]
+        padded = np.pad(self.mantissas, ((0, -rows % size), (0, 0), (0, 0)))
+        tiles = padded.reshape(-1, size, blocks, size).transpose(2, 3, 0, 1)
+        fields = np.repeat(self.fields[::size].T, size, axis=0)[:length]
+        mantissas = np.ascontiguousarray(tiles).reshape(blocks * size, -1, size)[:length]
         return BlockTensor(mantissas, fields, self.format, self.shape, 1 - self.axis, size, self.health)
 
     def __str__(self) -> str:

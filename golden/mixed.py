@@ -28,7 +28,7 @@ def split_mantissas(mantissas: ArrayLike, mantissa_width: int, slice_width: int 
     ------
     TypeError, ValueError : when widths or mantissas are out of range.
     """
-    check_range("mantissa_width", mantissa_width, 2, 12)
+    check_range("mantissa_width", mantissa_width, 2, 16)
     check_range("slice_width", slice_width, 1, 7)
     mantissas = np.asarray(mantissas, np.int64)
     limit = 2 ** (mantissa_width - 1) - 1

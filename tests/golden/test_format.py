@@ -24,8 +24,8 @@ def test_defaults_and_derived_numbers():
 @pytest.mark.parametrize(
     ("options", "error", "text"),
     [
-        ({"mantissa_width": 1}, ValueError, "mantissa_width must be between 2 and 12, not 1"),
-        ({"mantissa_width": 13}, ValueError, "mantissa_width must be between 2 and 12, not 13"),
+        ({"mantissa_width": 1}, ValueError, "mantissa_width must be between 2 and 16, not 1"),
+        ({"mantissa_width": 17}, ValueError, "mantissa_width must be between 2 and 16, not 17"),
         ({"mantissa_width": 4.0}, TypeError, "mantissa_width must be an integer, not 4.0"),
         ({"mantissa_width": True}, TypeError, "mantissa_width must be an integer, not True"),
         ({"block_size": 0}, ValueError, "block_size must be between 1 and 1024, not 0"),

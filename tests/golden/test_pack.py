@@ -21,7 +21,7 @@ def reference_bytes(tensor):
     return stream.to_bytes((position + 7) // 8, "little")
 
 
-@pytest.mark.parametrize("width", [2, 3, 4, 6, 8, 9, 12])
+@pytest.mark.parametrize("width", [2, 3, 4, 6, 8, 9, 12, 16])
 @pytest.mark.parametrize(("size", "exponent_width"), [(1, 8), (3, 5), (8, 10), (64, 8)])
 def test_round_trip(width, size, exponent_width):
     format = BlockFormat(width, size, exponent_width)

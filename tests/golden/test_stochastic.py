@@ -50,7 +50,7 @@ def test_leap_is_many_steps():
         assert product == state
 
 
-@pytest.mark.parametrize("width", [2, 4, 8, 12])
+@pytest.mark.parametrize("width", [2, 4, 8, 16])
 def test_rounding_is_unbiased(width):
     """An element worth q intervals becomes q on average, but for the fraction below 2**-8 that is cut off.
 
