@@ -42,6 +42,7 @@ from golden.mixed import combine_slices, slice_count, split_mantissas
 from golden.pack import pack, packed_size, unpack
 from golden.product import accumulate_blocks
 from golden.quantize import dequantize, quantize
+from golden.schedule import Schedule, schedule
 from golden.stochastic import uniforms, xorshift32_sequence
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "BlockTensor",
     "FloatAccumulator",
     "Health",
+    "Schedule",
     "accumulate_blocks",
     "accumulate_step",
     "accumulator",
@@ -67,6 +69,7 @@ __all__ = [
     "quantize",
     "round_to_float",
     "scalar",
+    "schedule",
     "slice_count",
     "split_mantissas",
     "sum_bound",

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from golden.schedule import Schedule, schedule
 from sim.workloads.attention import bert_base, gpt2_small, llama_7b, transformer_base
 from sim.workloads.convolutional import cifar_resnet, densenet, resnet50
 from sim.workloads.layer import FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, Layer, Product, Workload
-from sim.workloads.schedule import Schedule, schedule
 
 __all__ = [
     "FORWARD",

@@ -1,7 +1,12 @@
+"""Widths by layer and epoch; the simulator and training use this one object."""
+
+import re
+
 import pytest
 
-from sim.workloads import Layer, schedule
-from tests.sim.messages import rejects
+import sim.workloads
+from golden import Schedule, schedule
+from sim.workloads import Layer
 
 FIRST, MIDDLE, LAST = (
     Layer("layer", "linear", 1, 1, 1, first=first, last=last)
@@ -23,10 +28,20 @@ def test_booster_is_wide_at_both_ends_and_in_the_last_epoch():
     assert plan.widths() == plan.widths(training=False) == (4, 6)
     assert plan.phases(160) == ((159, False), (1, True))
     assert plan.phases(1) == ((1, True),)
+    assert [plan.is_wide(epoch, 3) for epoch in range(3)] == [False, False, True]
+
+
+def test_no_epoch_is_wide_unless_asked_for():
+    assert not any(schedule("all-4").is_wide(epoch, 3) for epoch in range(3))
+
+
+def test_simulator_has_the_same_object():
+    assert sim.workloads.schedule is schedule
+    assert sim.workloads.Schedule is Schedule
 
 
 @pytest.mark.parametrize("name", ["all", "all-1", "all-11", "all-x", "Booster", "", "all--4"])
 def test_rejects(name):
     rule = "schedule must be booster or all-W with a width W between 2 and 10"
-    with rejects(ValueError, f"{rule}, not {name}"):
+    with pytest.raises(ValueError, match=f"^{re.escape(f'{rule}, not {name}')}$"):
         schedule(name)

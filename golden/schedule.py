@@ -3,10 +3,18 @@
 """Which mantissa width each layer has in each epoch."""
 
 from dataclasses import dataclass
-
-from sim.workloads.layer import Layer
+from typing import Protocol
 
 __all__ = ["Schedule", "schedule"]
+
+
+class _Placed(Protocol):
+    """A layer that knows where in its network it is."""
+
+    @property
+    def first(self) -> bool: ...
+    @property
+    def last(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,7 @@ class Schedule:
     wide_ends: bool = False
     wide_epochs: int = 0
 
-    def mantissa_width(self, layer: Layer, wide_epoch: bool = False) -> int:
+    def mantissa_width(self, layer: _Placed, wide_epoch: bool = False) -> int:
         """Bits of both operands' mantissas, in each of the layer's products."""
         return self.wide if wide_epoch or (self.wide_ends and (layer.first or layer.last)) else self.width
 
@@ -36,6 +44,10 @@ class Schedule:
         """Every width a run needs, ascending."""
         wide = self.wide_ends or (training and self.wide_epochs > 0)
         return tuple(sorted({self.width, self.wide} if wide else {self.width}))
+
+    def is_wide(self, epoch: int, epochs: int) -> bool:
+        """Whether every layer is wide in this epoch (from 0) of a run of ``epochs``."""
+        return epoch >= epochs - self.wide_epochs
 
     def phases(self, epochs: int) -> tuple[tuple[int, bool], ...]:
         """(epochs, whether they are wide), in order; their sum is ``epochs``."""
