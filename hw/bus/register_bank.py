@@ -1,0 +1,159 @@
+"""The registers as hardware: one access at a time, answered after a fixed time whatever the core does."""
+
+from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import Component, In, Out
+
+from hw.bus.gearbox import word_beat
+from hw.bus.registers import (
+    ADDRESS_WIDTH, CONTROL, IDENTITY, INTERRUPTS, VERSION, Register, capabilities, command_words, register_map,
+)  # fmt: skip
+from hw.config import CoreConfig
+from hw.core.command import FIELDS
+from hw.core.counters import COUNTERS, counters_layout
+from hw.core.decoder import command_layout
+
+__all__ = ["RegisterBank"]
+
+SOFT_RESET_CYCLES = 4
+
+
+class RegisterBank(Component):
+    """Registers of ``hw.bus.registers``.
+
+    ``done`` comes ``access_cycles`` after ``valid``, with ``read_data`` and ``error``; the next access may begin in the
+    cycle after ``done``. An access that is not allowed, or finds no room or no data, has no effect but ``error``.
+
+    Parameters
+    ----------
+    config : the machine. stream_words : words of the streams beside the registers; 0: operands and results pass here.
+    clock_hz : what the capability of this name says.
+
+    Members
+    -------
+    valid, write, address (bytes), write_data : an access, held for one cycle. done, read_data, error : its answer.
+    o_command, o_a, o_b, i_c : to and from the core. idle, core_error, counters : of the core.
+    gap_a, gap_b : events of the streams. soft_reset, clear : to the core. interrupt : some enabled cause is set.
+    """
+
+    access_cycles = 2
+
+    def __init__(self, config: CoreConfig, stream_words: int = 0, clock_hz: int = 0):
+        self.config = config
+        self.stream_words = stream_words
+        self.clock_hz = clock_hz
+        self.module_name = f"register_bank_{config.name}_{config.operand_depth}_{stream_words}_{clock_hz}"
+        words = stream.Signature(word_beat(1))
+        super().__init__(
+            {
+                "valid": In(1), "write": In(1), "address": In(ADDRESS_WIDTH), "write_data": In(32),
+                "done": Out(1), "read_data": Out(32), "error": Out(1),
+                "o_command": Out(stream.Signature(command_layout())),
+                "o_a": Out(words), "o_b": Out(words), "i_c": In(words),
+                "idle": In(1), "core_error": In(4), "counters": In(counters_layout()), "gap_a": In(1), "gap_b": In(1),
+                "soft_reset": Out(1), "clear": Out(1), "interrupt": Out(1),
+            }
+        )  # fmt: skip
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        asked = Signal()
+        read, write = Signal(), Signal()
+        address, word = Signal(ADDRESS_WIDTH), Signal(32)
+        m.d.sync += [
+            asked.eq(self.valid), read.eq(self.valid & ~self.write), write.eq(self.valid & self.write),
+            address.eq(self.address), word.eq(self.write_data),
+            self.done.eq(asked),
+        ]  # fmt: skip
+        cause, enable = Signal(len(INTERRUPTS)), Signal(len(INTERRUPTS))
+        self._events = {name: Signal(name=f"{name}_event") for name in INTERRUPTS}
+        self._resetting = Signal(range(SOFT_RESET_CYCLES + 1))
+        self._command = Signal(32 * command_words())
+        self._cleared = Signal(len(INTERRUPTS))
+        self._begun = Signal()
+        values = self._values(cause, enable)
+
+        answer, broken = Signal(32), Signal()
+        m.d.comb += broken.eq(1)
+        with m.Switch(address):
+            for register in self._registers():
+                with m.Case(register.offset):
+                    allowed = {"ro": read, "wo": write}.get(register.access, Const(1))
+                    m.d.comb += broken.eq(~allowed)
+                    if register.name in values:
+                        m.d.comb += answer.eq(values[register.name])
+                    with m.If(allowed & asked):
+                        self._act(m, register, word, write, broken, cause, enable)
+        m.d.sync += [self.read_data.eq(answer), self.error.eq(broken & asked)]
+        m.d.comb += [
+            self.o_command.payload.eq(self._command[: command_layout().size]),
+            self.o_a.payload.data[0].eq(word),
+            self.o_a.payload.count.eq(1),
+            self.o_b.payload.data[0].eq(word),
+            self.o_b.payload.count.eq(1),
+            self.soft_reset.eq(self._resetting != 0),
+        ]
+        with m.If(self._resetting != 0):
+            m.d.sync += self._resetting.eq(self._resetting - 1)
+        with m.If(self._begun):
+            m.d.sync += self._resetting.eq(SOFT_RESET_CYCLES)
+        self._interrupt(m, cause, enable)
+        return m
+
+    def _registers(self) -> list[Register]:
+        windows = ("data_a", "data_a_last", "data_b", "data_b_last", "data_c")
+        return [r for r in register_map() if not (self.stream_words and r.name in windows)]
+
+    def _values(self, cause, enable) -> dict:
+        """What each readable register shows."""
+        status = Cat(self.idle, self.o_command.ready, self.o_a.ready, self.o_b.ready, self.i_c.valid, Const(0, 3), self.core_error)
+        constants = {"identity": IDENTITY, "version": VERSION}
+        constants |= capabilities(self.config, self.stream_words, self.clock_hz)
+        return (
+            {name: Const(value, 32) for name, value in constants.items()}
+            | {"status": status, "interrupt_enable": enable, "interrupt_cause": cause, "data_c": self.i_c.payload.data[0]}
+            | {f"count_{name}": self.counters[name] for name in COUNTERS}
+        )
+
+    def _act(self, m: Module, register: Register, word, write, broken, cause, enable) -> None:
+        """What an allowed access does."""
+        name = register.name
+        if name == "control":
+            m.d.comb += [
+                self._begun.eq(word[list(CONTROL).index("soft_reset")]),
+                self.clear.eq(word[list(CONTROL).index("clear_counters")]),
+            ]
+        elif name == "interrupt_enable":
+            with m.If(write):
+                m.d.sync += enable.eq(word)
+        elif name == "interrupt_cause":
+            with m.If(write):
+                m.d.comb += self._cleared.eq(word)
+        elif name.startswith("command_"):
+            index = int(name.removeprefix("command_"))
+            m.d.sync += self._command.word_select(index, 32).eq(word)
+        elif name == "submit":
+            m.d.comb += [
+                self.o_command.valid.eq(1), broken.eq(~self.o_command.ready), self._events["overflow"].eq(broken)
+            ]
+        elif name == "data_c":
+            m.d.comb += [self.i_c.ready.eq(1), broken.eq(~self.i_c.valid), self._events["underflow"].eq(broken)]
+        elif name.startswith("data_"):
+            port = self.o_a if name.startswith("data_a") else self.o_b
+            m.d.comb += [
+                port.valid.eq(1), port.payload.last.eq(name.endswith("_last")),
+                broken.eq(~port.ready), self._events["overflow"].eq(broken),
+            ]  # fmt: skip
+
+    def _interrupt(self, m: Module, cause, enable) -> None:
+        """An event sets its cause, even in the cycle in which that is cleared."""
+        was_idle, refused_before = Signal(init=1), Signal(32)
+        m.d.sync += [was_idle.eq(self.idle), refused_before.eq(self.counters.refused)]
+        m.d.comb += [
+            self._events["completed"].eq(self.idle & ~was_idle & (self._resetting == 0)),
+            self._events["refused"].eq((self.counters.refused != refused_before) & (self.counters.refused != 0)),
+            self._events["gap_a"].eq(self.gap_a),
+            self._events["gap_b"].eq(self.gap_b),
+            self.interrupt.eq((cause & enable).any()),
+        ]
+        m.d.sync += cause.eq((cause & ~self._cleared) | Cat(self._events.values()))

@@ -1,0 +1,123 @@
+"""A board without the board: its top compiled by Verilator, its serial line at a pseudo-terminal."""
+
+import ctypes
+import hashlib
+import os
+import select
+import subprocess
+import threading
+import tty
+from pathlib import Path
+
+from hw.config import CoreConfig
+from sim import verilator
+from sim.rtl import RtlError, cache_folder
+
+__all__ = ["SerialBoard"]
+
+SHIM = Path(__file__).with_name("serial_line.cpp")
+DIVISOR = 4
+CHUNK = 4000
+
+
+def _compile(config: CoreConfig) -> Path:
+    """Shared library of the board's top, compiled once per content."""
+    from dataclasses import replace
+
+    from hw.bus.serial_core import SerialCore
+    from hw.emit import emit_verilog
+
+    component = SerialCore(replace(config, datapath="behavioral"), DIVISOR)
+    text = emit_verilog(component)
+    key = hashlib.sha256((text + SHIM.read_text()).encode()).hexdigest()[:16]
+    folder = cache_folder() / f"{component.module_name}-{key}"
+    library = folder / "board.so"
+    if library.exists():
+        return library
+    verilator.activate()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "board.v").write_text(text)
+    root = verilator.verilator_root()
+    commands = [
+        [
+            "verilator", "--cc", "--build", "-j", "1", "-O3", "--no-timing", "-Wno-fatal", "--x-assign", "fast",
+            "--x-initial", "fast", "--top-module", component.module_name, "--prefix", "Vboard", "--Mdir", str(folder / "objects"),
+            "-CFLAGS", "-fPIC -O1", *verilator.BUILD_FLAGS, str(folder / "board.v"),
+        ],
+        [
+            "g++", "-std=c++17", "-O2", "-fPIC", "-shared", f"-I{folder / 'objects'}", f"-I{root / 'include'}",
+            f"-I{root / 'include' / 'vltstd'}", str(SHIM), str(folder / "objects" / "libVboard.a"),
+            str(folder / "objects" / "libverilated.a"), "-lpthread", "-o", str(library.with_suffix(".tmp")),
+        ],
+    ]  # fmt: skip
+    with open(folder / "build.log", "w") as log:
+        for command in commands:
+            if subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode:
+                raise RtlError(f"compiling the board failed; see {folder / 'build.log'}")
+    library.with_suffix(".tmp").rename(library)
+    return library
+
+
+class SerialBoard:
+    """Context in which ``port`` names a pseudo-terminal with the machine ``config`` at its other end.
+
+    ``disturb`` may replace the bytes on their way: a function of (bytes, "to" or "from" the board).
+    """
+
+    def __init__(self, config: CoreConfig, disturb=None):
+        self._library = ctypes.CDLL(str(_compile(config)))
+        self._library.board_open.restype = ctypes.c_void_p
+        for name in ("board_close", "board_busy", "board_cycles", "board_run"):
+            getattr(self._library, name).argtypes = [ctypes.c_void_p]
+        self._library.board_run.argtypes = [
+            ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.c_char_p, ctypes.c_int,
+        ]  # fmt: skip
+        self._library.board_cycles.restype = ctypes.c_uint64
+        self.disturb = disturb or (lambda data, way: data)
+
+    def __enter__(self):
+        self._handle = self._library.board_open(DIVISOR)
+        self._master, slave = os.openpty()
+        tty.setraw(slave)
+        self.port = os.ttyname(slave)
+        self._slave = slave
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.unplug()
+        self._library.board_close(self._handle)
+
+    def unplug(self) -> None:
+        """The port disappears."""
+        if self._stop.is_set():
+            return
+        self._stop.set()
+        self._thread.join()
+        os.close(self._slave)
+        os.close(self._master)
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles so far."""
+        return self._library.board_cycles(self._handle)
+
+    def _run(self) -> None:
+        pending, sent, received = b"", ctypes.c_int(), ctypes.create_string_buffer(CHUNK)
+        quiet = 0
+        while not self._stop.is_set():
+            idle = not pending and quiet > 3 and not self._library.board_busy(self._handle)
+            if select.select([self._master], [], [], 0.02 if idle else 0)[0]:
+                pending += self.disturb(os.read(self._master, 4096), "to")
+                quiet = 0
+            elif idle:
+                continue
+            count = self._library.board_run(
+                self._handle, CHUNK, pending, len(pending), ctypes.byref(sent), received, CHUNK
+            )
+            pending = pending[sent.value :]
+            quiet = 0 if count else quiet + 1
+            if count:
+                os.write(self._master, self.disturb(received.raw[:count], "from"))
