@@ -35,8 +35,10 @@ def cache_folder() -> Path:
     return Path.home() / ".cache" / "hbfp"
 
 
-def compile_core(config: CoreConfig) -> Path:
+def compile_core(config: CoreConfig, quick: bool = False) -> Path:
     """Shared library of the core ``config`` with the behavioral datapath, compiled once per content.
+
+    With ``quick`` the C++ compiler does not optimize: for short runs.
 
     Raises
     ------
@@ -47,30 +49,32 @@ def compile_core(config: CoreConfig) -> Path:
 
     core = Core(replace(config, datapath="behavioral"))
     text = emit_verilog(core)
-    key = hashlib.sha256((text + SHIM.read_text()).encode()).hexdigest()[:16]
+    key = hashlib.sha256((f"{quick}{text}" + SHIM.read_text()).encode()).hexdigest()[:16]
     folder = cache_folder() / f"{config.name}-{key}"
     library = folder / "core.so"
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not library.exists():
-            _compile(text, core.module_name, folder, library, "bias" in config.features)
+            _compile(text, core.module_name, folder, library, "bias" in config.features, quick)
     return library
 
 
-def _compile(text: str, top: str, folder: Path, library: Path, bias: bool) -> None:
+def _compile(text: str, top: str, folder: Path, library: Path, bias: bool, quick: bool) -> None:
     verilator.activate()
     source = folder / "core.v"
     source.write_text(text)
     root = verilator.verilator_root()
+    make = " ".join((verilator.MAKE_VARIABLES, *(verilator.QUICK_MAKE_VARIABLES if quick else ("OPT_FAST=-O2",))))
     commands = [
         [
             "verilator", "--cc", "--build", "-j", "1", "-O3", "--no-timing", "-Wno-fatal", "--x-assign", "fast",
             "--x-initial", "fast", "--top-module", top, "--prefix", "Vcore", "--Mdir", str(folder / "objects"),
-            "-CFLAGS", "-fPIC -O2", *verilator.BUILD_FLAGS, str(source),
+            "-CFLAGS", "-fPIC", "-MAKEFLAGS", make, str(source),
         ],
         [
-            "g++", "-std=c++17", "-O2", "-fPIC", "-shared", *(["-DHAS_BIAS"] if bias else []), f"-I{folder / 'objects'}", f"-I{root / 'include'}",
+            "g++", "-std=c++17", "-O0" if quick else "-O2", "-fPIC", "-shared", *(["-DHAS_BIAS"] if bias else []),
+            f"-I{folder / 'objects'}", f"-I{root / 'include'}",
             f"-I{root / 'include' / 'vltstd'}", str(SHIM), str(folder / "objects" / "libVcore.a"),
             str(folder / "objects" / "libverilated.a"), "-lpthread", "-o", str(library.with_suffix(".tmp")),
         ],
@@ -139,10 +143,13 @@ class Product:
         rows, columns = self.a.shape[0], self.b.shape[1]
         form = self.fields.get("output", OutputFormat.FP32)
         if form == OutputFormat.PACKED:
-            blocks = rows * -(-columns // config.block_size)
-            bits = blocks * (config.exponent_width + config.block_size * self.fields["width_c"])
-            return -(-bits // (32 * config.tile_columns))
+            return -(-self._packed_bits(config) // (32 * config.tile_columns))
         return result_beat_count(rows, columns, config, form == OutputFormat.BFLOAT16)
+
+    def _packed_bits(self, config: CoreConfig) -> int:
+        width = self.fields.get("width_c", config.mantissa_widths[0])
+        blocks = self.a.shape[0] * -(-self.b.shape[1] // config.block_size)
+        return blocks * (config.exponent_width + config.block_size * width)
 
     def result(self, beats: np.ndarray, config: CoreConfig):
         """C from its beats: float32, or for packed blocks the bytes."""
@@ -151,9 +158,7 @@ class Product:
         rows, columns = self.a.shape[0], self.b.shape[1]
         form = self.fields.get("output", OutputFormat.FP32)
         if form == OutputFormat.PACKED:
-            blocks = rows * -(-columns // config.block_size)
-            bits = blocks * (config.exponent_width + config.block_size * self.fields["width_c"])
-            return np.ascontiguousarray(beats, "<u4").tobytes()[: -(-bits // 8)]
+            return np.ascontiguousarray(beats, "<u4").tobytes()[: -(-self._packed_bits(config) // 8)]
         return result_matrix(beats, rows, columns, config, form == OutputFormat.BFLOAT16)
 
 
@@ -163,14 +168,15 @@ class RtlCore:
     Parameters
     ----------
     config : the machine; the datapath is always behavioral.
+    quick : compile without optimization, for short runs.
     """
 
-    def __init__(self, config: CoreConfig):
+    def __init__(self, config: CoreConfig, quick: bool = False):
         from hw.core.counters import COUNTERS
 
         self.config = config
         self.counter_names = tuple(COUNTERS)
-        library = ctypes.CDLL(str(compile_core(config)))
+        library = ctypes.CDLL(str(compile_core(config, quick)))
         library.core_open.restype = ctypes.c_void_p
         library.core_run.restype = ctypes.c_int64
         library.core_run.argtypes = [ctypes.c_void_p, *[ctypes.POINTER(_Port)] * 5, ctypes.c_int64]
