@@ -16,7 +16,7 @@ Component._MustUse__silence = True  # components are also made for their shapes 
 
 
 def ports_of(component: Component) -> list[tuple[str, str, Value]]:
-    """Flat ports of a component as (name, "in" or "out", value), named as in the emitted Verilog, which has none without bits."""
+    """Flat ports of a component that have bits, as (name, "in" or "out", value), named as in the emitted Verilog."""
     ports = []
     for path, member, value in component.signature.flatten(component):
         value = value.as_value() if isinstance(value, ValueCastable) else value

@@ -128,8 +128,8 @@ def _write(files: dict[Path, str]) -> None:
 
 def _options(parser: argparse.ArgumentParser) -> None:
     add_config_options(parser)
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE",
-                        help="Verilog file; its description gets the ending .json (default: build/<name>.v)")  # fmt: skip
+    text = "Verilog file; its description gets the ending .json (default: build/<name>.v)"
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=text)
     parser.add_argument("--unit", default="core", metavar="NAME", help="component to emit (default: core)")
     parser.add_argument("--list", action="store_true", help="name the components and exit")
 

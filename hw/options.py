@@ -79,18 +79,27 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument("--tile", type=_pair("tile"), metavar="RxC", help="tile rows and columns at once, such as 4x4")
     group.add_argument("--mesh", type=_pair("mesh"), metavar="RxC", help="mesh rows and columns at once, such as 2x2")
-    group.add_argument("--accumulator", default=defaults["accumulator"], metavar="KIND",
-                       help=f"{', '.join(ACCUMULATORS)} (default: {defaults['accumulator']})")  # fmt: skip
-    group.add_argument("--datapath", default=defaults["datapath"], metavar="BODY",
-                       help=f"{' for synthesis, '.join(DATAPATHS)} for simulation (default: {defaults['datapath']})")  # fmt: skip
-    group.add_argument("--rounding", type=_names, default=defaults["rounding_modes"], metavar="MODES",
-                       help=f"roundings into blocks, of {', '.join(ROUNDING_MODES)} (default: nearest)")  # fmt: skip
-    group.add_argument("--features", type=_names, default=defaults["features"], metavar="NAMES",
-                       help=f"what the core has beyond FP32 in and out, of {', '.join(FEATURES)} (default: none)")  # fmt: skip
+    group.add_argument(
+        "--accumulator", default=defaults["accumulator"], metavar="KIND",
+        help=f"{', '.join(ACCUMULATORS)} (default: {defaults['accumulator']})",
+    )  # fmt: skip
+    group.add_argument(
+        "--datapath", default=defaults["datapath"], metavar="BODY",
+        help=f"{' for synthesis, '.join(DATAPATHS)} for simulation (default: {defaults['datapath']})",
+    )  # fmt: skip
+    group.add_argument(
+        "--rounding", type=_names, default=defaults["rounding_modes"], metavar="MODES",
+        help=f"roundings into blocks, of {', '.join(ROUNDING_MODES)} (default: nearest)",
+    )  # fmt: skip
+    group.add_argument(
+        "--features", type=_names, default=defaults["features"], metavar="NAMES",
+        help=f"what the core has beyond FP32 in and out, of {', '.join(FEATURES)} (default: none)",
+    )  # fmt: skip
     for name, text in HELP.items():
         default = defaults[name]
         note = "" if default is None else f" (default: {default})"
-        group.add_argument(f"--{name.replace('_', '-')}", type=_integer(name), default=default, metavar="N", help=text + note)
+        option = f"--{name.replace('_', '-')}"
+        group.add_argument(option, type=_integer(name), default=default, metavar="N", help=text + note)
 
 
 def config_from_options(options: argparse.Namespace) -> CoreConfig:
@@ -120,7 +129,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def run(program: str, description: str, add_options, main, arguments=None) -> int:
-    """Parse and run: ``main(options)`` returns the exit status; a ``CommandLineError`` becomes one line and status 2."""
+    """Parse and run ``main(options)``: its exit status; a ``CommandLineError`` becomes one line and status 2."""
     parser = _Parser(prog=program, description=description)
     add_options(parser)
     try:

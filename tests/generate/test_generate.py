@@ -13,7 +13,7 @@ from hw.generate import main
 from hw.units import UNITS
 
 ROOT = Path(__file__).parents[2]
-SMALL = "--mantissa 4 --block 4 --tile 1x2 --operand-depth 4 --queue-depth 1".split()
+SMALL = ["--mantissa=4", "--block=4", "--tile=1x2", "--operand-depth=4", "--queue-depth=1"]
 VARIANTS = {
     "small": SMALL,
     "mixed": ["--mantissa=mixed", "--block=8", "--dot=4", "--lanes=2", "--tile=2x1", "--mesh=1x2", "--operand-depth=4"],
@@ -38,7 +38,8 @@ def verilog_ports(text: str, module: str) -> list[dict]:
     """Ports of a module as its Verilog declares them."""
     header, body = re.search(rf"^module {module}\((.*?)\);\n(.*?)^endmodule", text, re.MULTILINE | re.DOTALL).groups()
     declared = {}
-    for direction, width, name in re.findall(r"^  (input|output) (?:reg )?(?:signed )?(?:\[(\d+):0\] )?(\w+) ?;", body, re.MULTILINE):
+    declaration = r"^  (input|output) (?:reg )?(?:signed )?(?:\[(\d+):0\] )?(\w+) ?;"
+    for direction, width, name in re.findall(declaration, body, re.MULTILINE):
         declared[name] = {"direction": direction[:-3], "width": int(width or 0) + 1}
     return [{"name": name} | declared[name] for name in re.split(r",\s*", header)]
 
@@ -81,7 +82,8 @@ def test_description_of_a_core(run, tmp_path):
     assert description["peak_macs_per_cycle"] == 2 * 1 * 1 * 2 * 4
     assert description["parameters"]["mantissa_widths"] == [4, 6]
     assert description["derived"]["storage_width"] == 7
-    assert {"decode_cycles", "quantizer_cycles", "read_cycles", "result_cycles", "drain_cycles"} <= set(description["latencies"])
+    stages = {"decode_cycles", "quantizer_cycles", "read_cycles", "result_cycles", "drain_cycles"}
+    assert stages <= set(description["latencies"])
     command = next(port for port in description["ports"] if port["name"] == "i_command__payload")
     assert command["fields"][:2] == [
         {"name": "rows", "offset": 0, "width": 16}, {"name": "inner", "offset": 16, "width": 16},
@@ -159,20 +161,23 @@ def test_mistakes_give_one_line_and_no_file(run, tmp_path, line):
 def test_a_folder_that_may_not_be_written_is_refused(run, tmp_path, monkeypatch):
     """For everybody but root the system says so; here the answer is made."""
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    assert run(*SMALL, "-o", "core.v") == (2, "", "hw.generate: output must be a file in a writable folder, not core.v\n")
+    status, out, err = run(*SMALL, "-o", "core.v")
+    assert (status, out) == (2, "")
+    assert err == "hw.generate: output must be a file in a writable folder, not core.v\n"
     assert not list(tmp_path.iterdir())
 
 
 def test_a_mistake_ends_the_process_with_status_2(tmp_path):
     command = [sys.executable, "-m", "hw.generate", "--mantissa", "1"]
-    done = subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "hw.generate: mantissa_width must be between 2 and 8, not 1\n"
 
 
 def test_help_needs_no_hardware_description():
     """``--help`` is there at once: Amaranth is not imported for it."""
-    code = "import sys; from hw.generate import main\ntry: main(['--help'])\nfinally: assert 'amaranth' not in sys.modules"
+    code = "import sys, hw.generate as g\ntry: g.main(['--help'])\nfinally: assert 'amaranth' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     for default in ("(default: 64)", "(default: 4)", "(default: fp32)", "(default: structural)"):
