@@ -81,6 +81,9 @@ ACCUMULATORS = ("block_accumulator", "integer_accumulator", "word_accumulator")
 UNITS = ("processing_element", "element_")
 
 
+TIMED_CELLS = 100_000
+
+
 def _category(name: str) -> str:
     for category, prefixes in (("core", CORE), ("accumulator", ACCUMULATORS), ("unit", UNITS)):
         if name.startswith(prefixes):
@@ -108,7 +111,8 @@ def measure(design: Design, *, build: Path = BUILD, seconds: float = 900, timing
     areas = dict.fromkeys(("core", "accumulator", "unit", "edge"), 0.0)
     for name, times in synthesis.instances().items():
         areas[_category(name)] += synthesis.parts[name].area * times / macs
-    period, timer = _period(synthesis, library, element_for(form)(config).module_name, build) if timing else (None, "not timed")
+    unit = element_for(form)(config).module_name
+    period, timer = _period(synthesis, library, unit, build) if timing else (None, "not timed")
     return Row(
         design, synthesis.area / macs, **areas, flip_flops=synthesis.total("flip_flops") / macs, period=period,
         timing=timer, bits_per_element=form.bits_per_element, verified=verified, macs=macs,
@@ -120,12 +124,9 @@ def _period(synthesis: Synthesis, library: Library, unit: str, build: Path) -> t
     """Least period of one unit, operands arriving with the clock; kept beside the unit's netlist."""
     if sta_version() is None:
         return None, "OpenSTA is not installed"
-    below, todo = [], [unit]
-    while todo:
-        name = todo.pop()
-        if name not in below:
-            below.append(name)
-            todo += [cell for cell in synthesis.parts[name].cells if cell in synthesis.parts]
+    below = Synthesis(unit, library.name, synthesis.parts).instances()
+    if sum(times * sum(synthesis.parts[name].cells.values()) for name, times in below.items()) > TIMED_CELLS:
+        return None, f"not timed: more than {TIMED_CELLS} cells"
     netlists = [Path(synthesis.parts[name].netlist) / "netlist.v" for name in below]
     key = hashlib.sha256(" ".join(sorted(path.parent.name for path in netlists)).encode()).hexdigest()[:16]
     folder = (build / "timing" / f"{unit[:40]}-{library.name}-{key}").resolve()
@@ -133,9 +134,10 @@ def _period(synthesis: Synthesis, library: Library, unit: str, build: Path) -> t
     if not known.exists():
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            # OpenSTA reads neither concatenations nor ports of several bits in instances of other modules.
-            yosys("\n".join([*(f"read_verilog {path}" for path in netlists), f"hierarchy -top {unit}", "flatten",
-                             "rename -hide w:*", "splitnets -ports", "opt_clean -purge", "write_verilog -noattr -noexpr flat.v"]), folder)  # fmt: skip
+            # OpenSTA reads no concatenations: one flat module whose ports are single bits.
+            script = [*(f"read_verilog {path}" for path in netlists), f"hierarchy -top {unit}", "flatten"]
+            script += ["rename -hide w:*", "splitnets -ports", "opt_clean -purge", "write_verilog -noattr -noexpr flat.v"]
+            yosys("\n".join(script) + "\n", folder)
             known.write_text(str(static_timing(library.path, [folder / "flat.v"], unit, folder)))
         except ToolError as error:
             return None, str(error)

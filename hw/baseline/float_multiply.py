@@ -102,7 +102,7 @@ class FloatMultiply(Component):
             a_special, b_special = a.exponent.all(), b.exponent.all()
             m.d.comb += [
                 infinite.eq(a_special | b_special),
-                nan.eq((a_special & (a.fraction[-1] | b_zero)) | (b_special & (b.fraction[-1] | a_zero))),
+                nan.eq((a_special & (a.fraction.any() | b_zero)) | (b_special & (b.fraction.any() | a_zero))),
             ]
         field, fraction = round_and_pack(
             m, result, Cat(significand[:-1], significand[-1] & ~zero), exponent, "product", infinite

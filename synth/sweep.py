@@ -1,0 +1,102 @@
+"""Many designs at once: a process pool or a Dask cluster, a progress bar, and results that survive an interruption."""
+
+import json
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict
+from multiprocessing import get_context
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from synth.density import Design, Row, measure
+from synth.flow import BUILD
+
+__all__ = ["Failure", "sweep"]
+
+Failure = tuple[Design, str]
+
+
+def _measure(design: Design, build: str, seconds: float):
+    try:
+        return measure(design, build=Path(build), seconds=seconds)
+    except Exception as error:  # one design's failure must not end the others
+        return f"{type(error).__name__}: {error}"
+
+
+def sweep(
+    designs: list[Design], *, jobs: int = 1, dask: str | None = None, seconds: float = 900, build: Path = BUILD,
+    quiet: bool = False,
+) -> tuple[list[Row], list[Failure]]:  # fmt: skip
+    """Measure designs; what was measured before comes from the cache.
+
+    Parameters
+    ----------
+    jobs : processes. dask : address of a Dask scheduler to use instead.
+    seconds : time limit of each tool's run.
+    """
+    progress = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        console=Console(stderr=True), disable=quiet, transient=True,
+    )  # fmt: skip
+    results: dict[int, Row | str] = {}
+    with progress:
+        task = progress.add_task("synthesis", total=len(designs))
+        for index, result in _results(designs, jobs, dask, seconds, str(build)):
+            results[index] = result
+            progress.update(task, advance=1, description=designs[index].format)
+    rows = [result for _, result in sorted(results.items()) if isinstance(result, Row)]
+    failures = [(designs[i], result) for i, result in sorted(results.items()) if isinstance(result, str)]
+    return rows, failures
+
+
+def _results(designs, jobs, dask, seconds, build):
+    """Pairs (index, row or error text) in the order they finish."""
+    if dask:
+        from distributed import Client
+        from distributed import as_completed as finished
+
+        with Client(dask) as client:
+            futures = {client.submit(_measure, d, build, seconds): i for i, d in enumerate(designs)}
+            for future in finished(futures):
+                yield futures[future], future.result()
+    elif jobs == 1 or len(designs) == 1:
+        for index, design in enumerate(designs):
+            yield index, _measure(design, build, seconds)
+    else:
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+            futures = {pool.submit(_measure, d, build, seconds): i for i, d in enumerate(designs)}
+            for future in as_completed(futures):
+                try:
+                    yield futures[future], future.result()
+                except BrokenProcessPool:
+                    yield futures[future], "the process died; see the folder of its log"
+
+
+def save(path: Path, rows: list[Row], failures: list[Failure], command: str) -> None:
+    """Write results as JSON, replacing the file at once or not at all."""
+    value = {
+        "command": command,
+        "rows": [row.to_dict() for row in rows],
+        "failures": [{"design": asdict(design), "error": error} for design, error in failures],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}-{time.monotonic_ns()}")
+    part.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
+    part.replace(path)
+
+
+def load(path: Path) -> list[Row]:
+    """Rows of a results file.
+
+    Raises
+    ------
+    ValueError : for a file that is no results file.
+    """
+    try:
+        return [Row.from_dict(row) for row in json.loads(path.read_text())["rows"]]
+    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is no results file: {error}") from None
