@@ -1,0 +1,7 @@
+"""Runs ``hw.board.cli``."""
+
+import sys
+
+from hw.board.cli import main
+
+sys.exit(main())

@@ -1,0 +1,160 @@
+"""From a board to its bitstream: the one place that runs the FPGA tools."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import which
+
+from hw.board.boards import RESOURCES, Board
+from hw.board.top import BoardTop
+from hw.config import CoreConfig
+
+__all__ = ["BuildError", "BuildPlan", "plan_build", "too_large"]
+
+TOOLS = {
+    "YOSYS": "yosys", "NEXTPNR_ECP5": "nextpnr-ecp5", "ECPPACK": "ecppack", "NEXTPNR_ICE40": "nextpnr-ice40", "ICEPACK": "icepack",
+}  # fmt: skip
+"""Variables that name the programs; by default the packages yowasp-*, else the programs themselves."""
+BITSTREAMS = {"ecp5": "top.bit", "ice40": "top.bin"}
+
+
+class BuildError(RuntimeError):
+    """A tool that is missing or failed, or a machine too large for the part."""
+
+
+def _find(program: str) -> str | None:
+    """The program on the path or beside this Python."""
+    return which(program) or which(program, path=str(Path(sys.executable).parent))
+
+
+def _environment() -> dict[str, str]:
+    """The process's environment with a program for each tool."""
+    chosen = {}
+    for variable, program in TOOLS.items():
+        default = _find(f"yowasp-{program}") or program
+        chosen[variable] = os.environ.get(variable, default)
+    return os.environ | chosen
+
+
+@dataclass
+class BuildPlan:
+    """Files and commands that make a bitstream.
+
+    Members
+    -------
+    board, top : what is built. folder : where. files : text by name. steps : commands, in order.
+    """
+
+    board: Board
+    top: BoardTop
+    folder: Path
+    files: dict[str, str]
+    steps: list[list[str]]
+
+    def prepare(self) -> None:
+        """Write the files.
+
+        Raises
+        ------
+        BuildError : if a tool is missing or the folder cannot be written.
+        """
+        for program, *_ in self.steps:
+            if _find(program) is None:
+                raise BuildError(f"{program} was not found; install the package yowasp-{program.removeprefix('yowasp-')}, or set "
+                                 f"one of {', '.join(TOOLS)} to your own program")  # fmt: skip
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for name, text in self.files.items():
+                (self.folder / name).write_text(text)
+        except OSError as error:
+            raise BuildError(f"{self.folder} must be a writable folder: {error.strerror}") from None
+
+    def run(self, number: int) -> float:
+        """Run a step; returns its seconds.
+
+        Raises
+        ------
+        BuildError : with the tool's own words, and the name of its log.
+        """
+        command = self.steps[number]
+        log = self.folder / f"{Path(command[0]).name}.log"
+        start = time.monotonic()
+        with open(log, "w") as out:
+            status = subprocess.run(
+                command, cwd=self.folder, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False
+            ).returncode
+        if status:
+            words = re.findall(r"^ERROR: .*$", log.read_text(errors="replace"), re.MULTILINE)
+            raise BuildError(f"{command[0]} failed: {words[0] if words else f'status {status}'}; log: {log}")
+        return time.monotonic() - start
+
+    def resources(self) -> dict[str, int]:
+        """What the synthesised netlist takes."""
+        text = (self.folder / "stat.json").read_text()
+        cells = json.loads(text[text.index("{") :])["design"]["num_cells_by_type"]
+        return {name: _sum(cells, rule) for name, rule in RESOURCES[self.board.family].items()}
+
+    def clock_hz(self) -> float:
+        """The fastest clock of the routed core, by nextpnr."""
+        clocks = json.loads((self.folder / "report.json").read_text())["fmax"]
+        achieved = [clock["achieved"] for name, clock in clocks.items() if "core_clock" in name]
+        return min(achieved) * 1e6
+
+    def utilisation(self) -> dict[str, tuple[int, int]]:
+        """(used, available) by the placer's names."""
+        report = json.loads((self.folder / "report.json").read_text())["utilization"]
+        return {name: (entry["used"], entry["available"]) for name, entry in report.items() if entry["used"]}
+
+    @property
+    def bitstream(self) -> Path:
+        """The result."""
+        return self.folder / BITSTREAMS[self.board.family]
+
+    def operations_per_second(self, clock_hz: float) -> float:
+        """Peak, a multiply-accumulate being two operations."""
+        return 2 * self.top.config.macs_per_cycle * clock_hz
+
+
+def _sum(cells: dict[str, int], rule: dict[str, int]) -> int:
+    total = 0
+    for kind, weight in rule.items():
+        name = kind.removeprefix("prefix:")
+        total += weight * sum(n for cell, n in cells.items() if cell == name or (name != kind and cell.startswith(name)))
+    return total
+
+
+def too_large(used: dict[str, int], capacity: dict[str, int]) -> str:
+    """What is missing on the part, empty if all fits."""
+    return ", ".join(
+        f"{used[name]} {name} of {room}, {used[name] - room} too many ({100 * used[name] / room - 100:.0f} %)"
+        for name, room in capacity.items() if used[name] > room
+    )  # fmt: skip
+
+
+def plan_build(
+    board: Board, folder: Path, config: CoreConfig | None = None, clock_hz: float | None = None, seed: int = 1
+) -> BuildPlan:
+    """Elaborate the board's top and say what is to be done."""
+    top = BoardTop(board, config, clock_hz)
+    plan = board.make_platform().prepare(
+        top, "top", script_after_synth="tee -q -o stat.json stat -json", synth_opts=SYNTHESIS[board.family],
+        nextpnr_opts=f"--report report.json --timing-allow-fail --seed {seed}", debug_verilog=False,
+    )  # fmt: skip
+    environment = _environment()
+    steps = []
+    for line in plan.files["build_top.sh"].splitlines():
+        words = shlex.split(line, comments=True)
+        if words and words[0].removeprefix("$") in TOOLS:
+            steps.append([environment[words[0].removeprefix("$")], *words[1:]])
+    files = {name: text for name, text in plan.files.items() if not name.startswith("build_top")}
+    return BuildPlan(board, top, folder, files, steps)
+
+
+SYNTHESIS = {"ecp5": "", "ice40": "-dff"}
+"""Options of the synthesis command that gave the smaller or faster netlist."""

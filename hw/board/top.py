@@ -1,0 +1,43 @@
+"""What is on the FPGA: clock, serial core and the board's pins."""
+
+from amaranth.hdl import ClockSignal, Elaboratable, Instance, Module, ResetSignal
+from amaranth.lib import io
+
+from hw.board.boards import Board
+from hw.board.clock import ClockGenerator
+from hw.bus.serial_core import SerialCore
+from hw.config import CoreConfig
+from hw.emit import emit_verilog
+
+__all__ = ["BoardTop"]
+
+
+class BoardTop(Elaboratable):
+    """``SerialCore`` on a board: the first light shows that it works, the second an enabled interrupt cause.
+
+    Parameters
+    ----------
+    board : the board. config : the machine instead of the board's own.
+    """
+
+    def __init__(self, board: Board, config: CoreConfig | None = None, clock_hz: float | None = None):
+        self.board = board
+        self.config = config or board.config
+        platform = board.make_platform()
+        self.clock = ClockGenerator(board.family, platform.default_clk_frequency, clock_hz or board.clock_hz)
+        self.divisor = round(self.clock.hz / board.baud)
+        self.core = SerialCore(self.config, self.divisor, round(self.clock.hz))
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        oscillator = platform.request(platform.default_clk, 0, dir="-")
+        m.submodules.oscillator = buffer = io.Buffer("i", oscillator)
+        self.clock.add_to(m, platform, buffer.i)
+        uart = platform.request("uart", 0)
+        lights = [platform.request("led", number) for number in range(2)]
+        platform.add_file("serial_core.v", emit_verilog(self.core))
+        m.submodules.core = Instance(
+            self.core.module_name, i_clk=ClockSignal(), i_rst=ResetSignal(),
+            i_rx=uart.rx.i, o_tx=uart.tx.o, o_busy=lights[0].o, o_fault=lights[1].o,
+        )  # fmt: skip
+        return m

@@ -1,0 +1,138 @@
+"""The core on AXI: registers on AXI4-Lite, operands and results on AXI4-Stream."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib.wiring import Component, In, Out
+
+from hw.bus.axi_lite import AxiLite, axi_lite_ports
+from hw.bus.register_bank import RegisterBank
+from hw.bus.stream_core import StreamCore, place_resettable
+from hw.config import CoreConfig
+from hw.emit import place
+
+__all__ = ["BUS_WIDTHS", "AxiCore", "wrapper"]
+
+BUS_WIDTHS = (32, 64, 128, 256, 512)
+
+
+def _stream_ports(name: str, bytes_: int, receives: bool) -> dict:
+    towards, back = (In, Out) if receives else (Out, In)
+    return {
+        f"{name}_tdata": towards(8 * bytes_), f"{name}_tkeep": towards(bytes_), f"{name}_tlast": towards(1),
+        f"{name}_tvalid": towards(1), f"{name}_tready": back(1),
+    }  # fmt: skip
+
+
+class AxiCore(Component):
+    """The core behind ``RegisterBank`` and AXI streams.
+
+    A packet on ``s_axis_a`` is a row of A, on ``s_axis_b`` a column of B; ``tlast`` ends it wherever it stands, and the words of a
+    packet are put together without regard to beats. ``tkeep`` may leave out bytes at the end of any beat; a word with a
+    kept byte counts whole, its other bytes are zero. A hole in front of a kept word becomes zeros and is reported
+    (``gap_a``, ``gap_b``). A packet on ``m_axis_c`` is the C of a product; only its last beat may be short.
+
+    A row that ends early leaves the core waiting for the rest, or taking the next row's words for it; registers go on answering, and
+    a soft reset makes all good. What is offered during a soft reset is lost, C included.
+
+    Parameters
+    ----------
+    config : the machine. bus_width : bits of the streams, one of ``BUS_WIDTHS``. clock_hz : what the capabilities say.
+
+    Raises
+    ------
+    ValueError : for another bus width.
+    """
+
+    def __init__(self, config: CoreConfig, bus_width: int = 128, clock_hz: int = 0):
+        if bus_width not in BUS_WIDTHS:
+            raise ValueError(f"bus_width must be one of {', '.join(map(str, BUS_WIDTHS))}, not {bus_width}")
+        self.config = config
+        self.bus_width = bus_width
+        self.clock_hz = clock_hz
+        super().__init__(
+            axi_lite_ports()
+            | _stream_ports("s_axis_a", bus_width // 8, True)
+            | _stream_ports("s_axis_b", bus_width // 8, True)
+            | _stream_ports("m_axis_c", bus_width // 8, False)
+            | {"interrupt": Out(1)}
+        )
+
+    @property
+    def module_name(self) -> str:
+        return f"axi{self.bus_width}_{self.config.name}"
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        words = self.bus_width // 32
+        bus = place(m, platform, "bus", AxiLite())
+        bank = place(m, platform, "registers", RegisterBank(self.config, words, self.clock_hz))
+        core = place_resettable(m, platform, "core", StreamCore(self.config, words), bank.soft_reset)
+        for name in axi_lite_ports():
+            port, inner = getattr(self, name), getattr(bus, name)
+            outwards = AxiLite().signature.members[name].flow == Out
+            m.d.comb += port.eq(inner) if outwards else inner.eq(port)
+        m.d.comb += [
+            bank.valid.eq(bus.request),
+            bank.write.eq(bus.write),
+            bank.address.eq(bus.address),
+            bank.write_data.eq(bus.write_data),
+            bus.done.eq(bank.done),
+            bus.read_data.eq(bank.read_data),
+            bus.error.eq(bank.error),
+            bank.idle.eq(core.idle),
+            bank.core_error.eq(core.error),
+            bank.counters.eq(core.counters),
+            core.clear.eq(bank.clear),
+            self.interrupt.eq(bank.interrupt),
+            core.i_command.payload.eq(bank.o_command.payload),
+            core.i_command.valid.eq(bank.o_command.valid & ~bank.soft_reset),
+            bank.o_command.ready.eq(core.i_command.ready & ~bank.soft_reset),
+        ]
+        self._operand(m, "a", core.i_a, bank)
+        self._operand(m, "b", core.i_b, bank)
+        result = core.o_c
+        m.d.comb += [
+            self.m_axis_c_tdata.eq(result.payload.data),
+            self.m_axis_c_tkeep.eq(Cat((index < result.payload.count).replicate(4) for index in range(words))),
+            self.m_axis_c_tlast.eq(result.payload.last),
+            self.m_axis_c_tvalid.eq(result.valid & ~bank.soft_reset),
+            result.ready.eq(self.m_axis_c_tready),
+        ]
+        return m
+
+    def _operand(self, m: Module, name: str, sink, bank) -> None:
+        tdata, tkeep, tlast, tvalid, tready = (
+            getattr(self, f"s_axis_{name}_{part}") for part in ("tdata", "tkeep", "tlast", "tvalid", "tready")
+        )
+        words = self.bus_width // 32
+        kept = [tkeep[4 * i : 4 * i + 4].any() for i in range(words)]
+        count = Signal(range(words + 1), name=f"count_{name}")
+        for i in range(words):
+            with m.If(kept[i]):
+                m.d.comb += count.eq(i + 1)
+        gap = Signal(name=f"gap_{name}")
+        m.d.comb += [
+            gap.eq(Cat(~kept[i] & kept[i + 1] for i in range(words - 1)).any()),
+            sink.payload.data.eq(Cat(Mux(tkeep[i], tdata.word_select(i, 8), 0) for i in range(4 * words))),
+            sink.payload.count.eq(count),
+            sink.payload.last.eq(tlast),
+            sink.valid.eq(tvalid & ~bank.soft_reset),
+            tready.eq(sink.ready & ~bank.soft_reset),
+            getattr(bank, f"gap_{name}").eq(gap & tvalid & tready),
+        ]
+
+
+def wrapper(component: AxiCore, name: str = "hbfp_axi") -> str:
+    """Verilog of a module with AMBA's clock and reset names: ``aclk``, and ``aresetn``, sampled by the clock."""
+    from hw.emit import ports_of
+
+    ports = ports_of(component)
+    header = ",\n  ".join(["aclk", "aresetn", *(port for port, *_ in ports)])
+    lines = [
+        f"  {flow}put {f'[{len(value) - 1}:0] ' if len(value) > 1 else ''}{port};" for port, flow, value in ports
+    ]
+    connections = ",\n    ".join(f".{port}({port})" for port, *_ in ports)
+    return "\n".join([
+        f"module {name}(\n  {header});", "  input aclk, aresetn;", *lines,
+        "  reg [1:0] reset;", "  always @(posedge aclk) reset <= {reset[0], ~aresetn};",
+        f"  {component.module_name} core (\n    .clk(aclk),\n    .rst(reset[1]),\n    {connections});", "endmodule", "",
+    ])  # fmt: skip
