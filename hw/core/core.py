@@ -14,7 +14,7 @@ from hw.core.counters import Counters, counters_layout
 from hw.core.decoder import CommandDecoder, command_layout
 from hw.core.loader import Loader, load_layout
 from hw.core.operand_buffer import OperandBuffer
-from hw.core.output_stage import OutputStage, output_layout
+from hw.core.output_stage import OutputStage
 from hw.core.result_buffer import ResultBuffer
 from hw.core.sequencer import Sequencer, product_layout
 from hw.emit import place

@@ -69,7 +69,6 @@ class Loader(Component):
         return f"loader_{self.lines}_q{self.config.operand_depth}{sources}_{self.quantizer.module_name}"
 
     def elaborate(self, platform) -> Module:
-        c = self.config
         m = Module()
         quantizer = place(m, platform, "quantizer", self.quantizer)
         job = Signal(load_layout())
