@@ -156,5 +156,5 @@ def plan_build(
     return BuildPlan(board, top, folder, files, steps)
 
 
-SYNTHESIS = {"ecp5": "", "ice40": "-dff"}
+SYNTHESIS = {"ecp5": "", "ice40": ""}
 """Options of the synthesis command that gave the smaller or faster netlist."""
