@@ -40,9 +40,7 @@ class Recipe:
     epochs, batch : passes over the data; samples of a step (the last, smaller batch of an epoch is used too).
     rate : of learning, divided by 10 when each share of the epochs in ``milestones`` is over.
     momentum, nesterov, decay : see ``SGD``.
-    rounding : of training's products, see ``Arithmetic``.
     wide_mantissa : width in which weights are kept between updates; None keeps them in float32.
-    tiles : whether weights are converted in square tiles, once for both of their products.
     """
 
     epochs: int = 30
@@ -52,9 +50,7 @@ class Recipe:
     momentum: float = 0.9
     nesterov: bool = True
     decay: float = 1e-4
-    rounding: str = "stochastic"
     wide_mantissa: int | None = 16
-    tiles: bool = False
 
     def __post_init__(self) -> None:
         check_range("epochs", self.epochs, 1, 1 << 20)
