@@ -6,7 +6,7 @@ READY = $(VENV)/.ready
 SIM ?= verilator
 WAVES ?= 0
 
-.PHONY: demo help sim test lint bench clean
+.PHONY: demo help sim test lint bench synth synth-full train clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## handwritten digits through the generated RTL (the default)
@@ -33,6 +33,15 @@ lint: $(READY)  ## ruff and mypy
 
 bench: $(READY)  ## speed figures, as ratios of one run
 	$(RUN) -m bench
+
+synth: $(READY)  ## density report with the libraries found, cached (minutes the first time)
+	$(RUN) -m synth report
+
+synth-full: $(READY)  ## every format, block size and library (hours the first time, resumes)
+	$(RUN) -m synth report --full
+
+train: $(READY)  ## training in HBFP: accuracy of each format, tables and plots
+	$(RUN) -m golden.train
 
 clean:  ## remove what was built, not the environment
 	rm -rf build
