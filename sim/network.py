@@ -7,9 +7,10 @@ from functools import lru_cache
 from math import ceil
 
 from hw.config import CoreConfig
-from sim.cycles import Cycles, check_width, panels, product_cycles
+from sim.cycles import Cycles, check_width, product_cycles
 from sim.memory import Memory, Traffic, element_bits, row_bits, traffic
 from sim.parallel import Cluster, exchange_cycles, split
+from sim.plan import panels
 from sim.result import Estimate, Row, Run
 from sim.synthesis import Physical
 from sim.workloads import Layer, Product, Schedule, Workload, load

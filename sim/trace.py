@@ -7,8 +7,8 @@ from itertools import islice
 from math import ceil
 
 from hw.config import CoreConfig
-from sim.cycles import panels
 from sim.parallel import split
+from sim.plan import panels
 from sim.result import Estimate
 from sim.workloads import Layer, Product
 

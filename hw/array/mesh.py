@@ -8,6 +8,7 @@ from hw.array.control import control_layout
 from hw.array.tile import Tile, drain_layout
 from hw.config import CoreConfig
 from hw.emit import place
+from hw.timing import Timing
 from hw.types import block_slice
 
 __all__ = ["Mesh"]
@@ -47,12 +48,12 @@ class Mesh(Component):
     @property
     def result_cycles(self) -> int:
         """Cycles from the entry of a step to its result at the north end of the drain of column 0."""
-        return self.tile.unit_cycles + 1
+        return Timing(self.config).result_cycles
 
     @property
     def drain_cycles(self) -> int:
         """Least distance of the last capture of an output tile and the first of the next."""
-        return self.config.rows * self.config.interleave + self.config.mesh_rows
+        return Timing(self.config).drain_cycles
 
     def elaborate(self, platform) -> Module:
         c = self.config

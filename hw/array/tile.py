@@ -8,6 +8,7 @@ from hw.array.control import control_layout
 from hw.array.processing_element import ProcessingElement
 from hw.config import CoreConfig
 from hw.emit import place
+from hw.timing import Timing
 
 __all__ = ["Tile", "drain_layout"]
 
@@ -71,7 +72,7 @@ class Tile(Component):
     @property
     def unit_cycles(self) -> int:
         """Cycles from a step's entry to the cycle in which its result is written."""
-        return 2 + self.config.tree_cycles + self.config.accumulator_cycles - 1
+        return Timing(self.config).unit_cycles
 
     def elaborate(self, platform) -> Module:
         c = self.config

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from hw.config import CoreConfig
 from hw.core.command import FIELDS, SIZE_WIDTH, CommandError, OperandFormat, OutputFormat, Rounding
+from hw.timing import DECODE_CYCLES
 
 __all__ = ["CommandDecoder", "command_layout", "job_layout"]
 
@@ -36,7 +37,7 @@ class CommandDecoder(Component):
     i : commands; o : jobs; error : ``CommandError``; refused : high for one cycle per refused command; idle : it has none.
     """
 
-    decode_cycles = SIZE_WIDTH + 3
+    decode_cycles = DECODE_CYCLES
 
     def __init__(self, config: CoreConfig):
         self.config = config

@@ -11,6 +11,7 @@ from hw.emit import place
 from hw.quantize.block_quantizer import BlockQuantizer
 from hw.quantize.block_unpacker import BlockUnpacker
 from hw.quantize.operand_expander import OperandExpander
+from hw.timing import Timing
 
 __all__ = ["Loader", "load_layout"]
 
@@ -40,8 +41,6 @@ class Loader(Component):
     health : of the quantizer. stalled : the loader waits for input.
     """
 
-    full_cycles = 1
-
     def __init__(self, config: CoreConfig, lines: int, results: bool = False):
         self.config = config
         self.lines = lines
@@ -61,6 +60,11 @@ class Loader(Component):
                 "stalled": Out(1),
             }
         )
+
+    @property
+    def full_cycles(self) -> int:
+        """Cycles from the last beat of blocks to ``full``."""
+        return Timing(self.config).full_cycles
 
     @property
     def module_name(self) -> str:

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import Component, In, Out
 from hw.config import CoreConfig
 from hw.core.ram import Ram
 from hw.emit import place
+from hw.timing import Timing
 from hw.types import block_slice, sign_magnitude
 
 __all__ = ["OperandBuffer", "read_layout", "write_layout"]
@@ -59,8 +60,6 @@ class OperandBuffer(Component):
     o : per group, the operands of its lines.
     """
 
-    read_cycles = 1
-
     def __init__(self, config: CoreConfig, groups: int, group_lines: int):
         self.config = config
         self.groups = groups
@@ -73,6 +72,11 @@ class OperandBuffer(Component):
                 "o": Out(data.ArrayLayout(operand, group_lines)).array(groups),
             }
         )
+
+    @property
+    def read_cycles(self) -> int:
+        """Cycles from a read to group 0's answer."""
+        return Timing(self.config).read_cycles
 
     @property
     def module_name(self) -> str:

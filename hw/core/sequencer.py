@@ -1,7 +1,5 @@
 """The sequencer: walks a product block by block and issues one step of it to the array each cycle."""
 
-from math import ceil
-
 from amaranth.hdl import Array, Const, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
@@ -10,6 +8,7 @@ from hw.array.control import control_layout
 from hw.config import CoreConfig
 from hw.core.command import SIZE_WIDTH
 from hw.core.operand_buffer import read_layout
+from hw.timing import Timing
 
 __all__ = ["Sequencer", "passes", "product_layout", "tile_layout"]
 
@@ -61,7 +60,7 @@ class Sequencer(Component):
     -------
     i : jobs. full_*, take_*, retire_* : the loaders' handshake.
     read_a, read_b : to the operand buffers, in the cycle of issue; control : in the same cycle.
-    o_tile : each output tile of a job that stores, at the issue of its last step.
+    o_tile : each output tile of a job that stores, at the issue of the last step of its last slot in use.
     panel_free : the store stage has finished a panel.
     """
 
@@ -92,12 +91,12 @@ class Sequencer(Component):
     @property
     def least_slots(self) -> int:
         """Slots run at least, some of them empty, so that the accumulator's loop is never too short."""
-        return ceil(self.config.loop_cycles / self.config.steps)
+        return Timing(self.config).least_slots
 
     @property
     def retire_cycles(self) -> int:
         """Cycles after which the last reads of a half have reached every group of its buffer."""
-        return max(self.config.mesh_rows, self.config.mesh_columns)
+        return Timing(self.config).retire_cycles
 
     def elaborate(self, platform) -> Module:
         c = self.config
@@ -200,7 +199,7 @@ class Sequencer(Component):
             self.control.last.eq(block_last & job.store),
             self.control.final.eq(slot == slots_used - 1),
             self.control.slot.eq(slot),
-            self.o_tile.valid.eq(issue & block_done & slot_last & block_last & job.store),
+            self.o_tile.valid.eq(issue & block_done & (slot == slots_used - 1) & block_last & job.store),
             self.o_tile.slots.eq(slots_used),
             self.o_tile.rows.eq(Mux(rows_left < c.output_rows, rows_left, c.output_rows)),
             self.o_tile.columns.eq(Mux(columns_left < c.panel_columns, columns_left, c.panel_columns)),

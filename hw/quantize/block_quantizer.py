@@ -12,6 +12,7 @@ from hw.emit import place
 from hw.quantize.layouts import ConversionSettings, Rounding, block_beat, operand_beat
 from hw.quantize.rounding import MantissaRounder, keep, kept_element, reference_width
 from hw.quantize.xorshift import RandomLanes
+from hw.timing import Timing
 
 __all__ = ["BlockQuantizer", "conversion_health"]
 
@@ -66,12 +67,12 @@ class BlockQuantizer(wiring.Component):
     @property
     def beats(self) -> int:
         """Beats of a whole block."""
-        return self.config.block_size // self.config.lanes
+        return Timing(self.config).block_beats
 
     @property
     def latency_cycles(self) -> int:
         """Cycles from a block's last beat in to its first beat out: read, round, output register."""
-        return 3
+        return Timing(self.config).quantizer_cycles
 
     @property
     def stochastic(self) -> bool:

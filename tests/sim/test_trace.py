@@ -4,7 +4,8 @@ import pytest
 
 from hw.config import CoreConfig
 from sim import estimate
-from sim.cycles import panels, product_cycles
+from sim.cycles import product_cycles
+from sim.plan import panels
 from sim.trace import chrome_trace, timeline
 from tests.sim.messages import rejects
 

@@ -1,0 +1,94 @@
+"""Latencies of a core's components, without the components: what their properties say, and models build on."""
+
+from dataclasses import dataclass
+from math import ceil
+
+from hw.config import CoreConfig
+from hw.core.command import SIZE_WIDTH
+
+__all__ = ["DECODE_CYCLES", "Timing"]
+
+DECODE_CYCLES = SIZE_WIDTH + 3
+"""From a command's acceptance to the offer of its job: a bit of the quotients per cycle, then their sum, the check."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Timing of the core ``config``, in cycles.
+
+    Every component that has a property of the same name returns this one's.
+    """
+
+    config: CoreConfig
+
+    @property
+    def decode_cycles(self) -> int:
+        """From a command's acceptance to the offer of its job."""
+        return DECODE_CYCLES
+
+    # Loader.
+    @property
+    def block_beats(self) -> int:
+        """Beats in which a block leaves the quantizer, however few came in."""
+        return self.config.block_size // self.config.lanes
+
+    @property
+    def quantizer_cycles(self) -> int:
+        """From a block's last beat into the quantizer to its first beat out: read, round, output register."""
+        return 3
+
+    @property
+    def full_cycles(self) -> int:
+        """From a half's last beat out of the quantizer to the cycle in which the sequencer may take the half."""
+        return 1
+
+    # Sequencer.
+    @property
+    def least_slots(self) -> int:
+        """Slots run at least, some of them empty, so that the accumulator's loop is never too short."""
+        return ceil(self.config.loop_cycles / self.config.steps)
+
+    @property
+    def retire_cycles(self) -> int:
+        """Cycles after which the last reads of a half have reached every group of its buffer."""
+        return max(self.config.mesh_rows, self.config.mesh_columns)
+
+    # Array.
+    @property
+    def read_cycles(self) -> int:
+        """From the issue of a step to its operands at tile row 0 and tile column 0."""
+        return 1
+
+    @property
+    def unit_cycles(self) -> int:
+        """From a step's entry into a tile to its result being written: operands, tree, block sum, accumulator."""
+        return 2 + self.config.tree_cycles + self.config.accumulator_cycles - 1
+
+    @property
+    def result_cycles(self) -> int:
+        """From the entry of an output tile's final step into the mesh to its first result at the drain of column 0."""
+        return self.unit_cycles + 1
+
+    @property
+    def drain_cycles(self) -> int:
+        """Least distance of the last capture of an output tile and the first of the next."""
+        return self.config.rows * self.config.interleave + self.config.mesh_rows
+
+    def drain_span(self, slots: int) -> int:
+        """From the first result of an output tile of ``slots`` outputs per unit at the drain of column 0 to the last.
+
+        A chain has a place for each slot, used or not, and a result spends one more cycle on its way between tiles.
+        """
+        c = self.config
+        return (c.rows - 1) * c.interleave + c.mesh_rows - 1 + slots - 1
+
+    # Result buffer.
+    @property
+    def gather_cycles(self) -> int:
+        """From a panel's last result at the drain of column 0 to the cycle in which its first beat may be read."""
+        return self.config.mesh_columns
+
+    @property
+    def send_cycles(self) -> int:
+        """From the reading of a beat of C to its offer."""
+        return 1

@@ -1,0 +1,125 @@
+"""Products, output tile by output tile, with their results up to the result buffer."""
+
+from typing import NamedTuple
+
+from hw.timing import Timing
+from sim.model.port import Port
+from sim.model.repeat import Stage, repeat
+from sim.model.result_buffer import ResultBuffer
+from sim.plan import Command
+
+__all__ = ["Sequencer"]
+
+
+class _Panel(NamedTuple):
+    """Output tiles side by side that leave together.
+
+    Members
+    -------
+    tiles : how many. lead : cycles of a tile before its last block. block : cycles of a block, all slots and passes.
+    results : cycles from the issue of a tile's last step to its last result at the drain. beats : of C.
+    """
+
+    tiles: int
+    lead: int
+    block: int
+    results: int
+    beats: int
+
+
+class Sequencer(Stage):
+    """One step per cycle, but for the waits of the first step of an output tile's last block.
+
+    Members
+    -------
+    now : cycle from which the next product may issue. drained : cycle from which the drain chains are free.
+    busy, stalled_load, stalled_store : the core's counters.
+    """
+
+    TIMES = ("now", "drained")
+    COUNTS = ("busy", "stalled_load", "stalled_store")
+
+    def __init__(self, timing: Timing, jump: bool):
+        self.config = timing.config
+        self.timing = timing
+        self.jump = jump
+        self.least_slots, self.drain_cycles = timing.least_slots, timing.drain_cycles
+        self.final_cycles = timing.read_cycles + timing.result_cycles
+        self.results = ResultBuffer(timing)
+        self.parts = (self.results,)
+        self.now = self.drained = 0
+        self.busy = self.stalled_load = self.stalled_store = 0
+        self.port = Port(1)
+
+    def product(self, command: Command, offered: int, operands: int) -> int:
+        """Issue a product that is offered and has its operands from the given cycles on.
+
+        Returns
+        -------
+        The cycle of its acceptance: at the earliest that of the last step before.
+        """
+        c = self.config
+        turn = max(offered, self.now - 1)
+        accepted = max(turn, operands)
+        self.stalled_load += accepted - turn
+        self.now = accepted + 1
+        passes = c.slices(command.width_a) * c.slices(command.width_b)
+        groups, blocks = -(-command.rows // c.rows), -(-command.inner // c.block_size)
+        columns = -(-command.columns // c.columns)
+        self.busy += groups * columns * blocks * passes * c.steps
+        stripes = -(-groups // c.interleave)
+        full = self._stripe(command, c.interleave, c.output_rows, blocks, columns, passes)
+        repeat(self, stripes - 1, lambda: self._issue(full, command.store), self.jump)
+        rest = groups - (stripes - 1) * c.interleave
+        rows = command.rows - (stripes - 1) * c.output_rows
+        self._issue(self._stripe(command, rest, rows, blocks, columns, passes), command.store)
+        return accepted
+
+    def _stripe(self, command: Command, slots: int, rows: int, blocks: int, columns: int, passes: int):
+        """Panels of a stripe of rows: all but the last are alike. Returns their number and the two kinds."""
+        c = self.config
+        run = max(slots, self.least_slots)
+        one = passes * c.steps
+        block = run * one
+        # The last used slot is issued before the empty ones.
+        results = self.final_cycles + self.timing.drain_span(slots) - (run - slots) * one
+        panels = -(-columns // c.panel_tiles)
+        kinds = []
+        for tiles, width in (
+            (c.panel_tiles, c.panel_columns),
+            (columns - (panels - 1) * c.panel_tiles, command.columns - (panels - 1) * c.panel_columns),
+        ):
+            kinds.append(_Panel(tiles, (blocks - 1) * block, block, results, rows * -(-width // c.tile_columns)))
+        return panels, *kinds
+
+    def _issue(self, stripe, store: bool) -> None:
+        panels, full, last = stripe
+        if not store:
+            self.now += ((panels - 1) * full.tiles + last.tiles) * (last.lead + last.block)
+            return
+        repeat(self, panels - 1, lambda: self._panel(full), self.jump)
+        self._panel(last)
+
+    def _panel(self, panel: _Panel) -> None:
+        """A panel's tiles: the first waits for a free panel, and each for the drain chains."""
+        tiles, lead, block, results, beats = panel
+        due = self.now + lead
+        begin = max(due, self.drained, self.results.panel_free)
+        whole = lead + block
+        distance = max(whole, self.drain_cycles + block - 1)
+        self.stalled_store += begin - due + (tiles - 1) * (distance - whole)
+        end = begin + block - 1 + (tiles - 1) * distance
+        self.now = end + 1
+        self.drained = end + self.drain_cycles
+        self.results.panel(self.port, end + results, beats)
+
+    def moment(self) -> int:
+        return self.now
+
+    def key(self) -> tuple:
+        now = self.now
+        return (
+            self.drained - now if self.drained > now else 0,
+            self.results.relative(now),
+            self.port.phase(now),
+        )

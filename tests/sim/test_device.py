@@ -1,0 +1,100 @@
+"""The same bits, cycles and counters from every device."""
+
+import numpy as np
+import pytest
+
+from hw.config import CoreConfig
+from sim.device import CycleDevice, GoldenDevice, RtlDevice
+from sim.plan import panels
+from tests.sim.messages import rejects
+
+CONFIG = CoreConfig(
+    mantissa_widths=(4, 6), block_size=16, dot=8, lanes=4, tile_rows=2, tile_columns=2, mesh_columns=2, interleave=2,
+    rounding_modes=("nearest", "stochastic"), operand_depth=6, panel_columns=8,
+)  # fmt: skip
+SHAPES = [(1, 1, 1), (4, 96, 4), (37, 40, 29), (9, 16 * 20, 7), (3, 70, 50), (60, 90, 2)]
+
+
+@pytest.fixture(scope="module")
+def devices():
+    return GoldenDevice(CONFIG), CycleDevice(CONFIG), RtlDevice(CONFIG, quick=True)
+
+
+def matrices(m, k, n, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((m, k), np.float32), rng.standard_normal((k, n), np.float32)
+
+
+def everywhere(devices, a, b, **options):
+    """The product, the same from each device."""
+    golden, *others = [device.matmul(a, b, **options) for device in devices]
+    for other in others:
+        assert np.array_equal(golden.view(np.uint32), other.view(np.uint32))
+    return golden
+
+
+def test_shapes_need_one_command_and_many():
+    cuts = [panels(CONFIG, *shape) for shape in SHAPES]
+    assert {cut.inner_panels > 1 for cut in cuts} == {cut.keep_a for cut in cuts} == {True, False}
+    assert {cut.row_panels * cut.column_panels > 1 for cut in cuts} == {True, False}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("width_a", "width_b"), [(4, 4), (4, 6), (6, 6)])
+def test_devices_agree(devices, shape, width_a, width_b):
+    a, b = matrices(*shape)
+    everywhere(devices, a, b, width_a=width_a, width_b=width_b)
+    golden, cycle, rtl = devices
+    assert golden.cycles is None
+    assert cycle.cycles == rtl.cycles
+    assert golden.health == cycle.health == rtl.health
+    assert {name: rtl.counters[name] for name in cycle.counters} == cycle.counters
+
+
+def test_stochastic_rounding_does_not_depend_on_the_cut(devices):
+    a, b = matrices(37, 40, 29, seed=1)
+    options = {"rounding": "stochastic", "seed_a": 0xDEADBEEF, "seed_b": 5}
+    first = everywhere(devices, a, b, **options)
+    assert np.array_equal(first, everywhere(devices, a, b, **options))
+    assert not np.array_equal(first, everywhere(devices, a, b, **options | {"seed_a": 6}))
+
+
+def test_special_values_show_in_the_health(devices):
+    a, b = matrices(5, 40, 3, seed=2)
+    a[1, 2], b[3, 0] = np.nan, 1e30
+    a[0], b[:, 1] = 1e38, 1e38
+    everywhere(devices, a, b)
+    golden, cycle, rtl = devices
+    assert golden.health == cycle.health == rtl.health
+    assert min(golden.health[name] for name in ("nan_blocks", "nan_results", "overflows", "flushed")) > 0
+
+
+def test_reset_starts_anew(devices):
+    a, b = matrices(8, 30, 8)
+    for device in devices[1:]:
+        device.reset()
+        device.matmul(a, b)
+        once = device.counters
+        device.reset()
+        device.matmul(a, b)
+        assert device.counters == once
+
+
+def test_rejects_what_no_device_can_do():
+    device = GoldenDevice(CONFIG)
+    a, b = matrices(2, 3, 4)
+    with rejects(TypeError, "b must be float32, not float64"):
+        device.matmul(a, b.astype(np.float64))
+    with rejects(ValueError, "a must be a matrix with elements, not of shape (3,)"):
+        device.matmul(a[0], b)
+    with rejects(ValueError, "a's 3 columns must be as many as b's 2 rows"):
+        device.matmul(a, b[:2])
+    with rejects(ValueError, "mantissa width must be one of the configuration's 4, 6, not 5"):
+        device.matmul(a, b, width_b=5)
+    with rejects(ValueError, "rounding must be one of the configuration's nearest, stochastic, not truncate"):
+        device.matmul(a, b, rounding="truncate")
+    with rejects(ValueError, "seed_b must be between 1 and 4294967295, not 0"):
+        device.matmul(a, b, rounding="stochastic", seed_a=1, seed_b=0)
+    long = matrices(1, 97, 1)
+    with rejects(ValueError, "stochastic rounding needs an inner size of at most 96, not 97"):
+        device.matmul(*long, rounding="stochastic", seed_a=1, seed_b=1)

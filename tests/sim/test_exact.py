@@ -1,0 +1,32 @@
+"""The model's cycles against the counters of compiled Verilog."""
+
+import numpy as np
+import pytest
+
+from hw.config import CoreConfig
+from sim.model import CoreModel
+from sim.rtl import RtlCore
+from tests.sim.command_sequences import Sequence, as_product, random_rates
+from tests.sim.machines import MACHINES
+
+CASES = 30
+"""Random sequences for each machine."""
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_counters_equal_the_compiled_core(name):
+    """Sequences of one to eight commands; some follow the one before without reset."""
+    config: CoreConfig = MACHINES[name]
+    core = RtlCore(config, quick=True)
+    rng = np.random.default_rng(list(MACHINES).index(name))
+    for case in range(CASES):
+        if case % 3 == 0:
+            core.reset()
+            model, sequence = CoreModel(config), Sequence(config, rng)
+        rates = random_rates(rng)
+        commands = [sequence.command() for _ in range(int(rng.integers(1, 9)))]
+        _, cycles = core.run([as_product(command) for command in commands], rates, limit=1 << 20)
+        counters = core.counters()
+        model.set_rates(rates)
+        assert model.run(commands) == cycles, (case, rates, commands)
+        assert model.counters == {key: counters[key] for key in model.counters}, (case, rates, commands)
