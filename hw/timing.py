@@ -6,10 +6,13 @@ from math import ceil
 from hw.config import CoreConfig
 from hw.core.command import SIZE_WIDTH
 
-__all__ = ["DECODE_CYCLES", "Timing"]
+__all__ = ["DECODE_CYCLES", "FULL_CYCLES", "Timing"]
 
 DECODE_CYCLES = SIZE_WIDTH + 3
 """From a command's acceptance to the offer of its job: a bit of the quotients per cycle, then their sum, the check."""
+
+FULL_CYCLES = 1
+"""From a half's last beat out of the quantizer to the cycle in which the sequencer may take the half."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Timing:
 
     @property
     def decode_cycles(self) -> int:
-        """From a command's acceptance to the offer of its job."""
+        """``DECODE_CYCLES``."""
         return DECODE_CYCLES
 
     # Loader.
@@ -39,8 +42,8 @@ class Timing:
 
     @property
     def full_cycles(self) -> int:
-        """From a half's last beat out of the quantizer to the cycle in which the sequencer may take the half."""
-        return 1
+        """``FULL_CYCLES``."""
+        return FULL_CYCLES
 
     # Sequencer.
     @property

@@ -11,7 +11,7 @@ from hw.emit import place
 from hw.quantize.block_quantizer import BlockQuantizer
 from hw.quantize.block_unpacker import BlockUnpacker
 from hw.quantize.operand_expander import OperandExpander
-from hw.timing import Timing
+from hw.timing import FULL_CYCLES
 
 __all__ = ["Loader", "load_layout"]
 
@@ -41,6 +41,8 @@ class Loader(Component):
     health : of the quantizer. stalled : the loader waits for input.
     """
 
+    full_cycles = FULL_CYCLES
+
     def __init__(self, config: CoreConfig, lines: int, results: bool = False):
         self.config = config
         self.lines = lines
@@ -60,11 +62,6 @@ class Loader(Component):
                 "stalled": Out(1),
             }
         )
-
-    @property
-    def full_cycles(self) -> int:
-        """Cycles from the last beat of blocks to ``full``."""
-        return Timing(self.config).full_cycles
 
     @property
     def module_name(self) -> str:
