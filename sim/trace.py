@@ -4,11 +4,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from math import ceil
 
 from hw.config import CoreConfig
+from sim.model import CoreModel
 from sim.parallel import split
-from sim.plan import panels
+from sim.plan import pieces
 from sim.result import Estimate
 from sim.workloads import Layer, Product
 
@@ -29,62 +29,33 @@ class Event:
     cycles: int
 
 
-def _commands(config: CoreConfig, m: int, k: int, n: int, passes: int) -> Iterator[tuple[str, dict[str, int]]]:
-    """Name of each command of a product, in order, and the cycles it takes on each track."""
-    cut = panels(config, m, k, n)
-    keep = cut.inner_panels == 1
-    outer, inner = (cut.row_panels, cut.column_panels) if cut.keep_a else (cut.column_panels, cut.row_panels)
-    order = ((i, j) if cut.keep_a else (j, i) for i in range(outer) for j in range(inner))
-    for row, column in order:
-        rows = min(cut.rows, m - row * cut.rows)
-        columns = min(cut.columns, n - column * cut.columns)
-        for part in range(cut.inner_panels):
-            length = min(cut.inner, k - part * cut.inner)
-            beats = ceil(length / config.lanes)
-            tiles = ceil(rows / config.rows) * ceil(columns / config.columns)
-            blocks = ceil(length / config.block_size)
-            first = column == 0 if cut.keep_a else row == 0
-            last = part == cut.inner_panels - 1
-            yield (
-                f"rows {row * cut.rows} columns {column * cut.columns} inner {part * cut.inner}",
-                {
-                    "load A": rows * beats if not (keep and cut.keep_a) or first else 0,
-                    "load B": columns * beats if not keep or cut.keep_a or first else 0,
-                    "array": tiles * blocks * config.steps * passes,
-                    "store C": rows * ceil(columns / config.tile_columns) if last else 0,
-                },
-            )
+def timeline(
+    config: CoreConfig, m: int, k: int, n: int, width_a: int, width_b: int, start: int = 0
+) -> Iterator[Event]:
+    """Events of one product, command by command: the model's, for streams that are never empty or full.
 
-
-def timeline(config: CoreConfig, m: int, k: int, n: int, passes: int = 1, start: int = 0) -> Iterator[Event]:
-    """Events of one product, command by command.
-
-    Each track does one thing at a time. An operand is loaded while the array works on the command before; the array
-    starts when its operands are there and the results before have begun to leave.
+    A load lasts from its job until the sequencer may take the half, the array from the first step of a product to the
+    last, a store from the first beat offered to the last one taken.
     """
-    free = dict.fromkeys(TRACKS, start)
-    array_start = store_start = start
-    for name, cycles in _commands(config, m, k, n, passes):
-        ready = start
-        for track in ("load A", "load B"):
-            if cycles[track]:
-                begin = max(free[track], array_start)
-                free[track] = begin + cycles[track]
-                yield Event(track, name, begin, cycles[track])
-            ready = max(ready, free[track])
-        array_start = max(ready, free["array"], store_start)
-        free["array"] = array_start + cycles["array"]
-        yield Event("array", name, array_start, cycles["array"])
-        if cycles["store C"]:
-            store_start = max(free["array"], free["store C"])
-            free["store C"] = store_start + cycles["store C"]
-            yield Event("store C", name, store_start, cycles["store C"])
+    model = CoreModel(config)
+    for piece in pieces(config, m, k, n, width_a, width_b):
+        progress = model.step(piece.command)
+        spans = (
+            progress.load_a,
+            progress.load_b,
+            (progress.accepted + 1, progress.issued + 1),
+            progress.store,
+        )
+        name = f"rows {piece.row} columns {piece.column} inner {piece.inner}"
+        for track, span in zip(TRACKS, spans, strict=True):
+            if span is not None:
+                yield Event(track, name, start + span[0], span[1] - span[0])
 
 
-def _repeated(config: CoreConfig, product: Product, passes: int, start: int) -> Iterator[Event]:
+def _repeated(config: CoreConfig, product: Product, width: int, start: int) -> Iterator[Event]:
     """Events of all repeats of a product, one after another."""
     for _ in range(product.repeats):
-        for event in timeline(config, product.m, product.k, product.n, passes, start):
+        for event in timeline(config, product.m, product.k, product.n, width, width, start):
             yield event
             start = max(start, event.start + event.cycles)
 
@@ -109,7 +80,7 @@ def chrome_trace(result: Estimate, layer: str | None = None) -> dict:
     ValueError : if the network has no such layer.
     """
     traced = _layer(result, layer)
-    passes = result.config.slices(result.schedule.mantissa_width(traced)) ** 2
+    width = result.schedule.mantissa_width(traced)
     scale = 1 / result.physical.clock_mhz if result.physical.clock_mhz else 1
     names = [{"ph": "M", "pid": 1, "name": "process_name", "args": {"name": f"{traced.name} on {result.config.name}"}}]
     names += [
@@ -119,7 +90,7 @@ def chrome_trace(result: Estimate, layer: str | None = None) -> dict:
     events, start, cut_short = [], 0, False
     for product in traced.products(result.training):
         part, _ = split(traced, product, result.cluster)
-        work = list(islice(_repeated(result.config, part, passes, start), 4 * _LIMIT + 1))
+        work = list(islice(_repeated(result.config, part, width, start), 4 * _LIMIT + 1))
         cut_short |= len(work) > 4 * _LIMIT
         events += [
             {

@@ -21,7 +21,8 @@ class Progress(NamedTuple):
     Members
     -------
     sent : it leaves the decoder. load_a, load_b : its loads, None where it has none.
-    accepted, issued : the sequencer takes it; it issues the last step. stored : the last beat of C has passed, or None.
+    accepted, issued : the sequencer takes it; it issues the last step.
+    store : the first beat of C is offered, the last one has passed; None where C stays.
     """
 
     sent: int
@@ -29,7 +30,7 @@ class Progress(NamedTuple):
     load_b: Load | None
     accepted: int
     issued: int
-    stored: int | None
+    store: tuple[int, int] | None
 
 
 class CoreModel(Stage):
@@ -102,6 +103,7 @@ class CoreModel(Stage):
             load_b = self.loader_b.load(self.port_b, sent + 1, command.columns, command.inner)
             decoder.loads_b.reads.append(load_b.start)
             operands = max(operands, load_b.full)
+        sequencer.results.first = None
         accepted = sequencer.product(command, sent + 1, operands)
         decoder.products.reads.append(accepted)
         if command.load_a:
@@ -112,7 +114,8 @@ class CoreModel(Stage):
         end = max(issued, results.newer)
         self.active += max(0, end - max(accepted, self.active_until))
         self.active_until = max(self.active_until, end)
-        return Progress(sent, load_a, load_b, accepted, issued, results.sent if command.store else None)
+        store = (results.first, results.sent + 1) if command.store else None
+        return Progress(sent, load_a, load_b, accepted, issued, store)
 
     @property
     def counters(self) -> dict[str, int]:

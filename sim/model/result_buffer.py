@@ -13,7 +13,7 @@ class ResultBuffer(Stage):
     Members
     -------
     older, newer : cycles in which the last beats of the latest two panels were read. sent : the last beat passed.
-    blocked : cycles in which a beat waited.
+    first : cycle in which the first beat was offered since it was None. blocked : cycles in which a beat waited.
     """
 
     TIMES = ("older", "newer", "sent")
@@ -22,6 +22,7 @@ class ResultBuffer(Stage):
     def __init__(self, timing: Timing):
         self.gather_cycles, self.send_cycles = timing.gather_cycles, timing.send_cycles
         self.older = self.newer = self.sent = -1
+        self.first: int | None = None
         self.blocked = 0
 
     @property
@@ -36,6 +37,8 @@ class ResultBuffer(Stage):
         """
         read = max(gathered + self.gather_cycles, self.sent)
         offered = read + self.send_cycles
+        if self.first is None:
+            self.first = offered
         self.sent = port.nth(offered, beats)
         self.older = self.newer
         self.newer = port.nth(offered, beats - 1) if beats > 1 else read
