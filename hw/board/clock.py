@@ -31,7 +31,7 @@ def ice40_divisors(source_hz: float, target_hz: float) -> tuple[int, int, int]:
     choices = [
         (oscillator / 2**q, -r, r, f, q)
         for r in range(16) if 10e6 <= source_hz / (r + 1) <= 133e6
-        for f in range(64) if 533e6 <= (oscillator := source_hz / (r + 1) * (f + 1)) <= 1066e6
+        for f in range(128) if 533e6 <= (oscillator := source_hz / (r + 1) * (f + 1)) <= 1066e6
         for q in range(1, 7) if oscillator / 2**q <= target_hz * 1.0001
     ]  # fmt: skip
     return max(choices)[2:]

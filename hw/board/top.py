@@ -33,11 +33,17 @@ class BoardTop(Elaboratable):
         oscillator = platform.request(platform.default_clk, 0, dir="-")
         m.submodules.oscillator = buffer = io.Buffer("i", oscillator)
         self.clock.add_to(m, platform, buffer.i)
-        uart = platform.request("uart", 0)
-        lights = [platform.request("led", number) for number in range(2)]
+        pins = [pin.name for pin in platform.lookup("uart", 0).ios]
+        uart = platform.request("uart", 0, dir=dict.fromkeys(pins, "-"))
+        m.submodules.receive = receive = io.Buffer("i", uart.rx)
+        m.submodules.transmit = transmit = io.Buffer("o", uart.tx)
+        lights = []
+        for number in range(2):
+            m.submodules[f"light_{number}"] = light = io.Buffer("o", platform.request("led", number, dir="-"))
+            lights.append(light)
         platform.add_file("serial_core.v", emit_verilog(self.core))
         m.submodules.core = Instance(
             self.core.module_name, i_clk=ClockSignal(), i_rst=ResetSignal(),
-            i_rx=uart.rx.i, o_tx=uart.tx.o, o_busy=lights[0].o, o_fault=lights[1].o,
+            i_rx=receive.i, o_tx=transmit.o, o_busy=lights[0].o, o_fault=lights[1].o,
         )  # fmt: skip
         return m
