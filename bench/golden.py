@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 import golden
 
-__all__ = ["Figure", "measure"]
+__all__ = ["Figure", "measure", "show"]
 
 REPETITIONS = 7
 SIZE = 2048
@@ -92,15 +92,8 @@ def measure() -> list[Figure]:
         ]
 
 
-def main() -> None:
-    """Print the figures as a table or as JSON."""
-    parser = argparse.ArgumentParser(prog="python -m bench.golden", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    arguments = parser.parse_args()
-    figures = measure()
-    if arguments.json:
-        print(json.dumps([figure._asdict() for figure in figures], indent=2))
-        return
+def show(figures: list[Figure], console: Console) -> None:
+    """The figures as a table."""
     table = Table(title=f"golden, one core, {SIZE} x {SIZE} float32, CPU time, median of {REPETITIONS}")
     for heading in ("what", "ms", "rate", "ratio", "goal"):
         table.add_column(heading, justify="left" if heading in ("what", "goal") else "right")
@@ -110,7 +103,19 @@ def main() -> None:
             figure.name, f"{figure.seconds * 1e3:.1f}", f"{figure.rate:.0f} {figure.rate_unit}",
             f"{figure.ratio:.2f} x {figure.ratio_to}", met,
         )  # fmt: skip
-    Console().print(table)
+    console.print(table)
+
+
+def main() -> None:
+    """Print the figures as a table or as JSON."""
+    parser = argparse.ArgumentParser(prog="python -m bench.golden", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    arguments = parser.parse_args()
+    figures = measure()
+    if arguments.json:
+        print(json.dumps([figure._asdict() for figure in figures], indent=2))
+    else:
+        show(figures, Console())
 
 
 if __name__ == "__main__":
