@@ -31,12 +31,13 @@ CLAIMS = (
     Claim("Accuracy Booster v3", "HBFP4 against BF16, per processing element", 4.4, "hbfp4", "bf16", "cell"),
     Claim("Accuracy Booster v3", "the same ratio, in a tile", 21.3, "hbfp4", "fp32", "tile"),
     Claim("Accuracy Booster v3", "the same ratio, in a tile", 4.4, "hbfp4", "bf16", "tile"),
-    Claim("Accuracy Booster v2, table 1", "HBFP4 against FP32, dot-product unit, N = 64", 16.15, "hbfp4", "fp32", "dot unit"),
-    Claim("Accuracy Booster v2, table 1", "HBFP6 against FP32, dot-product unit, N = 64", 10.19, "hbfp6", "fp32", "dot unit"),
-    Claim("Accuracy Booster v2 (derived)", "HBFP4 against BF16, dot-product unit, N = 64", 3.36, "hbfp4", "bf16", "dot unit"),
+    Claim("Accuracy Booster v2, table 1", "HBFP4 against FP32, N = 64", 16.15, "hbfp4", "fp32", "dot unit"),
+    Claim("Accuracy Booster v2, table 1", "HBFP6 against FP32, N = 64", 10.19, "hbfp6", "fp32", "dot unit"),
+    Claim("Accuracy Booster v2 (derived)", "HBFP4 against BF16, N = 64", 3.36, "hbfp4", "bf16", "dot unit"),
     Claim("Accuracy Booster v4", "HBFP4 against FP32", 25, "hbfp4", "fp32", "tile"),
     *(Claim("Accuracy Booster v4", f"HBFP4 against {name}: denser than every other format", 2.3, "hbfp4", name, "tile")
-      for name in ("mxfp6-e2m3", "mxfp6-e3m2", "mxfp4", "nvfp4", "mxint8", "int8", "int4", "fp8-e4m3", "mxfp8-e4m3", "msfp12")),
+      for name in ("mxfp6-e2m3", "mxfp6-e3m2", "mxfp4", "nvfp4", "mxint8", "int8", "int4", "fp8-e4m3", "mxfp8-e4m3",
+                   "msfp12")),
 )  # fmt: skip
 
 

@@ -16,15 +16,17 @@ from synth.oracle import dot_words, element_value, float_word
 
 __all__ = ["PARTS", "Mismatch", "config_for", "simulate_unit", "tile_for"]
 
-PARTS = ("dot_product", "block_accumulator", "integer_accumulator", "word_accumulator", "processing_element", "element_",
-         "scaled_dot_product", "float_multiply", "float_add", "small_float_decoder", "pair_")  # fmt: skip
+PARTS = ("dot_product", "scaled_dot_product", "float_multiply", "float_add", "block_accumulator", "integer_accumulator",
+         "word_accumulator", "processing_element", "element_", "small_float_decoder")  # fmt: skip
 
 
 class Mismatch(AssertionError):
     """A mapped netlist that does not compute what the reference does."""
 
 
-def config_for(form: NumberFormat, dot: int | None = None, rows: int = 4, columns: int = 4, cycles: int = 1) -> CoreConfig:
+def config_for(
+    form: NumberFormat, dot: int | None = None, rows: int = 4, columns: int = 4, cycles: int = 1
+) -> CoreConfig:
     """Configuration of a tile of this format: a block per cycle and unit, 64 elements where nothing is shared."""
     block = form.block_size or dot or 64
     widths = (4, 6) if form.name == "mixed46" else (form.significand_width,) if form.kind == "hbfp" else (4,)
@@ -116,8 +118,6 @@ def simulate_unit(form: NumberFormat, config: CoreConfig, synthesis, library, *,
     held = [([], []) for _ in range(lanes)]
     for cycle in range(blocks * steps + 1):
         inputs = {"read": [int(cycle == steps)] * lanes, "write": [int(cycle % steps == 0 and cycle > 0)] * lanes}
-        if config.interleave > 1 or not any(True for _ in fields):
-            pass
         operands = [(_words(rng, form, dot), _words(rng, form, dot)) for _ in range(lanes)]
         for side, place in (("a", 0), ("b", 1)):
             packed = [sum(w << i * bits for i, w in enumerate(lane[place])) for lane in operands]

@@ -105,7 +105,8 @@ def synthesise(
         members = _below(modules, name, roots)
         others = [n for n in members if n in roots and n != name]
         text = "\n".join(modules[n] for n in members)
-        result.parts[name] = _map_part(text, name, others, library, variants or ABC_SCRIPTS, clock_gates, seconds, build)
+        recipes = variants or ABC_SCRIPTS
+        result.parts[name] = _map_part(text, name, others, library, recipes, clock_gates, seconds, build)
         todo += [n for n in others if n in result.parts[name].cells]
     return result
 
@@ -155,7 +156,8 @@ def _measure(path: Path, name: str, others: list[str], library: Library):
             continue
         cell = library.cells.get(kind)
         if cell is None:
-            raise ToolError(f"{name} does not map to library {library.name}: it needs {kind}; log: {path.parent / 'yosys.log'}")
+            log = path.parent / "yosys.log"
+            raise ToolError(f"{name} does not map to library {library.name}: it needs {kind}; log: {log}")
         if cell.area <= 0:
             raise LibraryError(f"cell {kind} of library {library.name} has no area")
         area += cell.area * count

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from synth.cells import truth_table
+
 __all__ = ["Cell", "Library", "LibraryError", "find_library", "known_libraries", "parse_liberty"]
 
 SEARCH_PATH = "HBFP_LIBERTY_PATH"
@@ -26,7 +28,8 @@ class Known:
 KNOWN = {
     "nangate45": Known(
         ("nangate45_typ.lib*", "NangateOpenCellLibrary_typical.lib*", "Nangate45_typ.lib*"),
-        ("/usr/share/openroad/Nangate45", "~/OpenROAD/test/Nangate45", "~/OpenROAD-flow-scripts/flow/platforms/nangate45/lib"),
+        ("/usr/share/openroad/Nangate45", "~/OpenROAD/test/Nangate45",
+         "~/OpenROAD-flow-scripts/flow/platforms/nangate45/lib"),
         "it comes with OpenROAD and OpenSTA (file Nangate45_typ.lib)",
     ),
     "sky130": Known(
@@ -139,8 +142,7 @@ def find_library(name: str, build: Path) -> Library:
 
 
 TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|\\\s*\n|\s+|("(?:[^"\\]|\\.)*")|([{}();:,])|([^\s{}();:,"]+)', re.DOTALL)
-SKIPPED = {"timing", "internal_power", "leakage_power", "lu_table_template", "power_lut_template", "operating_conditions",
-           "output_current_rise", "receiver_capacitance", "input_voltage", "output_voltage"}  # fmt: skip
+SKIPPED = {"timing", "internal_power", "leakage_power", "lu_table_template", "power_lut_template", "output_current_rise", "receiver_capacitance", "input_voltage", "output_voltage"}  # fmt: skip
 
 
 def parse_liberty(path: Path) -> dict[str, Cell]:
@@ -223,8 +225,6 @@ def _cell(name: str, attributes: dict, groups: list) -> Cell:
 
 def _adder_roles(cell: Cell) -> dict[str, str] | None:
     """Pins of a full adder by role, found by its truth table."""
-    from synth.cells import truth_table
-
     inputs = [pin for pin, way in cell.directions.items() if way == "input"]
     if cell.flip_flop or cell.latch or len(inputs) != 3 or len(cell.functions) != 2:
         return None

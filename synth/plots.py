@@ -58,7 +58,8 @@ def _density(rows, libraries, folder):
         tiles = {r.design.format: r for r in _tiles(rows, library)}
         base = tiles.get("fp32") or max(tiles.values(), key=lambda r: r.area)
         axes.bar([i + place * width for i in range(len(order))],
-                 [base.area / tiles[name].area if name in tiles else 0 for name in order], width, label=library)  # fmt: skip
+                 [base.area / tiles[name].area if name in tiles else 0 for name in order],
+                 width, label=library)  # fmt: skip
     axes.set_xticks([i + 0.4 for i in range(len(order))], order, rotation=60, ha="right")
     axes.set_yscale("log")
     axes.set_ylabel("density, FP32 = 1, equal clock")

@@ -2,7 +2,7 @@
 
 from synth.liberty import Library
 
-__all__ = ["ABC_SCRIPTS", "RIPPLE", "gate_script"]
+__all__ = ["ABC_SCRIPTS", "RIPPLE", "full_adder_map", "gate_script"]
 
 # Technology mapping by area. Several, because none is best on both arithmetic and control.
 ABC_SCRIPTS = {

@@ -81,7 +81,8 @@ def markdown(rows: list[Row]) -> str:
 
 
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:75em;margin:2em auto;padding:0 1em;color:#222}
-table{border-collapse:collapse;font-size:13px;margin:1em 0}td,th{border-bottom:1px solid #ddd;padding:.25em .6em;text-align:right}
+table{border-collapse:collapse;font-size:13px;margin:1em 0}
+td,th{border-bottom:1px solid #ddd;padding:.25em .6em;text-align:right}
 td:first-child,th:first-child,.text td:nth-child(2){text-align:left}th{border-bottom:2px solid #888}img{max-width:100%}
 .holds{color:#176b2c}.fails{color:#a02020}"""
 
@@ -110,7 +111,7 @@ def write_html(rows: list[Row], failures: list, folder: Path, command: str) -> P
     page = (
         f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Arithmetic density</title><style>{STYLE}</style>'
         f"<h1>Arithmetic density</h1><p>{html.escape(headline)}.</p>"
-        "<p>Areas are of mapped cells, without wires, clock tree and memories. A tile has 4x4 units, its operand registers, "
+        "<p>Areas are of mapped cells, without wires, clock tree and memories. A tile has 4x4 units, operand registers, "
         "drain chains and control; a dot unit leaves out operand registers; a cell is one unit of 16 products with its "
         "own. Every mapped unit was simulated against an exact reference first.</p>"
         f"<h2>Published claims</h2>{_html_table(*_claim_lines(rows), 'text')}"

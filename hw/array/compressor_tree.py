@@ -13,9 +13,9 @@ __all__ = ["CompressorTree"]
 class CompressorTree(Component):
     """Sum of products that are given as bits and signs by ``Product``.
 
-    ``sum = Σ bits << columns - bound * Σ sign``. With ``q`` the count of products that are not negative,
-    ``-bound * Σ sign = bound * q - bound * dot``: the signs are counted once and the count enters the heap once for
-    each digit of ``bound`` (three). The result is in ``±dot * bound``, so arithmetic modulo ``2**width`` is exact.
+    ``sum = Σ bits << columns - bound * Σ sign``. The signs are counted once, and their count is subtracted from the
+    heap once for each signed digit of ``bound`` (three). The result is in ``±dot * bound``, so arithmetic modulo
+    ``2**width`` is exact.
     Latency is ``cycles``; throughput is one sum per cycle.
 
     Parameters
@@ -44,12 +44,12 @@ class CompressorTree(Component):
         network = AdderNetwork()
         count = BitHeap(network, self.dot.bit_length())
         for sign in self.signs:
-            count.add(network.net(~sign), 0)
-        heap = BitHeap(network, self.width, constant=-self.bound * self.dot)
+            count.add(network.net(sign), 0)
+        heap = BitHeap(network, self.width)
         for index in range(self.dot * len(self.columns)):
             heap.add(network.net(self.bits[index], depth=1), self.columns[index % len(self.columns)])
-        not_negative = count.reduce()
+        negative = count.reduce()
         for exponent, digit in constant_digits(self.bound):
-            heap.add_number(not_negative, exponent, digit)
+            heap.add_number(negative, exponent, -digit)
         m.d.comb += self.sum.eq(Cat(network.place(m, platform, heap.reduce(), self.cycles)))
         return m

@@ -60,9 +60,9 @@ class UnsignedMultiplier(Component):
 
 
 class FloatMultiply(Component):
-    """Product of two words, rounded to nearest even into ``result``; subnormals in and out flushed, every NaN canonical.
+    """Product of two words, rounded to nearest even into ``result``. Combinational.
 
-    Combinational.
+    Subnormals in and out are flushed to zero; every NaN is canonical.
 
     Parameters
     ----------

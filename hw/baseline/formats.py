@@ -35,7 +35,7 @@ class NumberFormat:
     @property
     def element_bits(self) -> int:
         """Stored bits of an element, without its share of the scale."""
-        return self.significand_width if self.kind in ("integer", "hbfp") else self.exponent_width + self.significand_width
+        return self.significand_width + (self.exponent_width if self.kind in ("scaled", "float") else 0)
 
     @property
     def bits_per_element(self) -> float:

@@ -1,6 +1,8 @@
 # Ref: Open Compute Project, "OCP Microscaling Formats (MX) Specification", version 1.0, 2023, section 5.3
 """Dot products of small floating-point elements, summed exactly as integers."""
 
+from itertools import pairwise
+
 from amaranth.hdl import Cat, Const, Module, Signal, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
@@ -19,7 +21,7 @@ def element_layout(exponent_width: int, significand_width: int) -> data.StructLa
 
 
 def decoded_layout(exponent_width: int, significand_width: int) -> data.StructLayout:
-    """Significand with its hidden bit, and the shift: two lines (for 1 and 2 places) if the exponent has two bits, else binary."""
+    """Significand with its hidden bit, and the shift: lines for 1 and 2 places if the exponent has two bits, else binary."""
     shift = 2 if exponent_width == 2 else exponent_width
     return data.StructLayout({"significand": significand_width, "shift": shift, "sign": 1})
 
@@ -87,7 +89,7 @@ class ScaledProduct(Component):
             for j in range(p):
                 columns[i + j].append(self.a.significand[i] & self.b.significand[j])
         number, bits = 0, []
-        for column, following in zip(columns, columns[1:], strict=False):
+        for column, following in pairwise(columns):
             while len(column) > 1:
                 full = len(column) > 2
                 adder = place(m, platform, f"adder{number}", FullAdder() if full else HalfAdder())
@@ -127,13 +129,13 @@ class ScaledTree(Component):
         factor = 2**self.bits_width - 1
         count = BitHeap(network, self.dot.bit_length())
         for sign in self.signs:
-            count.add(network.net(~sign), 0)
-        heap = BitHeap(network, self.width, constant=-factor * self.dot)
+            count.add(network.net(sign), 0)
+        heap = BitHeap(network, self.width)
         for index in range(self.dot * self.bits_width):
             heap.add(network.net(self.bits[index], depth=4), index % self.bits_width)
-        not_negative = count.reduce()
+        negative = count.reduce()
         for exponent, digit in constant_digits(factor):
-            heap.add_number(not_negative, exponent, digit)
+            heap.add_number(negative, exponent, -digit)
         m.d.comb += self.sum.eq(Cat(network.place(m, platform, heap.reduce())))
         return m
 

@@ -1,0 +1,174 @@
+"""Both bodies of the dot product are equal: every product, small trees by SAT, large ones by algebra."""
+
+import json
+import random
+
+import cocotb
+import pytest
+from amaranth.sim import Simulator
+from cocotb.clock import Clock
+from cocotb.triggers import RisingEdge, Timer
+
+from hw.array.compressor_tree import CompressorTree
+from hw.array.dot_product import DotProduct
+from hw.array.product import Product, product_columns
+from hw.emit import emit_verilog
+from synth.tools import ToolError, yosys
+from tests.bench import parameters, simulate
+
+MODULE = "tests.array.test_dot_product"
+ADDERS = {"full_adder": 0, "half_adder": 0, "half_adder_plus_one": 1}
+
+
+@pytest.mark.parametrize("mantissa_width", [2, 3, 4, 5])
+def test_product_is_exact_for_every_pair(mantissa_width):
+    product = Product(mantissa_width)
+    largest = 2 ** (mantissa_width - 1) - 1
+
+    async def bench(ctx):
+        for code in range(4**mantissa_width):
+            a, b = code % 2**mantissa_width, code >> mantissa_width
+            ctx.set(product.a, {"magnitude": a & largest, "sign": a >> mantissa_width - 1})
+            ctx.set(product.b, {"magnitude": b & largest, "sign": b >> mantissa_width - 1})
+            await ctx.delay(1e-9)
+            bits = ctx.get(product.bits)
+            value = sum((bits >> i & 1) << column for i, column in enumerate(product.columns))
+            signs = (a ^ b) >> mantissa_width - 1
+            expected = (a & largest) * (b & largest) * (-1 if signs else 1)
+            assert value - product.bound * ctx.get(product.sign) == expected, (a, b)
+
+    simulator = Simulator(product)
+    simulator.add_testbench(bench)
+    simulator.run()
+
+
+def prove_equal(first: str, second: str, name_1: str, name_2: str, folder):
+    """SAT proof that two combinational modules of the same ports are equal."""
+    (folder / "first.v").write_text(first)
+    (folder / "second.v").write_text(second)
+    yosys(
+        "read_verilog -overwrite first.v\nread_verilog -overwrite second.v\nhierarchy -check\nproc\n"
+        f"flatten {name_1} {name_2}\nmiter -equiv -flatten {name_1} {name_2} miter\nhierarchy -top miter\nopt -full\n"
+        "sat -verify -prove trigger 0 -set-def-inputs miter\n",
+        folder,
+        600,
+    )
+
+
+@pytest.mark.parametrize(("mantissa_width", "dot"), [(4, 2), (3, 3), (2, 6), (5, 1)])
+def test_bodies_are_equal_by_sat(mantissa_width, dot, tmp_path):
+    bodies = [DotProduct(mantissa_width, dot, datapath) for datapath in ("structural", "behavioral")]
+    prove_equal(*map(emit_verilog, bodies), *(body.module_name for body in bodies), tmp_path)
+
+
+def test_sat_finds_swapped_columns(tmp_path):
+    bodies = [DotProduct(4, 2, datapath) for datapath in ("structural", "behavioral")]
+    text = emit_verilog(bodies[0]).replace(".a(bits[0])", ".a(bits[1])", 1).replace("bits[3]", "bits[2]", 1)
+    with pytest.raises(ToolError, match="Yosys failed"):
+        prove_equal(text, emit_verilog(bodies[1]), *(body.module_name for body in bodies), tmp_path)
+
+
+def linear_form(verilog: str, top: str, width: int, folder) -> tuple[dict[tuple[str, int], int], int]:
+    """Coefficients of the inputs' bits in ``sum`` modulo ``2**width``, and the constant, of an emitted adder network.
+
+    Every cell must be an inverter, or an adder whose outputs are used with weights 1:2; then it adds its inputs with the
+    weight of its sum. What remains when all cells are replaced so is the sum as a linear form of the inputs.
+    """
+    (folder / "tree.v").write_text(verilog)
+    yosys(
+        f"read_verilog tree.v\nhierarchy -top {top}\nblackbox {' '.join(ADDERS)}\nproc\nflatten\nsimplemap\nopt_clean\n"
+        "write_json tree.json\n",
+        folder,
+    )
+    module = json.loads((folder / "tree.json").read_text())["modules"][top]
+    modulus, drivers = 2**width, {}
+    cells = [cell for cell in module["cells"].values() if cell["type"] != "$scopeinfo"]
+    for cell in cells:
+        for port in ("sum", "carry", "Y"):
+            for bit in cell["connections"].get(port, []):
+                drivers[bit] = cell
+    order, seen = [], set()
+
+    def visit(cell):
+        if id(cell) not in seen:
+            seen.add(id(cell))
+            for port in ("a", "b", "c", "A"):
+                for bit in cell["connections"].get(port, []):
+                    if bit in drivers:
+                        visit(drivers[bit])
+            order.append(cell)
+
+    for cell in cells:
+        visit(cell)
+    weights, constant = {}, 0
+    for place, bit in enumerate(module["ports"]["sum"]["bits"]):
+        weights[bit] = weights.get(bit, 0) + 2**place
+    for cell in reversed(order):
+        pins = {port: bits[0] for port, bits in cell["connections"].items() if bits}
+        if cell["type"] == "$_NOT_":
+            weight = weights.pop(pins["Y"], 0)
+            constant += weight
+            weights[pins["A"]] = weights.get(pins["A"], 0) - weight
+            continue
+        weight, carry = weights.pop(pins["sum"], 0), weights.pop(pins.get("carry"), 0)
+        assert carry % modulus == 2 * weight % modulus, f"{cell['type']} with weights {weight} and {carry}"
+        constant += ADDERS[cell["type"]] * weight
+        for port in "abc"[: 3 if cell["type"] == "full_adder" else 2]:
+            weights[pins[port]] = weights.get(pins[port], 0) + weight
+    constant += weights.pop("1", 0)
+    weights.pop("0", None)
+    places = {bit: (port, i) for port in ("bits", "signs") for i, bit in enumerate(module["ports"][port]["bits"])}
+    return {places[bit]: weight % modulus for bit, weight in weights.items() if weight % modulus}, constant % modulus
+
+
+def expected_form(mantissa_width: int, dot: int, width: int) -> dict[tuple[str, int], int]:
+    columns, bound = product_columns(mantissa_width), (2 ** (mantissa_width - 1) - 1) ** 2
+    form = {("bits", i): 2 ** columns[i % len(columns)] for i in range(dot * len(columns))}
+    return form | {("signs", i): -bound % 2**width for i in range(dot)}
+
+
+@pytest.mark.parametrize(("mantissa_width", "dot"), [(4, 64), (4, 16), (6, 64), (8, 32), (4, 1), (3, 576)])
+def test_large_trees_are_equal_by_algebra(mantissa_width, dot, tmp_path):
+    tree = CompressorTree(mantissa_width, dot)
+    form, constant = linear_form(emit_verilog(tree), tree.module_name, tree.width, tmp_path)
+    assert constant == 0
+    assert form == expected_form(mantissa_width, dot, tree.width)
+
+
+def test_algebra_finds_a_swapped_lane(tmp_path):
+    tree = CompressorTree(4, 16)
+    text = emit_verilog(tree).replace("bits[0]", "bits[9]").replace("bits[10]", "bits[0]")
+    form, constant = linear_form(text, tree.module_name, tree.width, tmp_path)
+    assert (form, constant) != (expected_form(4, 16, tree.width), 0)
+
+
+@cocotb.test()
+async def sums_are_exact_after_the_latency(dut):
+    values = parameters()
+    m, dot, cycles = values["mantissa_width"], values["dot"], values["cycles"]
+    rng, largest = random.Random(3), 2 ** (m - 1) - 1
+    cocotb.start_soon(Clock(dut.clk, 10, "ns").start(start_high=False))
+    expected = []
+    for number in range(400):
+        codes = [[rng.getrandbits(m) for _ in range(dot)] for _ in range(2)]
+        if number < 4:  # all largest, in both signs
+            codes = [[largest | (number >> side & 1) << m - 1] * dot for side in range(2)]
+        mantissas = [[-(c & largest) if c >> m - 1 else c & largest for c in side] for side in codes]
+        expected.append(sum(x * y for x, y in zip(*mantissas, strict=True)))
+        dut.a.value, dut.b.value = (sum(c << i * m for i, c in enumerate(side)) for side in codes)
+        await RisingEdge(dut.clk)
+        await Timer(1, "ns")
+        if number >= cycles - 1:
+            assert dut.sum.value.to_signed() == expected[number - cycles + 1]
+
+
+@pytest.mark.parametrize("datapath", ["structural", "behavioral"])
+def test_sums_are_exact_after_the_latency(datapath):
+    values = {"mantissa_width": 4, "dot": 24, "cycles": 2}
+    component = DotProduct(4, 24, datapath, cycles=2)
+    simulate(component, MODULE, values, testcase="sums_are_exact_after_the_latency")
+
+
+def test_rejects_unknown_datapath():
+    with pytest.raises(ValueError, match=r"^datapath must be one of structural, behavioral, not magic$"):
+        DotProduct(4, 4, "magic")
