@@ -79,9 +79,25 @@ def _sequence(seed: int, count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     return sequence.reshape(-1)[:count]
 
 
+@lru_cache(maxsize=256)
+def _leap_tables(steps: int) -> NDArray[np.uint32]:
+    """``leap`` for each value of each byte of a state, shape (4, 256)."""
+    values = np.arange(256, dtype=np.uint32)
+    return np.array([_multiply(leap(steps), values << np.uint32(8 * byte)) for byte in range(4)])
+
+
+def _leapt(states: NDArray[np.uint32], steps: int) -> NDArray[np.uint32]:
+    """Every state ``steps`` later."""
+    tables, octets = _leap_tables(steps), states.astype("<u4").view(np.uint8).reshape(-1, 4)
+    later: NDArray[np.uint32] = tables[0][octets[:, 0]]
+    for byte in range(1, 4):
+        later ^= tables[byte][octets[:, byte]]
+    return later
+
+
 def _spaced(seed: int, lanes: int, steps: int) -> NDArray[np.uint32]:
     """States ``steps`` apart, the first one being ``seed``."""
     states = np.array([seed], np.uint32)
     while len(states) < lanes:
-        states = np.concatenate([states, _multiply(leap(steps * len(states)), states)])
+        states = np.concatenate([states, _leapt(states, steps * len(states))])
     return states[:lanes].copy()
