@@ -17,7 +17,7 @@ from sklearn.model_selection import train_test_split
 
 import golden
 from hw.config import CoreConfig
-from sim.rtl import Product, RtlCore
+from sim.device import RtlDevice
 
 HIDDEN = 128
 EPOCHS = 30
@@ -66,22 +66,6 @@ def accuracy(scores, labels) -> float:
     return float((scores.argmax(1) == labels).mean())
 
 
-class Device:
-    """Products on a compiled core: rows of A in the pieces that fit its buffer, B loaded once per product."""
-
-    def __init__(self, width: int):
-        self.config = CoreConfig(mantissa_widths=(width,), datapath="behavioral")
-        self.core = RtlCore(self.config)
-
-    def __call__(self, a, b):
-        c = self.config
-        blocks = -(-a.shape[1] // c.block_size)
-        most = c.operand_depth // blocks * c.rows
-        pieces = [Product(a[i : i + most], b, {"load_b": int(i == 0)}) for i in range(0, len(a), most)]
-        results, _ = self.core.run(pieces)
-        return np.concatenate(results)
-
-
 def run(widths, console, images=None) -> list[dict]:
     """One row per format. ``images`` limits the test set."""
     x_train, x_test, y_train, y_test = digits()
@@ -94,12 +78,12 @@ def run(widths, console, images=None) -> list[dict]:
         for width in widths:
             block_format = golden.BlockFormat(mantissa_width=width)
             progress.update(task, description=f"HBFP{width}: compiling the generated Verilog")
-            device = Device(width)
+            device = RtlDevice(CoreConfig(mantissa_widths=(width,)))
             progress.update(task, advance=1, description=f"HBFP{width}: simulating")
             expected = classify(x_test, layers, lambda a, b, f=block_format: golden.matmul(a, b, f))
-            actual = classify(x_test, layers, device)
+            actual = classify(x_test, layers, device.matmul)
             progress.update(task, advance=1)
-            counters = device.core.counters()
+            counters = device.counters
             rows.append(
                 {
                     "format": f"HBFP{width}/{block_format.block_size}",

@@ -13,7 +13,8 @@ __all__ = ["POINT", "parser"]
 _DEFAULTS = {field.name: field.default for field in fields(CoreConfig)}
 POINT = (
     *("schedule", "training", "batch", "sequence", "context", "mesh", "tile", "block", "dot", "interleave", "lanes"),
-    *("operand_depth", "accumulator", "accumulator_cycles", "tree_cycles", "mantissa_widths", "ports"),
+    *("operand_depth", "panel_columns", "queue_depth", "accumulator", "accumulator_cycles", "tree_cycles"),
+    *("mantissa_widths", "ports"),
     *("bytes_per_cycle", "operands", "results", "patches"),
     *("data", "tensor", "cores_per_chip", "link", "link_latency", "overlap", "epochs", "samples"),
 )
@@ -51,6 +52,8 @@ _HELP = {
     "interleave": "outputs a unit holds",
     "lanes": "elements per beat of an operand stream (default: up to 16)",
     "operand-depth": "blocks of a row in half an operand buffer",
+    "panel-columns": "columns of C the result buffer gathers (default: the array's)",
+    "queue-depth": "commands that wait",
     "accumulator-cycles": "register stages",
     "tree-cycles": "register stages",
     "operands": "how A and B are stored (default packed)",
@@ -90,7 +93,8 @@ def parser() -> _Parser:
     group.add_argument("--samples", **number, help="of an epoch (default: of the published data set)")
     group = options.add_argument_group("core")
     _add(group, "mesh", "tile", metavar="RxC")
-    _add(group, "block", "dot", "interleave", "lanes", "operand-depth", "accumulator-cycles", "tree-cycles", **number)
+    _add(group, "block", "dot", "interleave", "lanes", "operand-depth", "panel-columns", **number)
+    _add(group, "queue-depth", "accumulator-cycles", "tree-cycles", **number)
     group.add_argument("--accumulator", choices=ACCUMULATORS)
     widths = "widths commands can ask for (default: the schedule's; 6 alone builds 6-bit multipliers)"
     group.add_argument("--mantissa", dest="mantissa_widths", type=_widths, metavar="W,W", help=widths)
