@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hw.config import CoreConfig
 from hw.options import CommandLineError, add_config_options, config_from_options, run
+from hw.timing import Timing
 
 __all__ = ["describe", "generate", "main"]
 
@@ -29,19 +30,9 @@ def describe(component, config: CoreConfig, unit: str, clocks: list[str]) -> dic
         if name.endswith("_cycles") and isinstance(value := getattr(component, name), int)
     }  # fmt: skip
     if unit == "core":
-        from hw.array.mesh import Mesh
-        from hw.core.decoder import CommandDecoder
-        from hw.core.operand_buffer import OperandBuffer
-        from hw.quantize.block_quantizer import BlockQuantizer
-
-        mesh = Mesh(config)
-        latencies |= {
-            "decode_cycles": CommandDecoder.decode_cycles,
-            "quantizer_cycles": BlockQuantizer(config).latency_cycles,
-            "read_cycles": OperandBuffer.read_cycles,
-            "result_cycles": mesh.result_cycles,
-            "drain_cycles": mesh.drain_cycles,
-        }
+        timing = Timing(config)
+        names = ("decode_cycles", "quantizer_cycles", "full_cycles", "read_cycles", "result_cycles", "drain_cycles")
+        latencies |= {name: getattr(timing, name) for name in names}
     return {
         "generator": {"name": "hbfp", "version": project_version()},
         "unit": unit,

@@ -1,0 +1,63 @@
+"""The counters against sums of what they were told."""
+
+from random import Random
+
+import cocotb
+import pytest
+
+from hw.config import CoreConfig
+from hw.core.counters import COUNTERS, Counters, counters_layout
+from hw.core.result_buffer import beat_layout
+from hw.quantize.block_quantizer import conversion_health
+from tests.bench import simulate
+from tests.layouts import pack, step, unpack
+from tests.streams import reset, start_clock
+
+CONFIG = CoreConfig(block_size=12, tile_rows=1, tile_columns=3, lanes=3)
+FLAGS = {
+    "busy": "busy", "active": "active", "stalled_load": "stalled_load", "stalled_store": "stalled_store",
+    "waited_a": "waited_a", "waited_b": "waited_b", "blocked": "blocked_output", "refused": "refused",
+    "finished": "completed", "stored": "completed",
+}  # fmt: skip
+"""The counter that each one-bit event steps."""
+LARGEST = {"saturated": 4, "flushed": 4, "nan_blocks": 2}
+WORDS = (0, 0x80000000, 0x7F800000, 0xFF800000, 0x7FC00000, 0x7F800001, 0x3F800000, 0x7F7FFFFF)
+
+
+@cocotb.test()
+async def every_event_is_counted_once(dut):
+    """Random events in every cycle, several at once; ``clear`` forgets all, also those of its own cycle."""
+    rng = Random(1)
+    health, beats = conversion_health(CONFIG.lanes), beat_layout(CONFIG)
+    start_clock(dut)
+    await reset(dut, clear=1, beat_sent=0)
+    counts = dict.fromkeys(COUNTERS, 0)
+    for _ in range(1500):
+        inputs = {name: rng.getrandbits(1) for name in (*FLAGS, "beat_sent")} | {"clear": rng.random() < 0.01}
+        healths = {
+            f"health_{name}": {kind: rng.randrange(most) for kind, most in LARGEST.items()}
+            for name in "abc"
+        }
+        data, keep = [rng.choice(WORDS) for _ in range(3)], rng.getrandbits(3)
+        beat = pack(beats, {"data": data, "keep": keep})
+        packed = {name: pack(health, value) for name, value in healths.items()}
+        (word,) = await step(dut, ["o"], beat=beat, **inputs, **packed)
+        shown = unpack(counters_layout(), word)
+        assert {name: getattr(shown, name) for name in COUNTERS} == counts
+        kept = [w & 0x7FFFFFFF for n, w in enumerate(data) if inputs["beat_sent"] and keep >> n & 1]
+        counts["cycles"] += 1
+        counts["overflows"] += sum(w == 0x7F800000 for w in kept)
+        counts["nan_results"] += sum(w > 0x7F800000 for w in kept)
+        for name, counter in FLAGS.items():
+            counts[counter] += inputs[name]
+        for value in healths.values():
+            for name, amount in value.items():
+                counts[name] += amount
+        if inputs["clear"]:
+            counts = dict.fromkeys(COUNTERS, 0)
+
+
+@pytest.mark.cocotb
+def test_counters():
+    component = Counters(CONFIG, conversion_health(CONFIG.lanes))
+    assert simulate(component, "tests.core.test_counters") == 1
