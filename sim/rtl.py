@@ -15,6 +15,7 @@ from hw.config import CoreConfig
 from hw.core.command import CommandError, OperandFormat, OutputFormat, pack_command
 from sim import verilator
 from sim.beats import bias_beats, operand_beats, packed_beats, result_beat_count, result_matrix
+from sim.model.port import Rates
 
 __all__ = ["Product", "Rates", "RtlCore", "RtlError", "cache_folder", "compile_core"]
 
@@ -91,16 +92,6 @@ class _Port(ctypes.Structure):
         ("data", ctypes.c_void_p), ("beats", ctypes.c_int64), ("done", ctypes.c_int64),
         ("numerator", ctypes.c_uint32), ("denominator", ctypes.c_uint32),
     ]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Rates:
-    """Fixed limits of the ports: the share of cycles in which a beat may pass, spread evenly."""
-
-    command: Fraction = Fraction(1)
-    a: Fraction = Fraction(1)
-    b: Fraction = Fraction(1)
-    c: Fraction = Fraction(1)
 
 
 @dataclass(frozen=True)
