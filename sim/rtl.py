@@ -199,7 +199,7 @@ class RtlCore:
         self._library.core_counters(self._handle, words.ctypes.data)
         return dict(zip(self.counter_names, map(int, words), strict=False))
 
-    def run(self, products: list[Product], rates: Rates = Rates(), limit: int = 1 << 34) -> tuple[list, int]:
+    def run(self, products: list[Product], rates: Rates = Rates(), limit: int = 1 << 34) -> tuple[list, int]:  # noqa: B008
         """Run commands back to back.
 
         Returns
