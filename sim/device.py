@@ -10,10 +10,12 @@ from sim.cycles import check_width
 from sim.model import CoreModel, Rates
 from sim.plan import panels, pieces, plan
 
-__all__ = ["HEALTH", "CycleDevice", "Device", "GoldenDevice", "RtlDevice"]
+__all__ = ["CycleDevice", "Device", "GoldenDevice", "RtlDevice"]
 
-HEALTH = ("saturated", "flushed", "nan_blocks", "overflows", "nan_results")
-"""Counters of what became of the numbers. Operands count as often as they are loaded."""
+HEALTH = ("saturated", "flushed", "nan_blocks")
+"""Counters of what conversions into blocks lost. Operands count as often as they are loaded."""
+RESULTS = ("overflows", "nan_results")
+"""Counters of what became of the results."""
 
 
 class Device:
@@ -88,10 +90,14 @@ class Device:
         return self.counters.get("cycles")
 
     @property
-    def health(self) -> dict[str, int]:
-        """The counters of ``HEALTH``."""
+    def block_size(self) -> int:
+        """Elements along the reduction axis that share an exponent."""
+        return self.config.block_size
+
+    def health(self) -> golden.Health:
+        """What all conversions since reset lost. Operands count as often as they are loaded."""
         counters = self.counters
-        return {name: counters[name] for name in HEALTH}
+        return golden.Health(**{name: counters[name] for name in HEALTH})
 
     def _product(self, a, b, widths, rounding, seeds) -> NDArray[np.float32]:
         raise NotImplementedError
@@ -107,11 +113,11 @@ class GoldenDevice(Device):
 
     def reset(self) -> None:
         """As after power-on, all counters 0."""
-        self._health = dict.fromkeys(HEALTH, 0)
+        self._health = dict.fromkeys(HEALTH + RESULTS, 0)
 
     @property
     def counters(self) -> dict[str, int]:
-        """Those of ``HEALTH``."""
+        """Those of values: ``HEALTH`` and ``RESULTS``."""
         return dict(self._health)
 
     def _product(self, a, b, widths, rounding, seeds) -> NDArray[np.float32]:
@@ -121,7 +127,7 @@ class GoldenDevice(Device):
         for x, axis, width, seed, count in zip((a, b), (1, 0), widths, seeds, loads, strict=True):
             block_format = golden.BlockFormat(width, config.block_size, config.exponent_width)
             blocks.append(golden.quantize(x, block_format, axis, rounding, int(seed)))
-            for name in HEALTH[:3]:
+            for name in HEALTH:
                 self._health[name] += count * getattr(blocks[-1].health, name)
         c = golden.matmul(*blocks, accumulator=self._accumulator)
         self._health["overflows"] += int(np.isinf(c).sum())
@@ -148,7 +154,7 @@ class CycleDevice(GoldenDevice):
 
     @property
     def counters(self) -> dict[str, int]:
-        """All cycle counters and those of ``HEALTH``."""
+        """All cycle counters and those of values."""
         return self._model.counters | self._health
 
     def _product(self, a, b, widths, rounding, seeds) -> NDArray[np.float32]:

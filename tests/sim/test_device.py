@@ -47,7 +47,7 @@ def test_devices_agree(devices, shape, width_a, width_b):
     golden, cycle, rtl = devices
     assert golden.cycles is None
     assert cycle.cycles == rtl.cycles
-    assert golden.health == cycle.health == rtl.health
+    assert golden.health() == cycle.health() == rtl.health()
     assert {name: rtl.counters[name] for name in cycle.counters} == cycle.counters
 
 
@@ -65,8 +65,9 @@ def test_special_values_show_in_the_health(devices):
     a[0], b[:, 1] = 1e38, 1e38
     everywhere(devices, a, b)
     golden, cycle, rtl = devices
-    assert golden.health == cycle.health == rtl.health
-    assert min(golden.health[name] for name in ("nan_blocks", "nan_results", "overflows", "flushed")) > 0
+    assert golden.health() == cycle.health() == rtl.health()
+    assert golden.counters == {name: rtl.counters[name] for name in golden.counters}
+    assert min(golden.counters[name] for name in ("nan_blocks", "nan_results", "overflows", "flushed")) > 0
 
 
 def test_reset_starts_anew(devices):
@@ -78,6 +79,17 @@ def test_reset_starts_anew(devices):
         device.reset()
         device.matmul(a, b)
         assert device.counters == once
+
+
+def test_a_training_step_is_the_same_on_every_device(devices):
+    """Devices serve ``golden.train`` as they are."""
+    from golden.train.device import GoldenDevice as TrainingDevice
+
+    a, b = matrices(20, 50, 12, seed=3)
+    options = {"width_a": 4, "width_b": 6, "rounding": "stochastic", "seed_a": 77, "seed_b": 78}
+    reference = TrainingDevice(block_size=CONFIG.block_size).matmul(a, b, **options)
+    assert np.array_equal(reference, everywhere(devices, a, b, **options))
+    assert {device.block_size for device in devices} == {CONFIG.block_size}
 
 
 def test_rejects_what_no_device_can_do():
