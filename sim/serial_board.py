@@ -7,6 +7,7 @@ import select
 import subprocess
 import threading
 import tty
+from dataclasses import replace
 from pathlib import Path
 
 from hw.config import CoreConfig
@@ -22,8 +23,6 @@ CHUNK = 4000
 
 def _compile(config: CoreConfig) -> Path:
     """Shared library of the board's top, compiled once per content."""
-    from dataclasses import replace
-
     from hw.bus.serial_core import SerialCore
     from hw.emit import emit_verilog
 
@@ -41,7 +40,8 @@ def _compile(config: CoreConfig) -> Path:
     commands = [
         [
             "verilator", "--cc", "--build", "-j", "1", "-O3", "--no-timing", "-Wno-fatal", "--x-assign", "fast",
-            "--x-initial", "fast", "--top-module", component.module_name, "--prefix", "Vboard", "--Mdir", str(folder / "objects"),
+            "--x-initial", "fast", "--top-module", component.module_name, "--prefix", "Vboard",
+            "--Mdir", str(folder / "objects"),
             "-CFLAGS", "-fPIC -O1", *verilator.BUILD_FLAGS, str(folder / "board.v"),
         ],
         [
@@ -70,7 +70,8 @@ class SerialBoard:
         for name in ("board_close", "board_busy", "board_cycles", "board_run"):
             getattr(self._library, name).argtypes = [ctypes.c_void_p]
         self._library.board_run.argtypes = [
-            ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.c_char_p, ctypes.c_int,
+            ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.POINTER(ctypes.c_int),
+            ctypes.c_char_p, ctypes.c_int,
         ]  # fmt: skip
         self._library.board_cycles.restype = ctypes.c_uint64
         self.disturb = disturb or (lambda data, way: data)

@@ -1,5 +1,7 @@
 """Registers of a core at the other end of a serial port."""
 
+import errno
+import os
 import time
 
 import serial
@@ -18,7 +20,8 @@ class SerialLink:
 
     Parameters
     ----------
-    port : name of the serial port. baud : bits per second. timeout : seconds to wait for an answer. attempts : times a request is sent.
+    port : name of the serial port. baud : bits per second. timeout : seconds to wait for an answer.
+    attempts : times a request is sent.
 
     Raises
     ------
@@ -38,9 +41,12 @@ class SerialLink:
         """Open the port, after ``close`` or when it was lost. The next request starts a new sequence."""
         self.close()
         try:
-            self._serial = serial.Serial(self.port, self.baud, timeout=self.timeout, write_timeout=self.timeout, exclusive=True)
+            self._serial = serial.Serial(
+                self.port, self.baud, timeout=self.timeout, write_timeout=self.timeout, exclusive=True
+            )
         except (serial.SerialException, OSError) as error:
-            reason = "is in use by another program" if "lock" in str(error) else f"cannot be opened: {_reason(error)}"
+            busy = error.errno in (errno.EWOULDBLOCK, errno.EBUSY)
+            reason = "is in use by another program" if busy else f"cannot be opened: {_reason(error)}"
             raise LinkError(f"serial port {self.port} {reason}") from None
         self._sequence = 0
 
@@ -113,4 +119,5 @@ class SerialLink:
 
 
 def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if number else str(error) or type(error).__name__

@@ -18,7 +18,8 @@ from hw.config import CoreConfig
 __all__ = ["BuildError", "BuildPlan", "plan_build", "too_large"]
 
 TOOLS = {
-    "YOSYS": "yosys", "NEXTPNR_ECP5": "nextpnr-ecp5", "ECPPACK": "ecppack", "NEXTPNR_ICE40": "nextpnr-ice40", "ICEPACK": "icepack",
+    "YOSYS": "yosys", "NEXTPNR_ECP5": "nextpnr-ecp5", "ECPPACK": "ecppack", "NEXTPNR_ICE40": "nextpnr-ice40",
+    "ICEPACK": "icepack",
 }  # fmt: skip
 """Variables that name the programs; by default the packages yowasp-*, else the programs themselves."""
 BITSTREAMS = {"ecp5": "top.bit", "ice40": "top.bin"}
@@ -66,8 +67,10 @@ class BuildPlan:
         """
         for program, *_ in self.steps:
             if _find(program) is None:
-                raise BuildError(f"{program} was not found; install the package yowasp-{program.removeprefix('yowasp-')}, or set "
-                                 f"one of {', '.join(TOOLS)} to your own program")  # fmt: skip
+                package = f"yowasp-{program.removeprefix('yowasp-')}"
+                raise BuildError(
+                    f"{program} was not found; install {package} or set one of {', '.join(TOOLS)} to a program"
+                )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             for name, text in self.files.items():
@@ -125,7 +128,8 @@ def _sum(cells: dict[str, int], rule: dict[str, int]) -> int:
     total = 0
     for kind, weight in rule.items():
         name = kind.removeprefix("prefix:")
-        total += weight * sum(n for cell, n in cells.items() if cell == name or (name != kind and cell.startswith(name)))
+        fits = str.startswith if name != kind else str.__eq__
+        total += weight * sum(count for cell, count in cells.items() if fits(cell, name))
     return total
 
 

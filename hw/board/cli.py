@@ -13,10 +13,12 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("board", nargs="?", metavar="BOARD", help=f"one of {', '.join(BOARDS)}")
     parser.add_argument("--list", action="store_true", help="describe the boards and exit")
     parser.add_argument("--dry-run", action="store_true", help="show what would be done and exit")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="machine as the JSON that hw.generate writes (default: the board's)")
+    parser.add_argument("--config", type=Path, metavar="FILE",
+                        help="machine as the JSON that hw.generate writes (default: the board's)")  # fmt: skip
     parser.add_argument("--clock", type=float, metavar="MHZ", help="clock of the core in MHz (default: the board's)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="seed of placement (default: 1)")
-    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="where to build (default: build/boards/BOARD)")
+    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER",
+                        help="where to build (default: build/boards/BOARD)")  # fmt: skip
 
 
 def _config(path: Path):
@@ -38,8 +40,8 @@ def _config(path: Path):
 def _main(options: argparse.Namespace) -> int:
     if options.list:
         for name, board in BOARDS.items():
-            print(f"{name:12} {board.part:20} {board.config.rows} x {board.config.columns} units of {board.config.dot} products, "
-                  f"{board.clock_hz / 1e6:g} MHz")  # fmt: skip
+            units = f"{board.config.rows} x {board.config.columns} units of {board.config.dot} products"
+            print(f"{name:12} {board.part:20} {units}, {board.clock_hz / 1e6:g} MHz")
         return 0
     if options.board is None:
         raise CommandLineError(f"board must be one of {', '.join(BOARDS)}; none was given")
@@ -55,8 +57,8 @@ def _main(options: argparse.Namespace) -> int:
 
     plan = plan_build(board, folder, config, options.clock and options.clock * 1e6, options.seed)
     clock = plan.top.clock.hz
-    print(f"{options.board}: {board.part}, {plan.top.config.name}, clock {clock / 1e6:g} MHz, serial line {board.baud} baud "
-          f"({plan.top.divisor} cycles a bit)")  # fmt: skip
+    print(f"{options.board}: {board.part}, {plan.top.config.name}, clock {clock / 1e6:g} MHz, "
+          f"serial line {board.baud} baud ({plan.top.divisor} cycles a bit)")  # fmt: skip
     if options.dry_run:
         print(f"files in {folder}: {', '.join(plan.files)}")
         for step in plan.steps:
@@ -89,7 +91,10 @@ def _build(plan, board, clock: float) -> None:
                 print(f"  {name:16} {used_cells:7} of {room:7}")
             print(f"  clock {reached / 1e6:.1f} MHz by nextpnr, {clock / 1e6:g} MHz asked for")
             if reached < clock:
-                raise BuildError(f"the machine reaches {reached / 1e6:.1f} MHz, not {clock / 1e6:g}; give --clock {int(reached / 1e6)}")
+                raise BuildError(
+                    f"the machine reaches {reached / 1e6:.1f} MHz, not {clock / 1e6:g}; "
+                    f"give --clock {int(reached / 1e6)}"
+                )
     print(f"  peak {plan.operations_per_second(clock) / 1e9:.2f} billion operations per second at {clock / 1e6:g} MHz")
     print(f"wrote {plan.bitstream} ({plan.bitstream.stat().st_size / 1024:.0f} KiB)")
 

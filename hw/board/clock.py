@@ -26,7 +26,8 @@ def ecp5_divisors(source_hz: float, target_hz: float) -> tuple[int, int, int]:
 def ice40_divisors(source_hz: float, target_hz: float) -> tuple[int, int, int]:
     """DIVR, DIVF and DIVQ of an SB_PLL40 for the clock nearest to and not above ``target_hz``.
 
-    Its oscillator runs at 533 … 1066 MHz, its phase detector at 10 … 133 MHz (Lattice, iCE40 PLL usage guide, FPGA-TN-02052).
+    Its oscillator runs at 533 … 1066 MHz, its phase detector at 10 … 133 MHz (Lattice, iCE40 PLL usage guide,
+    FPGA-TN-02052).
     """
     choices = [
         (oscillator / 2**q, -r, r, f, q)
@@ -101,6 +102,7 @@ class ClockGenerator:
         r, f, q = ice40_divisors(self.source_hz, self.target_hz)
         return Instance(
             "SB_PLL40_CORE",
-            p_FEEDBACK_PATH="SIMPLE", p_DIVR=Const(r, 4), p_DIVF=Const(f, 7), p_DIVQ=Const(q, 3), p_FILTER_RANGE=Const(1, 3),
+            p_FEEDBACK_PATH="SIMPLE", p_DIVR=Const(r, 4), p_DIVF=Const(f, 7), p_DIVQ=Const(q, 3),
+            p_FILTER_RANGE=Const(1, 3),
             i_REFERENCECLK=source, i_RESETB=Const(1), i_BYPASS=Const(0), o_PLLOUTGLOBAL=clock, o_LOCK=locked,
         )  # fmt: skip

@@ -1,0 +1,56 @@
+"""``python -m hw.bus``: the core on AXI as Verilog, with its C header and documents."""
+
+import argparse
+import json
+from pathlib import Path
+
+from hw.options import CommandLineError, add_config_options, config_from_options, run
+
+__all__ = ["main"]
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    add_config_options(parser)
+    parser.add_argument("--bus-width", type=int, default=128, metavar="BITS", help="width of the AXI streams: 32 to 512 (default: 128)")
+    parser.add_argument("--clock", type=float, default=0, metavar="MHZ", help="clock the capabilities tell, in MHz (default: unknown)")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="Verilog file (default: build/hbfp_axi.v)")
+    parser.add_argument("--header", type=Path, metavar="FILE", help="write the C header and nothing else")
+    parser.add_argument("--documents", type=Path, metavar="FOLDER", help="write registers.md and commands.md and nothing else")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    except OSError as error:
+        raise CommandLineError(f"output must be a writable path, not {path}: {error.strerror}") from None
+    print(f"wrote {path} ({len(text) / 1024:.0f} KiB)")
+
+
+def _main(options: argparse.Namespace) -> int:
+    from hw.bus.documents import c_header, command_page, register_page
+
+    if options.header:
+        _write(options.header, c_header())
+    if options.documents:
+        _write(options.documents / "registers.md", register_page())
+        _write(options.documents / "commands.md", command_page())
+    if options.header or options.documents:
+        return 0
+    from hw.bus.axi_core import AxiCore, wrapper
+    from hw.emit import emit_verilog
+    from hw.generate import project_version
+
+    config = config_from_options(options)
+    try:
+        component = AxiCore(config, options.bus_width, round(options.clock * 1e6))
+    except ValueError as error:
+        raise CommandLineError(str(error)) from None
+    header = f"hbfp {project_version()}: {options.bus_width} bit AXI\n{json.dumps(config.to_dict(), sort_keys=True)}"
+    _write(options.output or Path("build") / "hbfp_axi.v", emit_verilog(component, header) + wrapper(component))
+    return 0
+
+
+def main(arguments=None) -> int:
+    """Entry point; returns the exit status."""
+    return run("hw.bus", "Write Verilog of an HBFP core on AXI (module hbfp_axi).", _options, _main, arguments)

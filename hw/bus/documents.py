@@ -1,0 +1,78 @@
+"""Texts made from the descriptions of registers, commands, counters and frames: Markdown and a C header."""
+
+from hw.bus.registers import IDENTITY, VERSION, register_map
+from hw.core.command import FIELDS, CommandError, Rounding
+
+__all__ = ["c_header", "command_page", "register_page"]
+
+ACCESS = {"ro": "read", "wo": "write", "rw": "read, write", "w1c": "read; 1 clears"}
+
+
+def _table(titles: list[str], rows: list[list[str]]) -> str:
+    return "\n".join(["| " + " | ".join(row) + " |" for row in (titles, ["---"] * len(titles), *rows)])
+
+
+def _field_positions() -> list[tuple[str, int, int]]:
+    """Name, lowest bit and width of each field of a command."""
+    positions, at = [], 0
+    for name, width in FIELDS.items():
+        positions.append((name, at, width))
+        at += width
+    return positions
+
+
+def _bits(position: int, width: int) -> str:
+    return str(position) if width == 1 else f"{position + width - 1}:{position}"
+
+
+def register_page() -> str:
+    """The register map as a Markdown page."""
+    rows = [[f"`0x{r.offset:03X}`", f"`{r.name}`", ACCESS[r.access], r.text] for r in register_map()]
+    parts = [
+        "# Register map", "",
+        "Made by `python -m hw.bus --documents docs` from `hw/bus/registers.py`; do not edit.", "",
+        "Registers have 32 bits. An access that is not allowed, to an offset that is not listed, with partial write strobes, or "
+        "without room or data gets an error response (AXI: `SLVERR`; serial line: status `REFUSED`) and has no other effect. Offsets are "
+        "the same for every machine; `data_*` exist only where `stream_words` is 0.", "",
+        _table(["offset", "register", "access", "meaning"], rows),
+    ]  # fmt: skip
+    for register in register_map():
+        if register.fields and register.name != "interrupt_enable":
+            parts += ["", f"## `{register.name}`", "",
+                      _table(["bits", "field", "meaning"], [[_bits(f.position, f.width), f"`{f.name}`", f.text] for f in register.fields])]  # fmt: skip
+    return "\n".join(parts) + "\n"
+
+
+def command_page() -> str:
+    """The command word and its error codes as a Markdown page."""
+    fields = [[_bits(at, width), f"`{name}`", f"`command_{at // 32}`" if at // 32 == (at + width - 1) // 32
+               else f"`command_{at // 32}`, `command_{(at + width - 1) // 32}`"] for name, at, width in _field_positions()]  # fmt: skip
+    return "\n".join([
+        "# Command reference", "",
+        "Made by `python -m hw.bus --documents docs` from `hw/core/command.py`, where each field is explained; do not edit.", "",
+        _table(["bits", "field", "register"], fields), "",
+        "## Rounding", "", _table(["value", "rounding into blocks"], [[str(int(r)), r.name.lower()] for r in Rounding]), "",
+        "## Error codes", "",
+        "`status.error` after a command; a refused command does nothing and takes no operands.", "",
+        _table(["code", "name"], [[str(int(e)), e.name] for e in CommandError]), "",
+    ])  # fmt: skip
+
+
+def c_header() -> str:
+    """Offsets, fields, command layout and error codes for C."""
+    lines = [
+        "/* Made by python -m hw.bus --header; do not edit. */", "#ifndef HBFP_REGISTERS_H", "#define HBFP_REGISTERS_H", "",
+        f"#define HBFP_IDENTITY_VALUE 0x{IDENTITY:08X}u", f"#define HBFP_VERSION_VALUE 0x{VERSION:08X}u", "",
+    ]  # fmt: skip
+    for register in register_map():
+        name = f"HBFP_{register.name.upper()}"
+        lines.append(f"#define {name} 0x{register.offset:03X}u /* {ACCESS[register.access]}: {register.text} */")
+        for field in register.fields:
+            mask = ((1 << field.width) - 1) << field.position
+            lines.append(f"#define {name}_{field.name.upper()} 0x{mask:08X}u")
+    lines += ["", "/* Fields of a command: lowest bit and width. */"]
+    for name, at, width in _field_positions():
+        lines += [f"#define HBFP_FIELD_{name.upper()} {at}", f"#define HBFP_FIELD_{name.upper()}_WIDTH {width}"]
+    lines += ["", "/* Why a command was refused. */"]
+    lines += [f"#define HBFP_ERROR_{error.name} {int(error)}" for error in CommandError]
+    return "\n".join([*lines, "", "#endif", ""])

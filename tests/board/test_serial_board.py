@@ -1,0 +1,135 @@
+import os
+import random
+
+import numpy as np
+import pytest
+
+import golden
+from hw.bus.frames import Action, Status, decode_answer, encode_request
+from hw.bus.registers import offset_of
+from hw.config import CoreConfig
+from hw.core.command import pack_command
+from sim.driver import DriverError, RegisterDevice
+from sim.serial_board import SerialBoard
+from sim.serial_link import LinkError, SerialLink
+
+CONFIG = CoreConfig(
+    block_size=16, dot=4, tile_rows=2, tile_columns=2, operand_depth=32, queue_depth=2, lanes=4, datapath="behavioral"
+)
+BLOCK = golden.BlockFormat(4, CONFIG.block_size, CONFIG.exponent_width)
+
+
+@pytest.fixture
+def board():
+    with SerialBoard(CONFIG) as board:
+        yield board
+
+
+def matrices(m, k, n, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(m, k)).astype(np.float32), rng.normal(size=(k, n)).astype(np.float32)
+
+
+def equal(device, a, b):
+    return (device.matmul(a, b).view(np.uint32) == golden.matmul(a, b, BLOCK).view(np.uint32)).all()
+
+
+def test_products_of_any_size_equal_golden(board):
+    link = SerialLink(board.port)
+    device = RegisterDevice(link)
+    for seed, shape in enumerate(((1, 1, 1), (5, 33, 7), (3, 16 * 36, 3), (35, 17, 3))):
+        assert equal(device, *matrices(*shape, seed)), shape
+    assert device.counters["refused"] == 0
+    assert link.repeats == 0
+    assert device.config.rows == CONFIG.rows
+    assert device.config.operand_depth == CONFIG.operand_depth
+
+
+def test_corrupted_frames_are_refused_and_asked_again():
+    """A bit in one of some twenty pieces flips, in both directions; nothing is lost or done twice."""
+    generator = random.Random(1)
+
+    def disturb(data, way):
+        if generator.random() < 0.05:
+            place = generator.randrange(len(data))
+            data = data[:place] + bytes([data[place] ^ 1 << generator.randrange(8)]) + data[place + 1 :]
+        return data
+
+    with SerialBoard(CONFIG, disturb) as board:
+        link = SerialLink(board.port, timeout=0.3, attempts=20)
+        device = RegisterDevice(link)
+        for seed in range(4):
+            assert equal(device, *matrices(5, 33, 7, seed))
+        assert link.repeats > 0
+
+
+def test_frames_are_checked_and_not_executed_twice(board):
+    link = SerialLink(board.port, timeout=0.3)
+
+    def ask(frame, reads):
+        link._serial.write(frame)
+        return decode_answer(link._serial.read(6 + 4 * reads), bool(reads))
+
+    enable = offset_of("interrupt_enable") // 4
+    broken = bytearray(encode_request(7, Action.WRITE, enable, [5]))
+    broken[-1] ^= 1
+    assert ask(bytes(broken), 0)[1] == Status.CHECKSUM
+    assert ask(encode_request(0, Action(0), enable, 1), 1) == (0, Status.DONE, 1, [0])
+    assert ask(encode_request(8, Action.WRITE, enable, [5]), 0) == (8, Status.DONE, 1, [])
+    assert ask(encode_request(8, Action.WRITE, enable, [6]), 0) == (8, Status.DONE, 1, [])
+    assert ask(encode_request(9, Action(0), enable, 1), 1) == (9, Status.DONE, 1, [5])
+    assert ask(encode_request(10, Action(0), enable, 65)[:5], 0)[1] == Status.COUNT
+    assert ask(encode_request(11, Action(0), 0x3FC // 4, 1), 0) == (11, Status.REFUSED, 0, [])
+    assert ask(encode_request(12, Action.WRITE, 0, [1]), 0) == (12, Status.REFUSED, 0, [])
+
+
+def test_refused_commands_name_their_error_and_leave_a_working_device(board):
+    device = RegisterDevice(SerialLink(board.port))
+    with pytest.raises(DriverError, match=r"^the core refused the command: ZERO_SIZE$"):
+        device._submit(pack_command(rows=0, inner=1, columns=1, width_a=4, width_b=4))
+    assert equal(device, *matrices(2, 3, 4))
+
+
+def test_stuck_core_is_reported_and_reset(board):
+    device = RegisterDevice(SerialLink(board.port), timeout=0.2)
+    a, b = matrices(2, 3, 4)
+    sends = device._send
+    device._send = lambda name, beats: sends(name, beats[:1])
+    with pytest.raises(DriverError, match=r"^the core did not give a result within 0.2 s$"):
+        device.matmul(a, b)
+    device._send = sends
+    assert equal(device, a, b)
+
+
+def test_absent_port_is_reported():
+    with pytest.raises(LinkError, match=r"^serial port /dev/absent cannot be opened: No such file or directory$"):
+        SerialLink("/dev/absent")
+
+
+def test_busy_port_is_reported(board):
+    link = SerialLink(board.port)
+    with pytest.raises(LinkError, match=rf"^serial port {board.port} is in use by another program$"):
+        SerialLink(board.port)
+    link.close()
+    SerialLink(board.port).close()
+
+
+def test_port_without_a_core_is_reported():
+    master, slave = os.openpty()
+    link = SerialLink(os.ttyname(slave), timeout=0.05, attempts=2)
+    with pytest.raises(LinkError, match=r"gave no valid answer to 2 requests$"):
+        RegisterDevice(link)
+    link.close()
+    os.close(master)
+    os.close(slave)
+
+
+def test_port_that_disappears_is_reported_and_another_one_works(board):
+    device = RegisterDevice(SerialLink(board.port, timeout=0.3))
+    board.unplug()
+    with pytest.raises(LinkError, match=r"went away|gave no valid answer"):
+        device.matmul(*matrices(2, 3, 4))
+    with SerialBoard(CONFIG) as other:
+        device.transport = SerialLink(other.port)
+        device.reset()
+        assert equal(device, *matrices(2, 3, 4))
