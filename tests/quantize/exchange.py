@@ -63,17 +63,18 @@ async def reset(dut) -> None:
     dut.rst.value = 0
 
 
-async def exchange(dut, sources: list[Source], sinks: list[Sink], *, seed: int = 0, max_cycles: int = 200_000,
-                   quiet: tuple = (), stop: int | None = None, drive: Callable[[], dict] = dict) -> None:
+async def exchange(dut, sources: list[Source], sinks: list[Sink], *, seed: int = 0, quiet: tuple = (),
+                   stop: int | None = None, drive: Callable[[], dict] = dict) -> None:
     """Move all beats of ``sources`` in and all beats of ``sinks`` out.
 
     A sink's payload must not change while it waits, and the ports named in ``quiet`` must be zero in cycles in
     which no sink transfers. ``stop`` ends the exchange after that many cycles, complete or not. ``drive`` gives values
-    of further ports, from port names, in each cycle.
+    of further ports, from port names, in each cycle. It fails after 20 cycles for each beat, in or out, and 1000.
     """
     rng = Random(seed)
     offered: set[str] = set()
     waiting: dict[str, int] = {}
+    max_cycles = 1000 + 20 * (sum(len(source.beats) for source in sources) + sum(sink.count for sink in sinks))
     for cycle in range(max_cycles):
         await FallingEdge(dut.clk)
         if cycle == stop:
