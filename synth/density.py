@@ -76,7 +76,7 @@ class Row:
         return cls(**values | {"design": Design(**values["design"])})
 
 
-CORE = ("dot_product", "scaled_dot_product", "float_multiply", "float_add")
+CORE = ("dot_product", "scaled_dot_product", "paired_dot_product", "float_multiply", "float_add")
 ACCUMULATORS = ("block_accumulator", "integer_accumulator", "word_accumulator")
 UNITS = ("processing_element", "element_")
 

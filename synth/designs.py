@@ -17,7 +17,8 @@ from synth.oracle import dot_words, element_value, float_word
 __all__ = ["PARTS", "Mismatch", "config_for", "simulate_unit", "tile_for"]
 
 PARTS = ("dot_product", "scaled_dot_product", "float_multiply", "float_add", "block_accumulator", "integer_accumulator",
-         "word_accumulator", "processing_element", "element_", "small_float_decoder")  # fmt: skip
+         "word_accumulator", "processing_element", "element_", "small_float_decoder", "paired_dot_product", "pair_sums",
+         "pair_selects")  # fmt: skip
 
 
 class Mismatch(AssertionError):
@@ -46,7 +47,7 @@ def _words(rng: Random, form: NumberFormat, count: int) -> list[int]:
     """Random elements, with the extremes more often than chance would have them."""
     bits, kind = form.element_bits, rng.randrange(4)
     if kind == 0:
-        largest = (1 << bits - 1) - 1
+        largest = (1 << bits - 1) - 1 if form.kind != "paired" else 0  # -128, or -127
         if form.kind == "float":
             largest -= 1 << form.significand_width - 1
         return [largest | rng.getrandbits(1) << bits - 1 for _ in range(count)]
@@ -65,6 +66,10 @@ def _words(rng: Random, form: NumberFormat, count: int) -> list[int]:
 def _mantissa(word: int, bits: int) -> int:
     magnitude = word & (1 << bits - 1) - 1
     return -magnitude if word >> bits - 1 else magnitude
+
+
+def _twos_complement(word: int, bits: int) -> int:
+    return word - (word >> bits - 1 << bits)
 
 
 class _Model:
@@ -86,7 +91,8 @@ class _Model:
             total = sum(element_value(x, e, s) * element_value(y, e, s) for x, y in zip(a, b, strict=True)) * factor
         else:
             m = form.significand_width
-            total = sum(_mantissa(x, m) * _mantissa(y, m) for x, y in zip(a, b, strict=True))
+            value = _twos_complement if form.kind == "paired" else _mantissa
+            total = sum(value(x, m) * value(y, m) for x, y in zip(a, b, strict=True))
         if form.accumulator == "int32":
             self.total = (self.total + total) % 2**32
             return self.total
@@ -112,7 +118,6 @@ def simulate_unit(form: NumberFormat, config: CoreConfig, synthesis, library, *,
     sum_width = config.block_sum_width
     models = [_Model(form, config, sum_width) for _ in range(lanes)]
     fields = [name for name in unit.operand.members if name != "mantissas"]
-    decoder = unit.prepare_a() if unit.prepare_a else None
     pending, compared = [], 0
     steps = config.steps
     held = [([], []) for _ in range(lanes)]
@@ -121,8 +126,9 @@ def simulate_unit(form: NumberFormat, config: CoreConfig, synthesis, library, *,
         operands = [(_words(rng, form, dot), _words(rng, form, dot)) for _ in range(lanes)]
         for side, place in (("a", 0), ("b", 1)):
             packed = [sum(w << i * bits for i, w in enumerate(lane[place])) for lane in operands]
-            if decoder is not None:
-                packed = _decode(decoder, packed, synthesis, library, lanes)
+            prepare = getattr(unit, f"prepare_{side}")
+            if prepare is not None:
+                packed = _prepare(prepare(), packed, synthesis, library, lanes)
             inputs[side] = packed
         if unit.sums:
             inputs["sum_control"] = [int(cycle % steps == 0)] * lanes
@@ -157,7 +163,8 @@ def simulate_unit(form: NumberFormat, config: CoreConfig, synthesis, library, *,
     return compared
 
 
-def _decode(decoder, packed, synthesis, library, lanes):
-    netlist = Netlist(synthesis, library, lanes, decoder.module_name)
+def _prepare(part, packed, synthesis, library, lanes):
+    """What a row's or column's preparing part makes of its operands."""
+    netlist = Netlist(synthesis, library, lanes, part.module_name)
     netlist.evaluate({"i": packed})
     return netlist.output("o")

@@ -15,12 +15,13 @@ from hw.array.dot_product import DotProduct
 from hw.array.processing_element import ProcessingElement
 from hw.baseline.float_multiply import FloatAdd, FloatMultiply
 from hw.baseline.formats import NumberFormat
+from hw.baseline.paired_dot_product import PairedDotProduct, PairSelects, PairSums
 from hw.baseline.scaled_product import ScaledDotProduct, SmallFloatDecoder, element_layout
 from hw.config import CoreConfig, signed_width
 from hw.emit import place
 from hw.types import sign_magnitude
 
-__all__ = ["FloatElement", "IntegerElement", "ScaledElement", "element_for"]
+__all__ = ["FloatElement", "IntegerElement", "PairedElement", "ScaledElement", "element_for"]
 
 SCALE_WIDTH = 9
 
@@ -63,13 +64,14 @@ class _Element(Component):
     sums = False
     prepare_a = prepare_b = None
 
-    def __init__(self, config: CoreConfig, name: str, shape, accumulator, fields=None, broadcast=None):
+    def __init__(self, config: CoreConfig, name: str, shape, accumulator, fields=None):
         self.config, self.accumulator = config, accumulator
         self.module_name = f"element_{name}_n{config.block_size}_d{config.dot}_{accumulator.module_name}"
         self.operand = data.StructLayout({"mantissas": data.ArrayLayout(shape, config.dot), **(fields or {})})
-        operand = broadcast or self.operand["mantissas"].shape
+        plain = self.operand["mantissas"].shape
         super().__init__({
-            "a": In(operand), "b": In(operand),
+            "a": In(self.prepare_a().o.shape() if self.prepare_a else plain),
+            "b": In(self.prepare_b().o.shape() if self.prepare_b else plain),
             **{f"{field}_{side}": In(of) for field, of in (fields or {}).items() for side in "ab"},
             **({"sum_control": In(data.StructLayout({"clear": 1, "shift": 1}))} if self.sums else {}),
             "read": In(accumulator.read.shape()),
@@ -111,6 +113,40 @@ class IntegerElement(_Element):
         return m
 
 
+class PairedElement(_Element):
+    """Two's complement integers by pairs; a 32-bit integer accumulator, or with a power-of-two scale ours."""
+
+    def __init__(self, config: CoreConfig, form: NumberFormat):
+        width = form.significand_width
+        self.product = PairedDotProduct(width, config.dot)
+        self.prepare_a, self.prepare_b = partial(PairSums, width, config.dot), partial(PairSelects, width, config.dot)
+        self.scaled = bool(form.block_size)
+        if config.steps > 1:
+            raise ValueError(f"dot must be the block size {config.block_size}, not {config.dot}")
+        sums = self.product.sum_width
+        if self.scaled:
+            accumulator = BlockAccumulator(form.accumulator, sums, SCALE_WIDTH, config.interleave,
+                                           config.accumulator_cycles)  # fmt: skip
+        else:
+            accumulator = Accumulator(_Sum(32, sums), f"integer_accumulator_s{sums}", config.interleave,
+                                      config.accumulator_cycles)  # fmt: skip
+        fields = {"scale": signed(SCALE_WIDTH), "nan": 1} if self.scaled else {}
+        super().__init__(config, form.name.partition("/")[0], signed(width), accumulator, fields)
+
+    def elaborate(self, platform):
+        m = Module()
+        product = place(m, platform, "dot_product", self.product)
+        accumulator = self.finish(m, platform)
+        m.d.comb += [product.a.eq(self.a), product.b.eq(self.b)]
+        m.d.comb += accumulator.i.sum.eq(self.register(m, product.sum, signed(self.product.sum_width)))
+        if self.scaled:
+            m.d.comb += [
+                accumulator.i.scale.eq(self.scale_a + self.scale_b),
+                accumulator.i.nan.eq(self.nan_a | self.nan_b),
+            ]
+        return m
+
+
 class ScaledElement(_Element):
     """Small floats with a block scale: decoded at the tile's edge, summed exactly, accumulated like our blocks.
 
@@ -135,7 +171,7 @@ class ScaledElement(_Element):
             fields["factor"] = form.scale_significand
         self.prepare_a = self.prepare_b = partial(SmallFloatDecoder, e, s, config.dot)
         name = form.name.partition("/")[0].replace("-", "_")
-        super().__init__(config, name, element_layout(e, s), accumulator, fields, self.product.a.shape())
+        super().__init__(config, name, element_layout(e, s), accumulator, fields)
 
     def elaborate(self, platform):
         m = Module()
@@ -194,7 +230,7 @@ class FloatElement(_Element):
 
 def element_for(form: NumberFormat):
     """Class (or factory) of the units of a format, to be given to ``Tile``."""
-    kinds = {"integer": IntegerElement, "scaled": ScaledElement, "float": FloatElement}
+    kinds = {"integer": IntegerElement, "paired": PairedElement, "scaled": ScaledElement, "float": FloatElement}
     return ProcessingElement if form.kind == "hbfp" else lambda config: kinds[form.kind](config, form)
 
 

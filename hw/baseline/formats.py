@@ -13,7 +13,8 @@ class NumberFormat:
 
     Parameters
     ----------
-    kind : "hbfp" (this project's), "integer" (sign-magnitude integers), "scaled" (small floats with a block scale that
+    kind : "hbfp" (this project's), "integer" (sign-magnitude integers), "paired" (two's
+        complement integers, multiplied by pairs), "scaled" (small floats with a block scale that
         are summed as integers), "float" (each product enters a tree of floating-point adders).
     exponent_width, significand_width : of an element; a significand counts its hidden bit. Integers: width is
         ``significand_width`` with the sign.
@@ -61,14 +62,14 @@ def _formats() -> list[NumberFormat]:
         NumberFormat("bf16-bf16", "float", 8, 8, accumulator="bf16"),
         NumberFormat("fp8-e4m3", "float", 4, 4),
         NumberFormat("fp8-e5m2", "float", 5, 3),
-        NumberFormat("int8", "integer", 0, 8, accumulator="int32"),
+        NumberFormat("int8", "paired", 0, 8, accumulator="int32"),
         NumberFormat("int4", "integer", 0, 4, accumulator="int32"),
         NumberFormat("mxfp8-e4m3", "scaled", 4, 4, 32, 8),
         NumberFormat("mxfp8-e5m2", "scaled", 5, 3, 32, 8),
         NumberFormat("mxfp6-e2m3", "scaled", 2, 4, 32, 8),
         NumberFormat("mxfp6-e3m2", "scaled", 3, 3, 32, 8),
         NumberFormat("mxfp4", "scaled", 2, 2, 32, 8),
-        NumberFormat("mxint8", "hbfp", 0, 8, 32, 8),
+        NumberFormat("mxint8", "paired", 0, 8, 32, 8),
         NumberFormat("nvfp4", "scaled", 2, 2, 16, 8, scale_significand=4),
         NumberFormat("msfp12", "hbfp", 0, 4, 16, 8),
     ]

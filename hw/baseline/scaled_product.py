@@ -21,7 +21,7 @@ def element_layout(exponent_width: int, significand_width: int) -> data.StructLa
 
 
 def decoded_layout(exponent_width: int, significand_width: int) -> data.StructLayout:
-    """Significand with its hidden bit, and the shift: lines for 1 and 2 places if the exponent has two bits, else binary."""
+    """Significand with its hidden bit, and the shift: lines for 1 and 2 places if the exponent has two bits."""
     shift = 2 if exponent_width == 2 else exponent_width
     return data.StructLayout({"significand": significand_width, "shift": shift, "sign": 1})
 

@@ -1,0 +1,132 @@
+"""Dot products of two's complement integers by pairs: sums of neighbours are made at the tile's edge and selected."""
+
+from amaranth.hdl import Cat, Module, Signal, signed
+from amaranth.lib import data
+from amaranth.lib.wiring import Component, In, Out
+
+from hw.array.bit_heap import AdderNetwork, BitHeap
+from hw.config import signed_width
+from hw.emit import place
+
+__all__ = ["PairSelects", "PairSums", "PairedDotProduct"]
+
+
+def _sums_layout(width: int, dot: int) -> data.ArrayLayout:
+    pair = data.StructLayout({"first": signed(width), "second": signed(width), "sum": signed(width + 1)})
+    return data.ArrayLayout(pair, dot // 2)
+
+
+def _selects_layout(width: int, dot: int) -> data.ArrayLayout:
+    pair = data.StructLayout({"first": width, "second": width, "both": width})
+    return data.ArrayLayout(pair, dot // 2)
+
+
+class PairSums(Component):
+    """Each pair of elements with its sum, for all units of a row. Combinational."""
+
+    def __init__(self, width: int, dot: int):
+        self.dot = dot
+        self.module_name = f"pair_sums_{width}_d{dot}"
+        super().__init__({
+            "i": In(data.ArrayLayout(signed(width), dot)), "o": Out(_sums_layout(width, dot)),
+        })  # fmt: skip
+
+    def elaborate(self, platform):
+        m = Module()
+        for i in range(self.dot // 2):
+            first, second = self.i[2 * i], self.i[2 * i + 1]
+            m.d.comb += [self.o[i].first.eq(first), self.o[i].second.eq(second), self.o[i].sum.eq(first + second)]
+        return m
+
+
+class PairSelects(Component):
+    """For each pair of elements and each of their bits, which of the two have it, for a column. Combinational."""
+
+    def __init__(self, width: int, dot: int):
+        self.dot = dot
+        self.module_name = f"pair_selects_{width}_d{dot}"
+        super().__init__({
+            "i": In(data.ArrayLayout(width, dot)), "o": Out(_selects_layout(width, dot)),
+        })  # fmt: skip
+
+    def elaborate(self, platform):
+        m = Module()
+        for i in range(self.dot // 2):
+            first, second = self.i[2 * i], self.i[2 * i + 1]
+            m.d.comb += [
+                self.o[i].first.eq(first & ~second), self.o[i].second.eq(second & ~first), self.o[i].both.eq(first & second),
+            ]  # fmt: skip
+        return m
+
+
+class PairedTree(Component):
+    """Sum of selected rows, given inverted: and-or-invert gates make them, and full adders do not mind.
+
+    ``rows`` holds ``width`` rows of ``width + 1`` bits for each pair; row ``j`` weighs ``2**j``, the last one and the top
+    bit of each row negative. Bits of negative weight come uninverted, so with ``T`` the plain weighted sum of what comes,
+    ``sum = K - T = ~(T - K - 1)``. Combinational.
+    """
+
+    def __init__(self, width: int, dot: int):
+        self.element_width, self.dot = width, dot
+        largest = dot * 4 ** (width - 1)
+        self.sum_width = signed_width(-largest, largest)
+        self.module_name = f"paired_tree_{width}_d{dot}"
+        super().__init__({"rows": In(dot // 2 * width * (width + 1)), "sum": Out(self.sum_width)})
+
+    def elaborate(self, platform):
+        m = Module()
+        network, width = AdderNetwork(), self.element_width
+        heap, place_of = BitHeap(network, self.sum_width), 0
+        total = 0
+        for _ in range(self.dot // 2):
+            for j in range(width):
+                for i in range(width + 1):
+                    heap.add(network.net(self.rows[place_of], depth=1), i + j)
+                    place_of += 1
+                    total += 1 << i + j if (i == width) == (j == width - 1) else 0
+        heap.constant = -total - 1
+        m.d.comb += self.sum.eq(~Cat(network.place(m, platform, heap.reduce())))
+        return m
+
+
+class PairedDotProduct(Component):
+    """``sum = Σ a[i] * b[i]`` of two's complement integers, ``a`` given as pair sums and ``b`` as pair selects.
+
+    Combinational; exact for every code.
+
+    Parameters
+    ----------
+    width : bits of an element. dot : number of products, even.
+    """
+
+    def __init__(self, width: int, dot: int):
+        if dot % 2:
+            raise ValueError(f"dot must be even, not {dot}")
+        self.width, self.dot = width, dot
+        self.tree = PairedTree(width, dot)
+        self.sum_width = self.tree.sum_width
+        self.module_name = f"paired_dot_product_{width}_d{dot}"
+        super().__init__({
+            "a": In(_sums_layout(width, dot)), "b": In(_selects_layout(width, dot)), "sum": Out(signed(self.sum_width)),
+        })  # fmt: skip
+
+    def elaborate(self, platform):
+        m = Module()
+        tree = place(m, platform, "tree", self.tree)
+        width, rows = self.width, []
+        for pair in range(self.dot // 2):
+            sums, selects = self.a[pair], self.b[pair]
+            values = [Cat(x, x[-1]) for x in (sums.first, sums.second)] + [sums.sum]
+            for j in range(width):
+                lines = [selects.first[j], selects.second[j], selects.both[j]]
+                row = Signal(width + 1, name=f"row_{pair}_{j}")
+                chosen = [value & line.replicate(width + 1) for value, line in zip(values, lines, strict=True)]
+                # The top bit weighs negative, and so does the last row: their own bits are not inverted.
+                plain = 1 << width if j < width - 1 else (1 << width) - 1
+                m.d.comb += row.eq(~(chosen[0] | chosen[1] | chosen[2]) ^ plain)
+                rows.append(row)
+        m.d.comb += [tree.rows.eq(Cat(rows)), self.sum.eq(tree.sum)]
+        return m
+
+
