@@ -41,6 +41,11 @@ class Timing:
         return 3
 
     @property
+    def unpacker_cycles(self) -> int:
+        """From a beat of packed blocks to the beat of mantissas that needed it."""
+        return 1
+
+    @property
     def full_cycles(self) -> int:
         """``FULL_CYCLES``."""
         return FULL_CYCLES

@@ -14,7 +14,10 @@ LARGEST = 2**SIZE_WIDTH - 1
 
 
 class Command(NamedTuple):
-    """What decides the time a command takes: its sizes, its mantissa widths and its flags."""
+    """What decides the time a command takes: its sizes, its mantissa widths and its flags.
+
+    An operand that is loaded comes as FP32, or, if it is ``packed``, as blocks.
+    """
 
     rows: int
     inner: int
@@ -25,6 +28,8 @@ class Command(NamedTuple):
     load_b: bool = True
     accumulate: bool = False
     store: bool = True
+    packed_a: bool = False
+    packed_b: bool = False
 
 
 class Loop(NamedTuple):

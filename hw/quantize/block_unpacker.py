@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hw.config import CoreConfig
 from hw.quantize.layouts import block_beat
 from hw.quantize.packing import WORD_BITS, Packing, by_width
+from hw.timing import Timing
 
 __all__ = ["BlockUnpacker"]
 
@@ -52,7 +53,7 @@ class BlockUnpacker(wiring.Component):
     @property
     def latency_cycles(self) -> int:
         """Cycles from a beat in to the beat out that needed it."""
-        return 1
+        return Timing(self.config).unpacker_cycles
 
     def elaborate(self, platform):
         m = Module()

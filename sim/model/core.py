@@ -36,8 +36,8 @@ class Progress(NamedTuple):
 class CoreModel(Stage):
     """A core from reset on, with nothing but its time.
 
-    Exact, to the cycle, for commands that the core accepts and takes from its FP32 streams, and for ports that are
-    never empty or full but for their rate. Each command is worked out once, stage by stage, as a maximum of the cycles
+    Exact, to the cycle, for commands that the core accepts, with operands in FP32 or packed and C in FP32, for cores
+    with no other feature than "packed", and for ports that are never empty or full but for their rate. Each command is worked out once, stage by stage, as a maximum of the cycles
     that it waits for; runs of equal work end as soon as the machine is in a state it was in before.
 
     Parameters
@@ -96,11 +96,13 @@ class CoreModel(Stage):
         load_a = load_b = None
         operands = 0
         if command.load_a:
-            load_a = self.loader_a.load(self.port_a, sent + 1, command.rows, command.inner)
+            packed = command.width_a if command.packed_a else 0
+            load_a = self.loader_a.load(self.port_a, sent + 1, command.rows, command.inner, packed)
             decoder.loads_a.reads.append(load_a.start)
             operands = load_a.full
         if command.load_b:
-            load_b = self.loader_b.load(self.port_b, sent + 1, command.columns, command.inner)
+            packed = command.width_b if command.packed_b else 0
+            load_b = self.loader_b.load(self.port_b, sent + 1, command.columns, command.inner, packed)
             decoder.loads_b.reads.append(load_b.start)
             operands = max(operands, load_b.full)
         sequencer.results.first = None

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from hw.timing import Timing
 from sim.model.port import Port
 from sim.model.repeat import Stage, repeat
+from sim.model.unpacker import Unpacker
 
 __all__ = ["Loader"]
 
@@ -58,6 +59,7 @@ class Loader(Stage):
     def __init__(self, timing: Timing, jump: bool):
         self.config = timing.config
         self.beats = timing.block_beats
+        self.unpacker_cycles = timing.unpacker_cycles
         self.full_cycles, self.retire_cycles = timing.full_cycles, timing.retire_cycles
         # The quantizer's first beat of a block leaves so much after the cycle in which it starts to be read.
         self.pipeline = timing.quantizer_cycles - 1
@@ -66,11 +68,17 @@ class Loader(Stage):
         self.holding = False
         self.waited = 0
 
-    def load(self, port: Port, offered: int, lines: int, inner: int) -> Load:
-        """Fill a half with ``lines`` lines of ``inner`` elements, by a job that is there from cycle ``offered`` on."""
+    def load(self, port: Port, offered: int, lines: int, inner: int, packed: int = 0) -> Load:
+        """Fill a half with ``lines`` lines of ``inner`` elements, by a job that is there from cycle ``offered`` on.
+
+        ``packed`` is the mantissa width of an operand that comes in blocks, 0 for FP32.
+        """
         start = max(offered, self.idle, self.half)
         blocks = -(-inner // self.config.block_size)
         rest = -(-(inner - (blocks - 1) * self.config.block_size) // self.config.lanes)
+        if packed:
+            self.idle = self._packed(port, start, lines * blocks, packed) + self.full_cycles
+            return Load(start, self.idle)
         if port.always:
             # Blocks leave without a gap, because none takes longer to enter than the one before takes to leave.
             first = rest if blocks == 1 else self.beats
@@ -92,6 +100,16 @@ class Loader(Stage):
         end = quantizer.entered + 1
         self.waited += end - start - 1 - (port.opened(end) - port.opened(start + 1))
         return quantizer.leaves
+
+    def _packed(self, port: Port, start: int, blocks: int, width: int) -> int:
+        """The cycle in which the last beat leaves the unpacker."""
+        if port.always:
+            return start + self.unpacker_cycles + blocks * self.beats
+        unpacker = Unpacker(self.config, port, start + 1, width)
+        repeat(unpacker, blocks - 1, unpacker.block, self.jump)
+        unpacker.block(True)
+        self.waited += unpacker.waited
+        return unpacker.time - 1
 
     def take(self, time: int) -> None:
         """The sequencer takes the half filled last and, if it holds one, leaves that."""

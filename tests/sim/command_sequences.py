@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 
 from hw.config import CoreConfig
+from hw.core.command import OperandFormat
 from sim.model import Rates
 from sim.plan import Command
 from sim.rtl import Product
@@ -77,8 +78,9 @@ class Sequence:
             if not reuse[name]:
                 self.loaded[name] = groups[name], inner, width[name]
         self.held = (rows, columns) if fits else None
+        packed = ["packed" in config.features and not reuse[name] and rng.random() < 0.5 for name in "ab"]
         return Command(
-            rows, inner, columns, width["a"], width["b"], not reuse["a"], not reuse["b"], accumulate, store
+            rows, inner, columns, width["a"], width["b"], not reuse["a"], not reuse["b"], accumulate, store, *packed
         )
 
     def _usable(self, reuse, blocks: int) -> bool:
@@ -88,9 +90,20 @@ class Sequence:
         return all(-(-size // units[name]) <= most[name] for name, size in zip("ab", self.held, strict=True))
 
 
-def as_product(command: Command) -> Product:
+def as_product(command: Command, config: CoreConfig) -> Product:
     """The command for a compiled core, on operands of zeros."""
+
+    def packed(lines: int, width: int) -> bytes:
+        blocks = lines * -(-command.inner // config.block_size)
+        return bytes(-(-blocks * (config.exponent_width + config.block_size * width) // 8))
+
     names = ("width_a", "width_b", "load_a", "load_b", "accumulate", "store")
     a = np.zeros((command.rows, command.inner), np.float32)
     b = np.zeros((command.inner, command.columns), np.float32)
-    return Product(a, b, {name: int(getattr(command, name)) for name in names})
+    fields = {name: int(getattr(command, name)) for name in names}
+    operands = {}
+    for name, lines in (("a", command.rows), ("b", command.columns)):
+        if getattr(command, f"packed_{name}"):
+            fields[f"format_{name}"] = OperandFormat.PACKED
+            operands[f"packed_{name}"] = packed(lines, fields[f"width_{name}"])
+    return Product(a, b, fields, **operands)

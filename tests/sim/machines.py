@@ -34,6 +34,11 @@ MACHINES = {
         block_size=8, dot=4, lanes=2, tile_rows=1, tile_columns=2, mesh_rows=4, mesh_columns=3, interleave=5,
         accumulator_cycles=3, operand_depth=14, panel_columns=12, queue_depth=3,
     ),
+    # Operands as packed blocks too: four chunks in a beat of the stream.
+    "packed": CoreConfig(
+        mantissa_widths=(4, 6), block_size=16, lanes=8, tile_rows=1, tile_columns=2, operand_depth=20,
+        features=("packed",),
+    ),
     "single": CoreConfig(
         mantissa_widths=(3, 5, 7), block_size=1, tile_rows=1, tile_columns=1, operand_depth=64, panel_columns=3
     ),
