@@ -24,9 +24,11 @@ class DriverError(RuntimeError):
 
 
 class RegisterDevice(Device):
-    """The machine at the other end of a transport with ``read(offset, count, fixed)`` and ``write(offset, words, fixed)``.
+    """The machine at the other end of a transport.
 
-    Its configuration is what its registers say. After an error it has been reset and can be used again.
+    A transport has ``read(offset, count, fixed)``, which returns words, and ``write(offset, words, fixed)``, which
+    returns how many were taken. The configuration is what the registers say. After an error the machine has been reset
+    and can be used again.
 
     Parameters
     ----------
@@ -107,7 +109,7 @@ class RegisterDevice(Device):
     def _receive(self, rows: int, columns: int) -> np.ndarray:
         words: list[int] = []
         while left := rows * columns - len(words):
-            words += self._wait(lambda: self.transport.read(offset_of("data_c"), left, True), "give a result")  # noqa: B023
+            words += self._wait(lambda: self.transport.read(offset_of("data_c"), left, True), "give a result")
         result, start = np.zeros((rows, columns), np.uint32), 0
         for r, c in _panels(rows, columns, self.config):
             size = (r.stop - r.start) * (c.stop - c.start)
@@ -143,6 +145,7 @@ def _config(capabilities: dict[str, int]) -> CoreConfig:
         accumulator=ACCUMULATORS[c["accumulator"]], tile_rows=c["rows"], tile_columns=c["tile_columns"],
         mesh_columns=c["columns"] // c["tile_columns"],
         **{name: c[name] for name in (
-            "block_size", "exponent_width", "dot", "interleave", "lanes", "panel_columns", "operand_depth", "queue_depth",
+            "block_size", "exponent_width", "dot", "interleave", "lanes", "panel_columns", "operand_depth",
+            "queue_depth",
         )},
     )  # fmt: skip

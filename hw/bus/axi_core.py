@@ -25,13 +25,13 @@ def _stream_ports(name: str, bytes_: int, receives: bool) -> dict:
 class AxiCore(Component):
     """The core behind ``RegisterBank`` and AXI streams.
 
-    A packet on ``s_axis_a`` is a row of A, on ``s_axis_b`` a column of B; ``tlast`` ends it wherever it stands, and the words of a
-    packet are put together without regard to beats. ``tkeep`` may leave out bytes at the end of any beat; a word with a
-    kept byte counts whole, its other bytes are zero. A hole in front of a kept word becomes zeros and is reported
-    (``gap_a``, ``gap_b``). A packet on ``m_axis_c`` is the C of a product; only its last beat may be short.
+    A packet on ``s_axis_a`` is a row of A, on ``s_axis_b`` a column of B; ``tlast`` ends it wherever it stands, and the
+    words of a packet are put together without regard to beats. ``tkeep`` may leave out bytes at the end of any beat; a
+    word with a kept byte counts whole, its other bytes are zero. A hole before a kept word becomes zeros and is
+    reported (``gap_a``, ``gap_b``). A packet on ``m_axis_c`` is the C of a product; only its last beat may be short.
 
-    A row that ends early leaves the core waiting for the rest, or taking the next row's words for it; registers go on answering, and
-    a soft reset makes all good. What is offered during a soft reset is lost, C included.
+    A row that ends early leaves the core waiting for the rest, or taking the next row's words for it; registers go on
+    answering, and a soft reset makes all good. Operands wait during a soft reset; C on its way is lost.
 
     Parameters
     ----------
@@ -127,9 +127,7 @@ def wrapper(component: AxiCore, name: str = "hbfp_axi") -> str:
 
     ports = ports_of(component)
     header = ",\n  ".join(["aclk", "aresetn", *(port for port, *_ in ports)])
-    lines = [
-        f"  {flow}put {f'[{len(value) - 1}:0] ' if len(value) > 1 else ''}{port};" for port, flow, value in ports
-    ]
+    lines = [f"  {flow}put {f'[{len(value) - 1}:0] ' if len(value) > 1 else ''}{port};" for port, flow, value in ports]
     connections = ",\n    ".join(f".{port}({port})" for port, *_ in ports)
     return "\n".join([
         f"module {name}(\n  {header});", "  input aclk, aresetn;", *lines,

@@ -13,10 +13,12 @@ OKAY, SLVERR = 0, 2
 def axi_lite_ports(prefix: str = "s_axi") -> dict:
     """Members of an AXI4-Lite subordinate of 32 bits, named as AMBA names them."""
     return {
-        f"{prefix}_awaddr": In(ADDRESS_WIDTH), f"{prefix}_awprot": In(3), f"{prefix}_awvalid": In(1), f"{prefix}_awready": Out(1),
+        f"{prefix}_awaddr": In(ADDRESS_WIDTH), f"{prefix}_awprot": In(3),
+        f"{prefix}_awvalid": In(1), f"{prefix}_awready": Out(1),
         f"{prefix}_wdata": In(32), f"{prefix}_wstrb": In(4), f"{prefix}_wvalid": In(1), f"{prefix}_wready": Out(1),
         f"{prefix}_bresp": Out(2), f"{prefix}_bvalid": Out(1), f"{prefix}_bready": In(1),
-        f"{prefix}_araddr": In(ADDRESS_WIDTH), f"{prefix}_arprot": In(3), f"{prefix}_arvalid": In(1), f"{prefix}_arready": Out(1),
+        f"{prefix}_araddr": In(ADDRESS_WIDTH), f"{prefix}_arprot": In(3),
+        f"{prefix}_arvalid": In(1), f"{prefix}_arready": Out(1),
         f"{prefix}_rdata": Out(32), f"{prefix}_rresp": Out(2), f"{prefix}_rvalid": Out(1), f"{prefix}_rready": In(1),
     }  # fmt: skip
 
@@ -28,7 +30,7 @@ class AxiLite(Component):
 
     Members
     -------
-    s_axi_* : AXI4-Lite. request, write, address, write_data : accesses of the bank; done, read_data, error : their answers.
+    s_axi_* : AXI4-Lite. request, write, address, write_data : accesses of the bank; done, read_data, error : answers.
     """
 
     module_name = "axi_lite"
@@ -80,7 +82,8 @@ class AxiLite(Component):
             m.d.sync += waiting.eq(0)
             with m.If(writing):
                 m.d.sync += [
-                    has_address.eq(0), has_data.eq(0), self.s_axi_bvalid.eq(1), self.s_axi_bresp.eq(Mux(self.error, SLVERR, OKAY)),
+                    has_address.eq(0), has_data.eq(0), self.s_axi_bvalid.eq(1),
+                    self.s_axi_bresp.eq(Mux(self.error, SLVERR, OKAY)),
                 ]  # fmt: skip
             with m.Else():
                 m.d.sync += [

@@ -11,11 +11,19 @@ __all__ = ["main"]
 
 def _options(parser: argparse.ArgumentParser) -> None:
     add_config_options(parser)
-    parser.add_argument("--bus-width", type=int, default=128, metavar="BITS", help="width of the AXI streams: 32 to 512 (default: 128)")
-    parser.add_argument("--clock", type=float, default=0, metavar="MHZ", help="clock the capabilities tell, in MHz (default: unknown)")
+    parser.add_argument(
+        "--bus-width", type=int, default=128, metavar="BITS", help="width of the AXI streams: 32 to 512 (default: 128)"
+    )
+    parser.add_argument(
+        "--clock", type=float, default=0, metavar="MHZ", help="clock the capabilities tell, in MHz (default: unknown)"
+    )
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="Verilog file (default: build/hbfp_axi.v)")
-    parser.add_argument("--header", type=Path, metavar="FILE", help="write the C header and nothing else")
-    parser.add_argument("--documents", type=Path, metavar="FOLDER", help="write registers.md and commands.md and nothing else")
+    parser.add_argument(
+        "--header", type=Path, metavar="FILE", help="write the C header (.h) or Verilog header (.vh) and nothing else"
+    )
+    parser.add_argument(
+        "--documents", type=Path, metavar="FOLDER", help="write registers.md and commands.md and nothing else"
+    )
 
 
 def _write(path: Path, text: str) -> None:
@@ -28,10 +36,10 @@ def _write(path: Path, text: str) -> None:
 
 
 def _main(options: argparse.Namespace) -> int:
-    from hw.bus.documents import c_header, command_page, register_page
+    from hw.bus.documents import c_header, command_page, register_page, verilog_header
 
     if options.header:
-        _write(options.header, c_header())
+        _write(options.header, verilog_header() if options.header.suffix == ".vh" else c_header())
     if options.documents:
         _write(options.documents / "registers.md", register_page())
         _write(options.documents / "commands.md", command_page())

@@ -1,9 +1,11 @@
 """Texts made from the descriptions of registers, commands, counters and frames: Markdown and a C header."""
 
-from hw.bus.registers import IDENTITY, VERSION, register_map
+import re
+
+from hw.bus.registers import IDENTITY, VERSION, command_words, register_map
 from hw.core.command import FIELDS, CommandError, Rounding
 
-__all__ = ["c_header", "command_page", "register_page"]
+__all__ = ["c_header", "command_page", "register_page", "verilog_header"]
 
 ACCESS = {"ro": "read", "wo": "write", "rw": "read, write", "w1c": "read; 1 clears"}
 
@@ -31,27 +33,31 @@ def register_page() -> str:
     parts = [
         "# Register map", "",
         "Made by `python -m hw.bus --documents docs` from `hw/bus/registers.py`; do not edit.", "",
-        "Registers have 32 bits. An access that is not allowed, to an offset that is not listed, with partial write strobes, or "
-        "without room or data gets an error response (AXI: `SLVERR`; serial line: status `REFUSED`) and has no other effect. Offsets are "
-        "the same for every machine; `data_*` exist only where `stream_words` is 0.", "",
+        "Registers have 32 bits. An access that is not allowed, to an offset that is not listed, with partial write "
+        "strobes, or without room or data gets an error response (AXI: `SLVERR`; serial line: status `REFUSED`) and has "
+        "no other effect. Offsets are the same for every machine; `data_*` exist only if `stream_words` is 0.", "",
         _table(["offset", "register", "access", "meaning"], rows),
     ]  # fmt: skip
     for register in register_map():
         if register.fields and register.name != "interrupt_enable":
-            parts += ["", f"## `{register.name}`", "",
-                      _table(["bits", "field", "meaning"], [[_bits(f.position, f.width), f"`{f.name}`", f.text] for f in register.fields])]  # fmt: skip
+            rows = [[_bits(f.position, f.width), f"`{f.name}`", f.text] for f in register.fields]
+            parts += ["", f"## `{register.name}`", "", _table(["bits", "field", "meaning"], rows)]
     return "\n".join(parts) + "\n"
 
 
 def command_page() -> str:
     """The command word and its error codes as a Markdown page."""
-    fields = [[_bits(at, width), f"`{name}`", f"`command_{at // 32}`" if at // 32 == (at + width - 1) // 32
-               else f"`command_{at // 32}`, `command_{(at + width - 1) // 32}`"] for name, at, width in _field_positions()]  # fmt: skip
+    fields = []
+    for name, at, width in _field_positions():
+        registers = dict.fromkeys((at // 32, (at + width - 1) // 32))
+        fields.append([_bits(at, width), f"`{name}`", ", ".join(f"`command_{number}`" for number in registers)])
     return "\n".join([
         "# Command reference", "",
-        "Made by `python -m hw.bus --documents docs` from `hw/core/command.py`, where each field is explained; do not edit.", "",
+        "Made by `python -m hw.bus --documents docs` from `hw/core/command.py`, where each field is explained; "
+        "do not edit.", "",
         _table(["bits", "field", "register"], fields), "",
-        "## Rounding", "", _table(["value", "rounding into blocks"], [[str(int(r)), r.name.lower()] for r in Rounding]), "",
+        "## Rounding", "",
+        _table(["value", "rounding into blocks"], [[str(int(r)), r.name.lower()] for r in Rounding]), "",
         "## Error codes", "",
         "`status.error` after a command; a refused command does nothing and takes no operands.", "",
         _table(["code", "name"], [[str(int(e)), e.name] for e in CommandError]), "",
@@ -61,7 +67,8 @@ def command_page() -> str:
 def c_header() -> str:
     """Offsets, fields, command layout and error codes for C."""
     lines = [
-        "/* Made by python -m hw.bus --header; do not edit. */", "#ifndef HBFP_REGISTERS_H", "#define HBFP_REGISTERS_H", "",
+        "/* Made by python -m hw.bus --header; do not edit. */", "#ifndef HBFP_REGISTERS_H",
+        "#define HBFP_REGISTERS_H", "",
         f"#define HBFP_IDENTITY_VALUE 0x{IDENTITY:08X}u", f"#define HBFP_VERSION_VALUE 0x{VERSION:08X}u", "",
     ]  # fmt: skip
     for register in register_map():
@@ -70,9 +77,17 @@ def c_header() -> str:
         for field in register.fields:
             mask = ((1 << field.width) - 1) << field.position
             lines.append(f"#define {name}_{field.name.upper()} 0x{mask:08X}u")
-    lines += ["", "/* Fields of a command: lowest bit and width. */"]
+    lines += ["", "/* Fields of a command: lowest bit and width. */", f"#define HBFP_COMMAND_WORDS {command_words()}"]
     for name, at, width in _field_positions():
         lines += [f"#define HBFP_FIELD_{name.upper()} {at}", f"#define HBFP_FIELD_{name.upper()}_WIDTH {width}"]
     lines += ["", "/* Why a command was refused. */"]
     lines += [f"#define HBFP_ERROR_{error.name} {int(error)}" for error in CommandError]
     return "\n".join([*lines, "", "#endif", ""])
+
+
+def verilog_header() -> str:
+    """The same for Verilog, as macros."""
+    text = re.sub(r"0x([0-9A-F]{3})u\b", r"10'h\1", c_header())
+    text = re.sub(r"0x([0-9A-F]{8})u\b", r"32'h\1", text)
+    text = re.sub(r"^#(define|ifndef|endif)", r"`\1", text, flags=re.MULTILINE)
+    return text.replace("/* Made", "/* Verilog. Made", 1)

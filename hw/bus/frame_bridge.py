@@ -20,7 +20,8 @@ CHECKSUM = Algorithm(
 class FrameBridge(Component):
     """Executes the requests of ``hw.bus.frames``, one at a time.
 
-    A frame that pauses for ``gap_cycles`` is forgotten. Bytes that come while a request is executed or answered are lost.
+    A frame that pauses for ``gap_cycles`` is forgotten. Bytes that come while a request is executed or answered are
+    lost.
 
     Members
     -------
@@ -41,7 +42,7 @@ class FrameBridge(Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        # Words of the request in the lower half, of the answer in the upper: an answer outlives the requests that repeat it.
+        # Words of the request lie in the lower half, of the answer in the upper, where requests asked again leave them.
         memory = place(m, platform, "memory", Ram(1, 32, 2 * MAX_WORDS))
         m.submodules.crc = self._crc = CHECKSUM(data_width=8).create()
         self._memory = memory

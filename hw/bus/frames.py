@@ -1,13 +1,14 @@
 """Frames of the serial line: what both ends agree on.
 
-A request is ``0x5A, sequence, action, address, count``, then for a write ``count`` words, then the checksum. Its answer is
-``0xA5, sequence, status, count``, then for a read ``count`` words, then the checksum. Words and checksum are little-endian; the checksum is
-CRC-16/CCITT (polynomial 0x1021, start 0xFFFF, not reflected) of everything between the first byte and itself. ``address`` is a
-register's offset divided by 4; ``count`` of an answer says how many words were transferred before the status arose.
+A request is ``0x5A, sequence, action, address, count``, then for a write ``count`` words, then the checksum. Its answer
+is ``0xA5, sequence, status, count``, then for a read ``count`` words, then the checksum. Words and checksum are
+little-endian; the checksum is CRC-16/CCITT (polynomial 0x1021, start 0xFFFF, not reflected) of everything between the
+first byte and itself. ``address`` is a register's offset divided by 4; ``count`` of an answer says how many words were
+transferred before the status arose.
 
-A request with a wrong checksum is answered by ``Status.CHECKSUM`` and not executed. A request with the sequence number of the last
-executed one is not executed again but answered again, so that a sender who missed an answer just asks again. Sequence number 0 is
-always executed.
+A request with a wrong checksum is answered by ``Status.CHECKSUM`` and not executed. A request with the sequence number
+of the last executed one is not executed again but answered again, so that a sender who missed an answer just asks
+again. Sequence number 0 is always executed.
 """
 
 import binascii

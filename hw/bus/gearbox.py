@@ -47,9 +47,7 @@ class Gearbox(Component):
             self.i.ready.eq((~ending | (taken & self.o.payload.last)) & (remaining < self.out_words)),
         ]
         kept = Mux(taken, buffer >> (32 * self.out_words), buffer)
-        words = Cat(
-            Mux(index < self.i.payload.count, word, 0) for index, word in enumerate(self.i.payload.data)
-        )
+        words = Cat(Mux(index < self.i.payload.count, word, 0) for index, word in enumerate(self.i.payload.data))
         entering = Signal(32 * capacity)
         for position in range(self.out_words):
             with m.If(remaining == position):

@@ -6,10 +6,17 @@ from amaranth.lib.wiring import Component, In, Out
 
 from hw.bus.gearbox import word_beat
 from hw.bus.registers import (
-    ADDRESS_WIDTH, CONTROL, IDENTITY, INTERRUPTS, VERSION, Register, capabilities, command_words, register_map,
+    ADDRESS_WIDTH,
+    CONTROL,
+    IDENTITY,
+    INTERRUPTS,
+    VERSION,
+    Register,
+    capabilities,
+    command_words,
+    register_map,
 )  # fmt: skip
 from hw.config import CoreConfig
-from hw.core.command import FIELDS
 from hw.core.counters import COUNTERS, counters_layout
 from hw.core.decoder import command_layout
 
@@ -106,12 +113,25 @@ class RegisterBank(Component):
 
     def _values(self, cause, enable) -> dict:
         """What each readable register shows."""
-        status = Cat(self.idle, self.o_command.ready, self.o_a.ready, self.o_b.ready, self.i_c.valid, Const(0, 3), self.core_error)
+        status = Cat(
+            self.idle,
+            self.o_command.ready,
+            self.o_a.ready,
+            self.o_b.ready,
+            self.i_c.valid,
+            Const(0, 3),
+            self.core_error,
+        )
         constants = {"identity": IDENTITY, "version": VERSION}
         constants |= capabilities(self.config, self.stream_words, self.clock_hz)
         return (
             {name: Const(value, 32) for name, value in constants.items()}
-            | {"status": status, "interrupt_enable": enable, "interrupt_cause": cause, "data_c": self.i_c.payload.data[0]}
+            | {
+                "status": status,
+                "interrupt_enable": enable,
+                "interrupt_cause": cause,
+                "data_c": self.i_c.payload.data[0],
+            }
             | {f"count_{name}": self.counters[name] for name in COUNTERS}
         )
 
@@ -134,7 +154,9 @@ class RegisterBank(Component):
             m.d.sync += self._command.word_select(index, 32).eq(word)
         elif name == "submit":
             m.d.comb += [
-                self.o_command.valid.eq(1), broken.eq(~self.o_command.ready), self._events["overflow"].eq(broken)
+                self.o_command.valid.eq(1),
+                broken.eq(~self.o_command.ready),
+                self._events["overflow"].eq(broken),
             ]
         elif name == "data_c":
             m.d.comb += [self.i_c.ready.eq(1), broken.eq(~self.i_c.valid), self._events["underflow"].eq(broken)]

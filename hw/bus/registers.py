@@ -22,7 +22,8 @@ CAPABILITIES = {
     "mantissa_widths": "bit w is set if mantissas of w bits are supported",
     "block_size": "elements that share an exponent",
     "exponent_width": "bits of a block's stored exponent",
-    "rounding_modes": "bit r is set if rounding r is supported: " + ", ".join(f"{i} {n}" for i, n in enumerate(ROUNDING_MODES)),
+    "rounding_modes": "bit r is set if rounding r is supported: "
+    + ", ".join(f"{i} {n}" for i, n in enumerate(ROUNDING_MODES)),
     "accumulator": ", ".join(f"{i} {n}" for i, n in enumerate(ACCUMULATORS)),
     "dot": "products of a unit per cycle",
     "rows": "rows of units",

@@ -66,11 +66,14 @@ class SerialTransmitter(Component):
         m = Module()
         timer, bits, shift = Signal(range(self.divisor)), Signal(range(11)), Signal(10, init=0x3FF)
         m.d.comb += [self.i.ready.eq(bits == 0), self.tx.eq(shift[0])]
-        with m.If(bits == 0):
-            with m.If(self.i.valid):
-                m.d.sync += [shift.eq(Cat(Const(0, 1), self.i.payload, Const(1, 1))), bits.eq(10), timer.eq(self.divisor - 1)]
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += [
+                shift.eq(Cat(Const(0, 1), self.i.payload, Const(1, 1))),
+                bits.eq(10),
+                timer.eq(self.divisor - 1),
+            ]
         with m.Elif(timer != 0):
             m.d.sync += timer.eq(timer - 1)
-        with m.Else():
+        with m.Elif(bits != 0):
             m.d.sync += [shift.eq(Cat(shift[1:], Const(1, 1))), bits.eq(bits - 1), timer.eq(self.divisor - 1)]
         return m

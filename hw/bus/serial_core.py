@@ -67,7 +67,10 @@ class SerialCore(Component):
             self.fault.eq(bank.interrupt),
         ]
         for source, sink in (
-            (bank.o_command, core.i_command), (bank.o_a, core.i_a), (bank.o_b, core.i_b), (core.o_c, bank.i_c)
+            (bank.o_command, core.i_command),
+            (bank.o_a, core.i_a),
+            (bank.o_b, core.i_b),
+            (core.o_c, bank.i_c),
         ):
             m.d.comb += [sink.payload.eq(source.payload), sink.valid.eq(source.valid), source.ready.eq(sink.ready)]
         return m

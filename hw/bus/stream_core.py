@@ -20,7 +20,7 @@ class StreamCore(Component):
     Members
     -------
     i_command, idle, error, counters, clear : of the core.
-    i_a, i_b : beats of ``words``; a packet is a line of the operand, so that lines start on fresh beats of the core.
+    i_a, i_b : beats of ``words``; a packet is a line of the operand, so that lines start on fresh beats.
     o_c : beats of ``words``; a packet is the C of a product, in the core's order.
     """
 
@@ -31,7 +31,8 @@ class StreamCore(Component):
         beats = stream.Signature(word_beat(words))
         super().__init__(
             {
-                "i_command": In(stream.Signature(command_layout())), "i_a": In(beats), "i_b": In(beats), "o_c": Out(beats),
+                "i_command": In(stream.Signature(command_layout())),
+                "i_a": In(beats), "i_b": In(beats), "o_c": Out(beats),
                 "idle": Out(1), "error": Out(4), "counters": Out(counters_layout()), "clear": In(1),
             }
         )  # fmt: skip

@@ -5,17 +5,15 @@ import numpy as np
 import pytest
 
 import golden
+from hw.board.boards import BOARDS
 from hw.bus.frames import Action, Status, decode_answer, encode_request
 from hw.bus.registers import offset_of
-from hw.config import CoreConfig
 from hw.core.command import pack_command
 from sim.driver import DriverError, RegisterDevice
 from sim.serial_board import SerialBoard
 from sim.serial_link import LinkError, SerialLink
 
-CONFIG = CoreConfig(
-    block_size=16, dot=4, tile_rows=2, tile_columns=2, operand_depth=32, queue_depth=2, lanes=4, datapath="behavioral"
-)
+CONFIG = BOARDS["ice40_hx8k"].config
 BLOCK = golden.BlockFormat(4, CONFIG.block_size, CONFIG.exponent_width)
 
 

@@ -5,12 +5,27 @@ import cocotb
 import numpy as np
 import pytest
 from cocotb.triggers import ClockCycles, RisingEdge, with_timeout
-from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp, AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
+from cocotbext.axi import (
+    AxiLiteBus,
+    AxiLiteMaster,
+    AxiResp,
+    AxiStreamBus,
+    AxiStreamFrame,
+    AxiStreamSink,
+    AxiStreamSource,
+)
 
 import golden
 from hw.bus.axi_core import AxiCore
 from hw.bus.registers import (
-    CAPABILITIES, IDENTITY, INTERRUPTS, VERSION, capabilities, command_words, offset_of, register_map,
+    CAPABILITIES,
+    IDENTITY,
+    INTERRUPTS,
+    VERSION,
+    capabilities,
+    command_words,
+    offset_of,
+    register_map,
 )  # fmt: skip
 from hw.config import CoreConfig
 from hw.core.command import CommandError, pack_command
@@ -38,10 +53,9 @@ class Bench:
         if stalls:
             for n, model in enumerate((self.a, self.b, self.c)):
                 model.set_pause_generator(_pauses(n))
-            for n, channel in enumerate((
-                self.registers.write_if.aw_channel, self.registers.write_if.w_channel, self.registers.write_if.b_channel,
-                self.registers.read_if.ar_channel, self.registers.read_if.r_channel,
-            )):  # fmt: skip
+            writes, reads = self.registers.write_if, self.registers.read_if
+            channels = (writes.aw_channel, writes.w_channel, writes.b_channel, reads.ar_channel, reads.r_channel)
+            for n, channel in enumerate(channels):
                 channel.set_pause_generator(_pauses(n + 10))
 
     async def begin(self):
@@ -191,7 +205,7 @@ async def soft_reset_recovers_from_a_line_that_ends_early(dut):
     await bench.begin()
     await bench.check()
     await bench.submit(rows=2, inner=40, columns=2)
-    for line in range(2):
+    for _ in range(2):
         bench.a.send_nowait(AxiStreamFrame(bytes(4 * 5)))
         bench.b.send_nowait(AxiStreamFrame(bytes(4 * 40)))
     await ClockCycles(dut.clk, 500)
