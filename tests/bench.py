@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import shutil
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,22 @@ from sim import verilator
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build" / "tests"
 PARAMETERS = "HBFP_BENCH_PARAMETERS"
+
+
+@dataclass
+class Run:
+    """One call of ``simulate``: cocotb tests passed, of how many, and seconds (0 for a build that was there)."""
+
+    component: str
+    simulator: str
+    passed: int = 0
+    total: int = 0
+    build_seconds: float = 0.0
+    run_seconds: float = 0.0
+
+
+runs: list[Run] = []
+"""Runs of this process, for the summary."""
 
 
 def simulator() -> str:
@@ -77,7 +95,7 @@ def simulate(component, test_module: str, values: dict | None = None, *, testcas
     """Emit ``component``, build it (once per content) and run the cocotb tests of ``test_module`` on it.
 
     ``values`` (JSON-ready) reach the bench through ``parameters()``. Returns the number of cocotb tests that passed.
-    With ``WAVES=1`` waveforms are left in the build folder.
+    With ``WAVES=1`` waveforms are left in the folder ``runs`` of the build.
     """
     tool = simulator()
     waves = os.environ.get("WAVES", "0") == "1"
@@ -94,6 +112,9 @@ def simulate(component, test_module: str, values: dict | None = None, *, testcas
         build_args = ["-g2005"]
     runner = QuickVerilator() if tool == "verilator" else get_runner(tool)
     source = folder / f"{top}.v"
+    summary = Run(top, tool)
+    runs.append(summary)
+    start = time.monotonic()
     with _locked(folder):
         done = folder / "built"
         if not done.exists():
@@ -103,15 +124,17 @@ def simulate(component, test_module: str, values: dict | None = None, *, testcas
                 timescale=("1ns", "1ps"), always=True, log_file=folder / "build.log",
             )
             done.touch()
-    runs = folder / "runs"
-    runs.mkdir(exist_ok=True)
+            summary.build_seconds = time.monotonic() - start
+    place = folder / "runs"
+    place.mkdir(exist_ok=True)
     run = hashlib.sha256(f"{test_module} {testcase} {json.dumps(values)}".encode()).hexdigest()[:12]
-    results = runs / f"{run}.xml"
+    results = place / f"{run}.xml"
+    start = time.monotonic()
     with contextlib.suppress(SystemExit):  # the runner's way to say that a test failed
         runner.test(
             hdl_toplevel=top, hdl_toplevel_lang="verilog", test_module=test_module, testcase=testcase,
-            build_dir=folder, test_dir=runs, waves=waves,
-            results_xml=str(results), log_file=runs / f"{run}.log", timescale=("1ns", "1ps"),
+            build_dir=folder, test_dir=place, waves=waves,
+            results_xml=str(results), log_file=place / f"{run}.log", timescale=("1ns", "1ps"),
             extra_env={
                 PARAMETERS: json.dumps(values or {}),
                 "PYTHONPATH": str(ROOT),
@@ -120,7 +143,8 @@ def simulate(component, test_module: str, values: dict | None = None, *, testcas
             },
         )
     total, failed = get_results(results)
+    summary.run_seconds, summary.passed, summary.total = time.monotonic() - start, total - failed, total
     if failed or not total:
-        tail = "\n".join((runs / f"{run}.log").read_text(errors="replace").splitlines()[-60:])
-        pytest.fail(f"{failed} of {total} cocotb tests failed on {top}; log: {runs / f'{run}.log'}\n{tail}")
+        tail = "\n".join((place / f"{run}.log").read_text(errors="replace").splitlines()[-60:])
+        pytest.fail(f"{failed} of {total} cocotb tests failed on {top}; log: {place / f'{run}.log'}\n{tail}")
     return total
