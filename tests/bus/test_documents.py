@@ -1,0 +1,91 @@
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hw.bus.cli import main
+from hw.bus.documents import c_header, command_page, register_page, verilog_header
+from hw.bus.registers import ADDRESS_WIDTH, capabilities, register_map
+from hw.config import CoreConfig
+from hw.core.command import FIELDS, pack_command
+from hw.core.counters import COUNTERS
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_offsets_are_distinct_aligned_and_in_range():
+    offsets = [register.offset for register in register_map()]
+    assert offsets == sorted(set(offsets))
+    assert all(offset % 4 == 0 and offset < 1 << ADDRESS_WIDTH for offset in offsets)
+    names = [register.name for register in register_map()]
+    assert len(names) == len(set(names))
+    for register in register_map():
+        bits = [field.position + i for field in register.fields for i in range(field.width)]
+        assert len(bits) == len(set(bits))
+        assert all(bit < 32 for bit in bits)
+
+
+@pytest.mark.parametrize(("name", "text"), [("registers.md", register_page()), ("commands.md", command_page())])
+def test_committed_pages_are_current(name, text):
+    assert (ROOT / "docs" / name).read_text() == text, "run: python -m hw.bus --documents docs"
+
+
+def test_header_has_every_register_field_and_counter():
+    text = c_header()
+    for register in register_map():
+        assert f"#define HBFP_{register.name.upper()} 0x{register.offset:03X}u" in text
+    for name in COUNTERS:
+        assert f"HBFP_COUNT_{name.upper()} " in text
+    for name, width in FIELDS.items():
+        position = int(re.search(rf"#define HBFP_FIELD_{name.upper()} (\d+)\n", text)[1])
+        assert pack_command(**{name: (1 << width) - 1}) == ((1 << width) - 1) << position
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no C compiler")
+def test_header_compiles(tmp_path):
+    path = tmp_path / "hbfp.h"
+    assert main(["--header", str(path)]) == 0
+    subprocess.run(["gcc", "-fsyntax-only", "-Wall", "-Werror", str(path)], check=True)
+
+
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus is not installed")
+def test_verilog_example_runs(tmp_path):
+    machine = "--block 16 --dot 4 --tile 1x1 --operand-depth 32 --datapath behavioral --bus-width 64".split()
+    assert main([*machine, "-o", str(tmp_path / "hbfp_axi.v")]) == 0
+    assert main(["--header", str(tmp_path / "hbfp_registers.vh")]) == 0
+    program = tmp_path / "example"
+    sources = [ROOT / "examples" / "axi" / "testbench.v", tmp_path / "hbfp_axi.v"]
+    subprocess.run(["iverilog", "-g2005", "-I", tmp_path, "-o", program, *sources], check=True)
+    result = subprocess.run(["vvp", program], check=True, capture_output=True, text=True)
+    assert "PASS" in result.stdout
+    assert "FAIL" not in result.stdout
+
+
+def test_capabilities_describe_the_configuration():
+    values = capabilities(CoreConfig(mantissa_widths=(4, 6), rounding_modes=("nearest", "truncate")), 4, 50_000_000)
+    assert values["mantissa_widths"] == 1 << 4 | 1 << 6
+    assert values["rounding_modes"] == 0b101
+    assert values["stream_words"] == 4
+    assert values["clock_hz"] == 50_000_000
+    assert all(0 <= value < 1 << 32 for value in values.values())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--bus-width", "48"], "bus_width must be one of 32, 64, 128, 256, 512, not 48"),
+        (["--block", "0"], "block_size must be between 1 and 1024, not 0"),
+        (["--header", "/proc/absent/hbfp.h"], "output must be a writable path, not /proc/absent/hbfp.h: No such file or directory"),
+    ],
+)
+def test_mistakes_are_one_line_and_status_2(arguments, message, capsys):
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == f"hw.bus: {message}\n"
+
+
+def test_verilog_header_speaks_verilog():
+    text = verilog_header()
+    assert "`define HBFP_IDENTITY 10'h000" in text
+    assert "#" not in text
