@@ -109,7 +109,7 @@ def simulate(component, test_module: str, values: dict | None = None, *, testcas
         if waves:
             build_args += ["--trace", "--trace-structs"]
     else:
-        build_args = ["-g2005"]
+        build_args = [] if waves else ["-g2005"]  # the runner's part that writes waveforms is newer than that
     runner = QuickVerilator() if tool == "verilator" else get_runner(tool)
     source = folder / f"{top}.v"
     summary = Run(top, tool)
