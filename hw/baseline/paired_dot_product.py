@@ -54,8 +54,10 @@ class PairSelects(Component):
         for i in range(self.dot // 2):
             first, second = self.i[2 * i], self.i[2 * i + 1]
             m.d.comb += [
-                self.o[i].first.eq(first & ~second), self.o[i].second.eq(second & ~first), self.o[i].both.eq(first & second),
-            ]  # fmt: skip
+                self.o[i].first.eq(first & ~second),
+                self.o[i].second.eq(second & ~first),
+                self.o[i].both.eq(first & second),
+            ]
         return m
 
 

@@ -1,0 +1,136 @@
+"""The flow from component to verified area, in the built-in library."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from hw.array.dot_product import DotProduct
+from hw.baseline.elements import element_for
+from hw.baseline.formats import format_named
+from hw.emit import emit_verilog
+from synth.claims import ratio, verdicts
+from synth.density import Design, Row, measure
+from synth.designs import PARTS, Mismatch, config_for, simulate_unit
+from synth.flow import modules_of, synthesise
+from synth.liberty import REFERENCE, LibraryError, find_library
+from synth.sweep import sweep
+from synth.tools import ToolError, yosys
+
+FORMATS = ("hbfp4/8", "hbfp4-aligned/8", "hbfp4-bf16/8", "mixed46/8", "mxfp4/8", "mxfp6-e2m3/8", "mxfp6-e3m2/8",
+           "mxfp8-e4m3/4", "mxint8/8", "nvfp4/8", "msfp12/8")  # fmt: skip
+UNSHARED = ("int8", "int4", "fp32", "fp16", "bf16", "bf16-bf16", "fp8-e4m3", "fp8-e5m2")
+
+
+def unit_of(name, tmp_path, dot=None):
+    """A mapped unit: its format, configuration, synthesis and library."""
+    form = format_named(name)
+    config = config_for(form, dot, 1, 1)
+    unit = element_for(form)(config)
+    library = find_library("reference", tmp_path)
+    texts = [emit_verilog(part) for part in (unit, *(p() for p in (unit.prepare_a, unit.prepare_b) if p))]
+    modules = {name: text for verilog in texts for name, text in modules_of(verilog).items()}
+    verilog = "\n".join(modules.values())
+    parts = [name for name in modules if name.startswith(PARTS)]
+    synthesis = synthesise(verilog, unit.module_name, parts, library, build=tmp_path)
+    for prepare in {p().module_name for p in (unit.prepare_a, unit.prepare_b) if p}:
+        synthesis.parts |= synthesise(verilog, prepare, [], library, build=tmp_path).parts
+    return form, config, synthesis, library
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_mapped_block_units_agree_with_the_reference(name, tmp_path):
+    assert simulate_unit(*unit_of(name, tmp_path)) == 144
+
+
+@pytest.mark.parametrize("name", UNSHARED)
+def test_mapped_units_agree_with_the_reference(name, tmp_path):
+    assert simulate_unit(*unit_of(name, tmp_path, dot=2)) == 144
+
+
+@pytest.mark.parametrize(("old", "new"), [("NAND2", "NOR2"), ("XNOR2", "XOR2"), ("FA", "HA")])
+def test_one_wrong_gate_is_caught(old, new, tmp_path):
+    unit = unit_of("hbfp4/8", tmp_path)
+    changed = []
+
+    def change(path, kind):
+        if kind == old and not changed:
+            changed.append(path)
+            return new
+        return None
+
+    with pytest.raises((Mismatch, KeyError)):
+        simulate_unit(*unit, change=change)
+    assert changed
+
+
+def test_results_are_deterministic_and_cached(tmp_path):
+    library = find_library("reference", tmp_path)
+    product = DotProduct(4, 4)
+    first = synthesise(emit_verilog(product), product.module_name, [], library, build=tmp_path / "a")
+    second = synthesise(emit_verilog(product), product.module_name, [], library, build=tmp_path / "b")
+    assert first.parts[first.top].areas == second.parts[second.top].areas
+    entries = list((tmp_path / "a" / "cache").iterdir())
+    synthesise(emit_verilog(product), product.module_name, [], library, build=tmp_path / "a")
+    assert list((tmp_path / "a" / "cache").iterdir()) == entries
+
+
+def test_area_falls_as_dot_and_tile_grow(tmp_path):
+    areas = [measure(Design("hbfp4/16", dot=dot, rows=size, columns=size), build=tmp_path, timing=False).area
+             for dot, size in ((1, 1), (4, 1), (16, 1), (16, 2), (16, 4))]  # fmt: skip
+    assert areas == sorted(areas, reverse=True)
+
+
+def test_a_cell_without_area_fails(tmp_path):
+    path = tmp_path / "free.lib"
+    path.write_text(re.sub(r"cell \(XNOR2\) \{ area : [\d.]+", "cell (XNOR2) { area : 0", REFERENCE.read_text()))
+    product = DotProduct(4, 4)
+    with pytest.raises(LibraryError, match=r"^cell XNOR2 of library free has no area$"):
+        synthesise(emit_verilog(product), product.module_name, [], find_library(str(path), tmp_path), build=tmp_path)
+    assert not list(tmp_path.glob("cache/*/part.json"))
+
+
+def test_a_tool_out_of_time_is_ended(tmp_path):
+    with pytest.raises(ToolError, match=r"^Yosys took more than 0 s; log: "):
+        yosys("read_verilog missing.v\n", tmp_path, seconds=0.01)
+
+
+def test_a_failing_script_names_its_log(tmp_path):
+    with pytest.raises(ToolError, match=r"^Yosys failed: .*missing\.v.*; log: "):
+        yosys("read_verilog missing.v\n", tmp_path)
+
+
+def test_a_sweep_reports_the_rows_that_worked(tmp_path):
+    designs = [Design("int4", dot=2, rows=1, columns=1), Design("mxint8", dot=16)]
+    rows, failures = sweep(designs, build=tmp_path, quiet=True)
+    assert [row.design.format for row in rows] == ["int4"]
+    assert failures[0][1] == "ValueError: dot must be the block size 32, not 16"
+
+
+def fake_row(name, area, library="reference"):
+    return Row(Design(name, library), area, area, 0, 0, 0, 0, None, "", 4, 1, 1024)
+
+
+def test_claims_compare_the_same_accounting():
+    rows = [fake_row("hbfp4", 10), fake_row("fp32", 240), fake_row("mxfp4", 20), fake_row("hbfp4", 10, "other")]
+    assert ratio(rows, "reference", "hbfp4", "fp32") == 24
+    assert ratio(rows, "other", "hbfp4", "fp32") is None
+    found = {v["claim"].published: v["verdict"] for v in verdicts(rows) if v["claim"].other == "fp32"}
+    assert found[21.3] == "holds"
+    assert found[25] == "does not hold"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["density", "--formats", "fp99"], "format must be one of hbfp4, "),
+        (["density", "--library", "nonsense"], "library must be a file or one of reference, "),
+        (["report", "--from", "missing.json"], "missing.json is no results file"),
+    ],
+)
+def test_bad_arguments_exit_with_2(arguments, message):
+    result = subprocess.run([sys.executable, "-m", "synth", *arguments], capture_output=True, text=True)
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"python -m synth: error: {message}")
+    assert result.stderr.count("\n") == 1

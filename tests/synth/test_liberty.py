@@ -1,0 +1,54 @@
+"""Libraries are found, parsed, and refused with a reason."""
+
+import gzip
+
+import pytest
+
+from synth.cells import compile_function, truth_table
+from synth.liberty import REFERENCE, LibraryError, find_library, parse_liberty
+
+
+def test_reference_library_is_complete(tmp_path):
+    library = find_library("reference", tmp_path)
+    assert library.full_adder() == ("FA", {"a": "A", "b": "B", "c": "CI", "sum": "S", "carry": "CO"})
+    assert all(cell.area > 0 for cell in library.cells.values())
+    assert library.cells["DFF"].flip_flop["next_state"] == "D"
+
+
+def test_reads_gzipped_files(tmp_path):
+    packed = tmp_path / "cells.lib.gz"
+    packed.write_bytes(gzip.compress(REFERENCE.read_bytes()))
+    assert find_library(str(packed), tmp_path / "build").cells.keys() == parse_liberty(REFERENCE).keys()
+
+
+def test_functions_in_every_notation():
+    assert truth_table("A' B + C", ["A", "B", "C"]) == truth_table("(!A & B) | C", ["A", "B", "C"])
+    assert truth_table("A ^ B", ["A", "B"]) == 0b0110
+    assert truth_table("A & missing", ["A"]) is None
+    assert compile_function("!(A | B)", ("A", "B"))(0b1111, 0b0011, 0b0101) == 0b1000
+
+
+def test_missing_library_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("synth.liberty._search", lambda name: None)
+    with pytest.raises(LibraryError, match=r"^library osu018 was not found; apt-get install qflow-tech-osu018; or name"):
+        find_library("osu018", tmp_path)
+
+
+def test_unknown_library_lists_the_known(tmp_path):
+    with pytest.raises(LibraryError, match=r"^library must be a file or one of reference, nangate45, .*, not nonsense$"):
+        find_library("nonsense", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("hello", "does not parse: it has no cells"),
+        ("library (x) {\n cell (A) { area : 1;\n", "does not parse: cell A has no end"),
+        ("library (x) {\n cell (A) { area : 1; pin (Y) { direction : output; } }\n}\n", "has no flip-flop"),
+    ],
+)
+def test_refuses_bad_libraries(text, reason, tmp_path):
+    path = tmp_path / "bad.lib"
+    path.write_text(text)
+    with pytest.raises(LibraryError, match=reason):
+        find_library(str(path), tmp_path)
