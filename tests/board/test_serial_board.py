@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import golden
+from examples.digits_board import main as digits_board
 from hw.board.boards import BOARDS
 from hw.bus.frames import Action, Status, decode_answer, encode_request
 from hw.bus.registers import offset_of
@@ -131,3 +132,9 @@ def test_port_that_disappears_is_reported_and_another_one_works(board):
         device.transport = SerialLink(other.port)
         device.reset()
         assert equal(device, *matrices(2, 3, 4))
+
+
+def test_digits_network_equals_golden_over_the_serial_line(capsys):
+    """The example, with the real driver and a pseudo-terminal."""
+    assert digits_board(["--images", "2"]) == 0
+    assert "equal to golden bit for bit" in " ".join(capsys.readouterr().out.split())

@@ -1,5 +1,7 @@
 import logging
+import os
 import random
+from types import SimpleNamespace
 
 import cocotb
 import numpy as np
@@ -16,6 +18,7 @@ from cocotbext.axi import (
 )
 
 import golden
+from examples.digits import classify, digits, train
 from hw.bus.axi_core import AxiCore
 from hw.bus.registers import (
     CAPABILITIES,
@@ -31,7 +34,8 @@ from hw.config import CoreConfig
 from hw.core.command import CommandError, pack_command
 from hw.core.counters import COUNTERS
 from sim.beats import _panels
-from tests.bench import parameters, simulate
+from sim.plan import pieces
+from tests.bench import PARAMETERS, parameters, simulate
 from tests.streams import reset, start_clock
 
 CONFIG = CoreConfig(
@@ -77,13 +81,15 @@ class Bench:
             assert await self.write(f"command_{i}", word >> 32 * i & 0xFFFFFFFF) == AxiResp.OKAY
         return await self.write("submit", 1)
 
-    async def product(self, a, b):
+    async def product(self, a, b, **fields: int):
         """C of a command, its operands sent line by line."""
-        assert await self.submit(rows=a.shape[0], inner=a.shape[1], columns=b.shape[1]) == AxiResp.OKAY
-        for line in a:
-            self.a.send_nowait(AxiStreamFrame(line.tobytes()))
-        for line in b.T:
-            self.b.send_nowait(AxiStreamFrame(line.tobytes()))
+        assert await self.submit(rows=a.shape[0], inner=a.shape[1], columns=b.shape[1], **fields) == AxiResp.OKAY
+        if fields.get("load_a", 1):
+            for line in a:
+                self.a.send_nowait(AxiStreamFrame(line.tobytes()))
+        if fields.get("load_b", 1):
+            for line in b.T:
+                self.b.send_nowait(AxiStreamFrame(line.tobytes()))
         frame = await with_timeout(self.c.recv(), 2, "ms")
         words = np.frombuffer(bytes(frame.tdata), np.float32)
         result, start = np.zeros((a.shape[0], b.shape[1]), np.float32), 0
@@ -92,6 +98,15 @@ class Bench:
             result[r, c] = words[start : start + size].reshape(r.stop - r.start, -1)
             start += size
         assert start == len(words)
+        return result
+
+    async def matmul(self, a, b):
+        """A product of any rows and columns, in commands that fit."""
+        result = np.empty((a.shape[0], b.shape[1]), np.float32)
+        for command, row, _, column in pieces(CONFIG, a.shape[0], a.shape[1], b.shape[1], 4, 4):
+            rows, columns = slice(row, row + command.rows), slice(column, column + command.columns)
+            loads = {"load_a": int(command.load_a), "load_b": int(command.load_b)}
+            result[rows, columns] = await self.product(a[rows], b[:, columns], **loads)
         return result
 
     async def check(self, shape=(3, 21, 5), seed=0):
@@ -246,6 +261,21 @@ async def holes_between_bytes_are_reported(dut):
     assert np.frombuffer(bytes(frame.tdata), np.float32) == [14]
 
 
+@cocotb.test(skip=bool(os.environ.get(PARAMETERS)) and parameters()["bus_width"] < 128)
+async def digits_network_equals_golden(dut):
+    """Both layers of the network of the examples, for two images."""
+    bench = Bench(dut)
+    await bench.begin()
+    images, test_images, labels, _ = digits()
+    layers = train(images, labels, SimpleNamespace(track=lambda steps, description: list(steps)[:3]))
+    x = test_images[:2]
+    (w1, b1), (w2, b2) = layers
+    scores = await bench.matmul(np.maximum(await bench.matmul(x, w1) + b1, 0), w2) + b2
+    block = golden.BlockFormat(4, CONFIG.block_size, CONFIG.exponent_width)
+    wanted = classify(x, layers, lambda a, b: golden.matmul(a, b, block))
+    assert (scores.view(np.uint32) == wanted.view(np.uint32)).all()
+
+
 @cocotb.test()
 async def counters_count_and_clear(dut):
     bench = Bench(dut)
@@ -262,7 +292,7 @@ async def counters_count_and_clear(dut):
 @pytest.mark.cocotb
 @pytest.mark.parametrize("bus_width", WIDTHS)
 def test_axi_core(bus_width):
-    assert simulate(AxiCore(CONFIG, bus_width), "tests.bus.test_axi_core", {"bus_width": bus_width}) == 8
+    assert simulate(AxiCore(CONFIG, bus_width), "tests.bus.test_axi_core", {"bus_width": bus_width}) == 9
 
 
 def test_rejects_unknown_bus_width():

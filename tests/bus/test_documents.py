@@ -77,7 +77,10 @@ def test_capabilities_describe_the_configuration():
     [
         (["--bus-width", "48"], "bus_width must be one of 32, 64, 128, 256, 512, not 48"),
         (["--block", "0"], "block_size must be between 1 and 1024, not 0"),
-        (["--header", "/proc/absent/hbfp.h"], "output must be a writable path, not /proc/absent/hbfp.h: No such file or directory"),
+        (
+            ["--header", "/proc/absent/hbfp.h"],
+            "output must be a writable path, not /proc/absent/hbfp.h: No such file or directory",
+        ),
     ],
 )
 def test_mistakes_are_one_line_and_status_2(arguments, message, capsys):
