@@ -34,8 +34,8 @@ def register_page() -> str:
         "# Register map", "",
         "Made by `python -m hw.bus --documents docs` from `hw/bus/registers.py`; do not edit.", "",
         "Registers have 32 bits. An access that is not allowed, to an offset that is not listed, with partial write "
-        "strobes, or without room or data gets an error response (AXI: `SLVERR`; serial line: status `REFUSED`) and has "
-        "no other effect. Offsets are the same for every machine; `data_*` exist only if `stream_words` is 0.", "",
+        "strobes, or without room or data gets an error response (AXI: `SLVERR`; serial line: status `REFUSED`) and "
+        "has no other effect. Offsets are the same for every machine; `data_*` exist only if `stream_words` is 0.", "",
         _table(["offset", "register", "access", "meaning"], rows),
     ]  # fmt: skip
     for register in register_map():

@@ -52,7 +52,8 @@ def test_header_compiles(tmp_path):
 
 @pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus is not installed")
 def test_verilog_example_runs(tmp_path):
-    machine = "--block 16 --dot 4 --tile 1x1 --operand-depth 32 --datapath behavioral --bus-width 64".split()
+    size = ["--block", "16", "--dot", "4", "--tile", "1x1", "--operand-depth", "32"]
+    machine = [*size, "--datapath", "behavioral", "--bus-width", "64"]
     assert main([*machine, "-o", str(tmp_path / "hbfp_axi.v")]) == 0
     assert main(["--header", str(tmp_path / "hbfp_registers.vh")]) == 0
     program = tmp_path / "example"
