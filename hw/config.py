@@ -134,7 +134,9 @@ class CoreConfig:
             )
         if "requantize" in self.features:
             if self.lanes % self.tile_columns:
-                raise ValueError(f"tile_columns must divide lanes {self.lanes} to requantize, not be {self.tile_columns}")
+                raise ValueError(
+                    f"tile_columns must divide lanes {self.lanes} to requantize, not be {self.tile_columns}"
+                )
             if self.panel_columns % self.block_size:
                 raise ValueError(
                     f"panel_columns must be a multiple of block_size {self.block_size} to requantize, "
@@ -280,5 +282,7 @@ class CoreConfig:
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
             raise ValueError(f"unknown parameter {', '.join(sorted(unknown))}")
-        lists = {name: tuple(values[name]) for name in ("mantissa_widths", "rounding_modes", "features") if name in values}
+        lists = {
+            name: tuple(values[name]) for name in ("mantissa_widths", "rounding_modes", "features") if name in values
+        }
         return cls(**values | lists)

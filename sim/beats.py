@@ -56,7 +56,10 @@ def _panels(rows: int, columns: int, config: CoreConfig):
     """Rows and columns of each panel of C, in the order in which they leave."""
     for row in range(0, rows, config.output_rows):
         for column in range(0, columns, config.panel_columns):
-            yield slice(row, min(row + config.output_rows, rows)), slice(column, min(column + config.panel_columns, columns))
+            yield (
+                slice(row, min(row + config.output_rows, rows)),
+                slice(column, min(column + config.panel_columns, columns)),
+            )
 
 
 def result_beat_count(rows: int, columns: int, config: CoreConfig, bfloat16: bool = False) -> int:
@@ -65,9 +68,7 @@ def result_beat_count(rows: int, columns: int, config: CoreConfig, bfloat16: boo
     return sum((r.stop - r.start) * -(-(c.stop - c.start) // per_beat) for r, c in _panels(rows, columns, config))
 
 
-def result_matrix(
-    beats: np.ndarray, rows: int, columns: int, config: CoreConfig, bfloat16: bool = False
-) -> np.ndarray:
+def result_matrix(beats: np.ndarray, rows: int, columns: int, config: CoreConfig, bfloat16: bool = False) -> np.ndarray:
     """C from its beats.
 
     Parameters

@@ -243,7 +243,17 @@ class RtlCore:
 
     def _command(self, product: Product) -> int:
         width = self.config.mantissa_widths[0]
-        defaults = {"load_a": 1, "load_b": 1, "store": 1, "width_a": width, "width_b": width, "width_c": width, "seed_a": 1, "seed_b": 2, "seed_c": 3}
+        defaults = {
+            "load_a": 1,
+            "load_b": 1,
+            "store": 1,
+            "width_a": width,
+            "width_b": width,
+            "width_c": width,
+            "seed_a": 1,
+            "seed_b": 2,
+            "seed_c": 3,
+        }
         rows, inner = product.a.shape
         return pack_command(**defaults | {"rows": rows, "inner": inner, "columns": product.b.shape[1]} | product.fields)
 

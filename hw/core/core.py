@@ -136,7 +136,10 @@ class Core(Component):
         """From the result buffer to the output stream, through the output stage where there is one."""
         if output is None:
             m.d.comb += [
-                *(getattr(self.o_c.payload, name).eq(getattr(results.o.payload, name)) for name in ("data", "keep", "last")),
+                *(
+                    getattr(self.o_c.payload, name).eq(getattr(results.o.payload, name))
+                    for name in ("data", "keep", "last")
+                ),
                 self.o_c.valid.eq(results.o.valid),
                 results.o.ready.eq(self.o_c.ready),
                 counters.stored.eq(self.o_c.valid & self.o_c.ready & self.o_c.payload.last),
@@ -198,7 +201,10 @@ class Core(Component):
             idle = idle & ~queue.r_rdy
         if output is not None:
             final = output.i_job.payload
-            m.d.comb += [getattr(final, name).eq(getattr(job, name)) for name in ("output", "bias", "relu", "columns", "rounding")]
+            m.d.comb += [
+                getattr(final, name).eq(getattr(job, name))
+                for name in ("output", "bias", "relu", "columns", "rounding")
+            ]
             m.d.comb += [final.width.eq(job.width_c), final.seed.eq(job.seed_c)]
             ready = ready & output.i_job.ready
             idle = idle & ~output.busy

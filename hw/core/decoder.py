@@ -21,9 +21,7 @@ def command_layout() -> data.StructLayout:
 
 def job_layout() -> data.StructLayout:
     """A checked command with its sizes in array rows, blocks and array columns."""
-    return data.StructLayout(
-        FIELDS | {"row_groups": SIZE_WIDTH, "blocks": SIZE_WIDTH, "column_groups": SIZE_WIDTH}
-    )
+    return data.StructLayout(FIELDS | {"row_groups": SIZE_WIDTH, "blocks": SIZE_WIDTH, "column_groups": SIZE_WIDTH})
 
 
 class CommandDecoder(Component):
@@ -96,9 +94,7 @@ class CommandDecoder(Component):
                         ]
                 with m.Else():
                     m.d.sync += zero_size.eq((job.rows == 0) | (job.inner == 0) | (job.columns == 0))
-                    for field, (*_, quotient) in zip(
-                        ("row_groups", "blocks", "column_groups"), divisions, strict=True
-                    ):
+                    for field, (*_, quotient) in zip(("row_groups", "blocks", "column_groups"), divisions, strict=True):
                         m.d.sync += job[field].eq(quotient + 1)
                     m.next = "CHECK"
             with m.State("CHECK"):

@@ -20,9 +20,14 @@ def load_layout() -> data.StructLayout:
     """What a loader needs of a job: ``lines`` rows of A (or columns of B) of ``inner`` elements, ``blocks`` blocks each."""
     return data.StructLayout(
         {
-            "lines": SIZE_WIDTH, "inner": SIZE_WIDTH, "blocks": SIZE_WIDTH, "width": 4, "rounding": 2, "format": 2,
+            "lines": SIZE_WIDTH,
+            "inner": SIZE_WIDTH,
+            "blocks": SIZE_WIDTH,
+            "width": 4,
+            "rounding": 2,
+            "format": 2,
             "seed": 32,
-        }  # fmt: skip
+        }
     )
 
 
@@ -138,7 +143,12 @@ class Loader(Component):
     def _enter(self, m: Module, platform, quantizer, job, entering) -> None:
         """Beats from the stream to the quantizer, with the block structure they lack."""
         c = self.config
-        first, line, beat, left = Signal(), Signal(SIZE_WIDTH), Signal(range(c.block_size // c.lanes)), Signal(SIZE_WIDTH)
+        first, line, beat, left = (
+            Signal(),
+            Signal(SIZE_WIDTH),
+            Signal(range(c.block_size // c.lanes)),
+            Signal(SIZE_WIDTH),
+        )
         line_ends, block_ends = Signal(), Signal()
         source = self.i
         if "bfloat16" in c.features:

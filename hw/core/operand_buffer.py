@@ -135,7 +135,11 @@ class OperandBuffer(Component):
         m.d.comb += [block.eq(read.block + read.half * c.operand_depth), scales.read_address.eq(block)]
         word, part = read.step, 0
         if word_steps > 1:
-            word = read.step[word_steps.bit_length() - 1 :] if word_steps & (word_steps - 1) == 0 else read.step // word_steps
+            word = (
+                read.step[word_steps.bit_length() - 1 :]
+                if word_steps & (word_steps - 1) == 0
+                else read.step // word_steps
+            )
             part = Signal(range(word_steps), name=f"part_{group}")
             m.d.sync += part.eq(read.step - word * word_steps)
         m.d.comb += mantissas.read_address.eq(block * c.block_words + (word if c.block_words > 1 else 0))
@@ -155,7 +159,7 @@ class OperandBuffer(Component):
                 mantissa = selected[element]
                 m.d.comb += [
                     self.o[group][line].mantissas[element].sign.eq(mantissa.sign),
-                    self.o[group][line].mantissas[element].magnitude.eq(
-                        mantissa.magnitude.word_select(slice_index, c.slice_width)
-                    ),
+                    self.o[group][line]
+                    .mantissas[element]
+                    .magnitude.eq(mantissa.magnitude.word_select(slice_index, c.slice_width)),
                 ]

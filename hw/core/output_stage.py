@@ -115,7 +115,10 @@ class OutputStage(Component):
             finisher.i.payload.bias.eq(bias),
             finisher.i.payload.add_bias.eq(job.bias),
             finisher.i.payload.relu.eq(job.relu),
-            *(getattr(finisher.i.payload, name).eq(getattr(beat, name)) for name in ("data", "keep", "row_last", "last")),
+            *(
+                getattr(finisher.i.payload, name).eq(getattr(beat, name))
+                for name in ("data", "keep", "row_last", "last")
+            ),
         ]
         with m.If(take):
             m.d.sync += index.eq(Mux(beat.row_last, 0, index + 1))
@@ -140,7 +143,10 @@ class OutputStage(Component):
             ]
         else:
             m.d.comb += [
-                *(getattr(numbers.payload, name).eq(getattr(results.payload, name)) for name in ("data", "keep", "last")),
+                *(
+                    getattr(numbers.payload, name).eq(getattr(results.payload, name))
+                    for name in ("data", "keep", "last")
+                ),
                 numbers.valid.eq(results.valid & as_numbers),
                 accepts.eq(numbers.ready),
             ]
@@ -160,7 +166,10 @@ class OutputStage(Component):
         packer = place(m, platform, "block_packer", BlockPacker(c, c.tile_columns))
         kept = job.output == OutputFormat.RESULTS
         m.d.comb += [
-            *(getattr(requantizer.i.payload, name).eq(getattr(results.payload, name)) for name in ("data", "keep", "last")),
+            *(
+                getattr(requantizer.i.payload, name).eq(getattr(results.payload, name))
+                for name in ("data", "keep", "last")
+            ),
             requantizer.i.valid.eq(results.valid & to_blocks),
             requantizer.settings.columns.eq(job.columns),
             requantizer.settings.width.eq(job.width),

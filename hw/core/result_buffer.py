@@ -74,9 +74,7 @@ class ResultBuffer(Component):
         self._collect(m, platform, memories, tiles, panels, panel_words)
         self._send(m, memories, panels, panel_words)
         waiting = Signal(range(self.tiles_in_flight + 3))
-        m.d.sync += waiting.eq(
-            waiting + (self.i_tile.valid & self.i_tile.panel_last) - self.panel_free
-        )
+        m.d.sync += waiting.eq(waiting + (self.i_tile.valid & self.i_tile.panel_last) - self.panel_free)
         m.d.comb += self.busy.eq((waiting != 0) | tiles.r_rdy)
         return m
 
@@ -102,9 +100,7 @@ class ResultBuffer(Component):
         m.d.comb += [
             slot_ends.eq(slot == tile.slots - 1),
             tile_ends.eq(slot_ends & (array_row == c.rows - 1)),
-            place_.address.eq(
-                half * panel_words + (slot * c.rows + array_row) * c.panel_tiles + tile.panel_tile
-            ),
+            place_.address.eq(half * panel_words + (slot * c.rows + array_row) * c.panel_tiles + tile.panel_tile),
             place_.done.eq(valid & tile_ends & tile.panel_last),
             place_.tile.eq(tile),
             tiles.r_en.eq(valid & tile_ends),

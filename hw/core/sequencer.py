@@ -149,7 +149,9 @@ class Sequencer(Component):
 
         # Addresses: A's block of (panel, slot, block) and B's of (column, block), kept by addition only.
         half_a, half_b = self.half_a, self.half_b
-        panel_base, row_start, address_a = (Signal(range(c.operand_depth + 1), name=n) for n in ("panel_base", "row_start", "address_a"))
+        panel_base, row_start, address_a = (
+            Signal(range(c.operand_depth + 1), name=n) for n in ("panel_base", "row_start", "address_a")
+        )
         address_b = Signal(range(c.operand_depth + 1))
         m.d.comb += [
             self.read_a.half.eq(half_a), self.read_a.block.eq(address_a), self.read_a.step.eq(step),

@@ -1,4 +1,3 @@
-
 import cocotb
 import numpy as np
 import pytest
@@ -98,6 +97,7 @@ def equal(actual, wanted):
 
 def matrices(rng, m, k, n, spread=4):
     """Random matrices whose magnitudes spread over 2**±spread."""
+
     def one(shape):
         return (rng.normal(size=shape) * 2.0 ** rng.integers(-spread, spread + 1, shape)).astype(np.float32)
 
@@ -137,7 +137,9 @@ async def special_values_equal_golden(dut):
     a[0, 1], b[2, 0] = np.nan, np.inf
     a[-1, -1] = -np.inf
     cases.append((a, b))
-    powers = [(2.0 ** rng.integers(-3, 4, s) * rng.choice([-1, 1], s)).astype(np.float32) for s in ((m, k), (k, columns))]
+    powers = [
+        (2.0 ** rng.integers(-3, 4, s) * rng.choice([-1, 1], s)).astype(np.float32) for s in ((m, k), (k, columns))
+    ]
     cases.append(tuple(powers))
     cases.append(tuple(x * np.float32(1e-41) for x in matrices(rng, m, k, columns)))
     cases.append(tuple(x * np.float32(2.0**62) for x in matrices(rng, m, k, columns)))
@@ -258,5 +260,3 @@ async def health_counters_equal_golden(dut):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_core(name):
     assert simulate(Core(CONFIGS[name]), "tests.core.test_core", {"config": CONFIGS[name].to_dict()}) == 6
-
-
