@@ -67,7 +67,7 @@ def compile_function(function: str, inputs: tuple[str, ...]) -> Callable:
 
 
 def truth_table(function: str, inputs: list[str]) -> int | None:
-    """The function's values, bit ``i`` for inputs that spell ``i``, first input lowest; ``None`` if it does not parse."""
+    """The function's values, bit ``i`` for inputs that spell ``i`` (first lowest); ``None`` if it does not parse."""
     count = 1 << len(inputs)
     mask = (1 << count) - 1
     columns = [sum(1 << i for i in range(count) if i >> place & 1) for place in range(len(inputs))]

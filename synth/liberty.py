@@ -142,7 +142,10 @@ def find_library(name: str, build: Path) -> Library:
 
 
 TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|\\\s*\n|\s+|("(?:[^"\\]|\\.)*")|([{}();:,])|([^\s{}();:,"]+)', re.DOTALL)
-SKIPPED = {"timing", "internal_power", "leakage_power", "lu_table_template", "power_lut_template", "output_current_rise", "receiver_capacitance", "input_voltage", "output_voltage"}  # fmt: skip
+SKIPPED = {
+    "timing", "internal_power", "leakage_power", "lu_table_template", "power_lut_template", "output_current_rise",
+    "receiver_capacitance", "input_voltage", "output_voltage",
+}  # fmt: skip
 
 
 def parse_liberty(path: Path) -> dict[str, Cell]:

@@ -64,9 +64,9 @@ class PairSelects(Component):
 class PairedTree(Component):
     """Sum of selected rows, given inverted: and-or-invert gates make them, and full adders do not mind.
 
-    ``rows`` holds ``width`` rows of ``width + 1`` bits for each pair; row ``j`` weighs ``2**j``, the last one and the top
-    bit of each row negative. Bits of negative weight come uninverted, so with ``T`` the plain weighted sum of what comes,
-    ``sum = K - T = ~(T - K - 1)``. Combinational.
+    ``rows`` holds ``width`` rows of ``width + 1`` bits for each pair; row ``j`` weighs ``2**j``, the last one and the
+    top bit of each row negative. Bits of negative weight come uninverted, so with ``T`` the plain weighted sum of what
+    comes, ``sum = K - T = ~(T - K - 1)``. Combinational.
     """
 
     def __init__(self, width: int, dot: int):
