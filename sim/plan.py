@@ -7,10 +7,13 @@ from typing import NamedTuple
 
 from hw.config import CoreConfig
 from hw.core.command import SIZE_WIDTH
+from hw.timing import DECODE_CYCLES, Timing
 
 __all__ = ["Command", "Loop", "Panels", "Piece", "commands", "panels", "pieces", "plan"]
 
 LARGEST = 2**SIZE_WIDTH - 1
+PARTS = 8
+"""Commands of a product that would fit the buffers whole: more than eight gain hardly more."""
 
 
 class Command(NamedTuple):
@@ -81,8 +84,10 @@ class Panels:
 def panels(config: CoreConfig, m: int, k: int, n: int) -> Panels:
     """Commands that one half of each operand buffer can hold: all of k if it fits, then as many rows and columns.
 
-    The operand that stays is the one that makes the busier of the two streams less busy, and then both. If k does not
-    fit, commands accumulate in the array, so each covers one output tile and as much of k as its rows leave room for.
+    The operand that stays is the one that makes the busier of the two streams less busy, and then both, and then the
+    smaller one. The other comes in up to ``PARTS`` parts even where the buffers would hold it, so that loading,
+    computing and storing overlap. If k does not fit, commands accumulate in the array, so each covers one output tile
+    and as much of k as its rows leave room for.
     """
     blocks = ceil(k / config.block_size)
     if blocks <= config.operand_depth and k <= LARGEST:
@@ -95,6 +100,15 @@ def panels(config: CoreConfig, m: int, k: int, n: int) -> Panels:
     rows, columns = min(m, config.rows * groups_a), min(n, config.columns * groups_b)
     row_panels, column_panels = ceil(m / rows), ceil(n / columns)
     kept_a, kept_b = (m, n * row_panels), (m * column_panels, n)
+    keep_a = (max(kept_a), sum(kept_a), m) <= (max(kept_b), sum(kept_b), n)
+    if blocks == depth:
+        load = blocks * Timing(config).block_beats
+        if keep_a:
+            columns = _part(n, m, columns, config.columns, config.panel_tiles, load)
+            column_panels = ceil(n / columns)
+        else:
+            rows = _part(m, n, rows, config.rows, config.interleave, load)
+            row_panels = ceil(m / rows)
     return Panels(
         rows=rows,
         columns=columns,
@@ -102,8 +116,19 @@ def panels(config: CoreConfig, m: int, k: int, n: int) -> Panels:
         row_panels=row_panels,
         column_panels=column_panels,
         inner_panels=ceil(blocks / depth),
-        keep_a=(max(kept_a), sum(kept_a)) <= (max(kept_b), sum(kept_b)),
+        keep_a=keep_a,
     )
+
+
+def _part(size: int, kept: int, most: int, unit: int, bundle: int, load: int) -> int:
+    """Lines of a command's part of an axis of ``size``, at most ``most``.
+
+    It has whole ``unit``s, bundles of ``bundle`` of them where that fits. Its load (``load`` cycles per line) takes no
+    less than the decoding of its command, and that of two parts no less than that of the ``kept`` lines of the other
+    operand, which load at the same time, while there is room for two parts.
+    """
+    units = ceil(max(size / PARTS, kept / 2, DECODE_CYCLES / load) / unit)
+    return min(size, most, ceil(units / bundle) * bundle * unit)
 
 
 def _parts(size: int, step: int) -> list[tuple[int, int]]:

@@ -37,8 +37,9 @@ class CoreModel(Stage):
     """A core from reset on, with nothing but its time.
 
     Exact, to the cycle, for commands that the core accepts, with operands in FP32 or packed and C in FP32, for cores
-    with no other feature than "packed", and for ports that are never empty or full but for their rate. Each command is worked out once, stage by stage, as a maximum of the cycles
-    that it waits for; runs of equal work end as soon as the machine is in a state it was in before.
+    with no other feature than "packed", and for ports that are never empty or full but for their rate. Each command is
+    worked out once, stage by stage, as a maximum of the cycles that it waits for; runs of equal work end as soon as the
+    machine is in a state it was in before.
 
     Parameters
     ----------

@@ -4,7 +4,8 @@ import pytest
 
 from hw.config import CoreConfig
 from sim.cycles import Cycles, product_cycles
-from sim.plan import panels
+from sim.model import CoreModel
+from sim.plan import Command, panels
 from tests.sim.messages import rejects
 
 CONFIG = CoreConfig(mantissa_widths=(4, 6), mesh_rows=2, mesh_columns=2)  # 8 x 8 units of 64 products
@@ -47,10 +48,21 @@ def test_ports_only_slow_down():
     assert with_ports.total > array.total >= array.busy
 
 
-def test_small_products_fit_one_command():
-    cut = panels(CONFIG, 64, 4096, 64)
-    assert (cut.row_panels, cut.column_panels, cut.inner_panels) == (1, 1, 1)
-    assert cut.loads == (1, 1)
+def test_small_products_are_loaded_once_but_part_by_part():
+    cases = {(64, 4096, 64): (1, 2), (64, 4096, 8): (8, 1), (8, 4096, 64): (1, 8), (1, 1, 1): (1, 1)}
+    for shape, parts in cases.items():
+        cut = panels(CONFIG, *shape)
+        assert (cut.row_panels, cut.column_panels) == parts
+        assert (*cut.loads, cut.inner_panels) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("shape", [(1024, 144, 16), (16, 144, 1024), (2000, 64, 256), (128, 768, 600)])
+def test_parts_overlap(shape):
+    """A product in parts takes less time than in one command, if it fits one."""
+    m, k, n = shape
+    whole = CoreModel(CONFIG)
+    whole.run([Command(m, k, n, 4, 4)])
+    assert product_cycles(CONFIG, m, k, n, 4, 4).total < 0.95 * whole.cycles
 
 
 def test_commands_fit_the_operand_buffers():

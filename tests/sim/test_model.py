@@ -1,0 +1,96 @@
+"""The model against itself: short cuts change nothing."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from hw.array.mesh import Mesh
+from hw.core.decoder import CommandDecoder
+from hw.core.loader import Loader
+from hw.core.operand_buffer import OperandBuffer
+from hw.core.sequencer import Sequencer
+from hw.quantize.block_quantizer import BlockQuantizer
+from hw.timing import Timing
+from sim.model import CoreModel, Rates
+from sim.model.port import Port
+from sim.plan import Command, Loop, commands, pieces, plan
+from tests.sim.command_sequences import Sequence, random_rates
+from tests.sim.machines import MACHINES
+
+RATES = [Fraction(1), Fraction(1, 2), Fraction(2, 3), Fraction(3, 7), Fraction(8, 9), Fraction(1, 9)]
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_port_opens_as_the_compiled_core_drives_it(rate):
+    port = Port(rate)
+    is_open = [t * rate.numerator % rate.denominator < rate.numerator for t in range(100)]
+    times = [t for t in range(100) if is_open[t]]
+    for time in range(30):
+        later = [t for t in times if t >= time]
+        assert [port.nth(time, count) for count in (1, 2, 5)] == [later[0], later[1], later[4]]
+        assert port.opened(time) == sum(is_open[:time])
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_repetition_is_worked_out_only_once(seed):
+    """Products and loops of random commands, on any machine, at any rates."""
+    rng = np.random.default_rng(seed)
+    config = list(MACHINES.values())[seed % len(MACHINES)]
+    m, k, n = (int(2 ** rng.uniform(0, 8)) for _ in range(3))
+    widths = [int(rng.choice(config.mantissa_widths)) for _ in "ab"]
+    sequence = Sequence(config, rng)
+    first = [sequence.command() for _ in range(3)]
+    body = tuple(command._replace(load_a=True, load_b=True, accumulate=False) for command in first)
+    items = (*plan(config, m, k, n, *widths), Loop(int(rng.integers(1, 60)), body), *first)
+    rates = random_rates(rng)
+    quick, slow = CoreModel(config, rates), CoreModel(config, rates, jump=False)
+    assert quick.run(items) == slow.run(commands(items))
+    assert quick.counters == slow.counters
+
+
+def test_the_time_of_a_product_hardly_depends_on_its_size():
+    """Of more than 200 000 commands few hundred are worked out."""
+    config = MACHINES["tile"]
+    model = CoreModel(config)
+    steps = []
+    step = model.step
+    model.step = lambda command: steps.append(command) or step(command)
+    model.run(plan(config, 20_000, 64, 10_000, 6, 6))
+    assert len(list(commands(plan(config, 20_000, 64, 10_000, 6, 6)))) > 200_000
+    assert len(steps) < 500
+    assert model.counters["busy"] == -(-20_000 // config.rows) * (10_000 // config.columns) * 2
+
+
+def test_pieces_are_the_plan_with_places():
+    for config in MACHINES.values():
+        width = config.mantissa_widths[0]
+        for m, k, n in ((1, 1, 1), (50, 40, 60), (60, 1000, 9), (9, 1000, 60), (7, 33, 400)):
+            parts = list(pieces(config, m, k, n, width, width))
+            assert [part.command for part in parts] == list(commands(plan(config, m, k, n, width, width)))
+            products = np.zeros((m, k, n), int)
+            for command, row, inner, column in parts:
+                ends = row + command.rows, inner + command.inner, column + command.columns
+                products[row : ends[0], inner : ends[1], column : ends[2]] += 1
+            assert (products == 1).all()
+
+
+def test_runs_go_on_where_others_ended():
+    config = MACHINES["mesh"]
+    command = Command(12, 40, 9, 8, 8)
+    apart, together = CoreModel(config), CoreModel(config)
+    assert apart.run([command]) + apart.run([command]) > together.run([command, command])
+    assert apart.cycles == apart.counters["cycles"]
+    assert CoreModel(config, Rates(c=Fraction(1, 5))).run([command]) > CoreModel(config).run([command])
+    assert CoreModel(config).run([]) == 0
+
+
+@pytest.mark.parametrize("config", [MACHINES["mesh"], MACHINES["ragged"]])
+def test_components_say_the_same(config):
+    timing, mesh = Timing(config), Mesh(config)
+    sequencer = Sequencer(config, mesh.drain_cycles)
+    assert (mesh.result_cycles, mesh.drain_cycles) == (timing.result_cycles, timing.drain_cycles)
+    assert (sequencer.least_slots, sequencer.retire_cycles) == (timing.least_slots, timing.retire_cycles)
+    assert (CommandDecoder.decode_cycles, Loader.full_cycles) == (timing.decode_cycles, timing.full_cycles)
+    assert BlockQuantizer(config).latency_cycles == timing.quantizer_cycles
+    assert OperandBuffer(config, 1, 1).read_cycles == timing.read_cycles
