@@ -39,7 +39,9 @@ class Journal:
     def __init__(self, path: Path):
         self.path = path
         self._records: dict[str, dict[str, Any]] = {}
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        self._separator = "\n" if text and not text.endswith("\n") else ""
+        for line in text.splitlines():
             try:
                 entry = json.loads(line)
                 self._records[entry["key"]] = entry["record"]
@@ -55,7 +57,9 @@ class Journal:
         self._records[_key(point)] = record
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps({"key": _key(point), "record": record}, ensure_ascii=False) + "\n")
+            entry = json.dumps({"key": _key(point), "record": record}, ensure_ascii=False)
+            file.write(f"{self._separator}{entry}\n")
+        self._separator = ""
 
 
 def _key(point: Point) -> str:
