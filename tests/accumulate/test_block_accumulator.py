@@ -53,16 +53,38 @@ class AlignedModel:
         return self.slots[slot]
 
 
+def scenario(rng, sum_width, scale):
+    """Additions (first, sum, scale) that round at a tie or beside it, from either side's lost bits."""
+    width = sum_width - 1
+    top = 1 << width - 1
+    if rng.random() < 0.5:  # a small term whose top bit is half an ulp of the output, with or without a bit far below
+        far = rng.randint(0, max(0, width - 1))
+        half = scale + width - 1 - rng.choice((24, 8)) - far + rng.choice((-1, 0, 0, 1))
+        term = (1 << far) + rng.choice((0, 1)) * (far > 0)
+        return [(1, top | rng.getrandbits(width - 1) if width > 1 else 1, scale), (0, rng.choice((-term, term)), half)]
+    terms = [top | rng.getrandbits(width - 1) if width > 1 else 1 for _ in range(3)]
+    steps = [(1, terms[0], scale), (0, terms[1], scale - width + 1), (0, terms[2], scale + rng.randint(2, width + 8))]
+    return [(first, rng.choice((-total, total)), at) for first, total, at in steps]
+
+
 def stimulus(rng, count, slots, loop, sum_width, scale_width):
-    """Additions (cycle, slot, first, sum, scale, nan): extremes, ties, cancellations, and the ends of the range."""
+    """Additions (cycle, slot, first, sum, scale, nan): extremes, ties, cancellations, the range's ends."""
     low, high = -(2**scale_width), 2**scale_width - 65  # room for an aligned exponent to grow
     bound = 2 ** (sum_width - 1) - 1
     recent, last = [(1, 0)] * slots, [-loop] * slots
+    forced = [[] for _ in range(slots)]
     cycle, result = loop, []
     for _ in range(count):
         slot = rng.randrange(slots)
         cycle = max(cycle + 1, last[slot] + loop) + rng.choice((0, 0, 0, 1, 3))
         total, scale = recent[slot]
+        if not forced[slot] and rng.random() < 0.2:
+            forced[slot] = scenario(rng, sum_width, max(low // 2, min(high // 2, rng.randint(-90, 60))))
+        if forced[slot]:
+            start, total, scale = forced[slot].pop(0)
+            recent[slot], last[slot] = (total, scale), cycle
+            result.append((cycle, slot, start, total, max(low, min(high, scale)), 0))
+            continue
         match rng.randrange(12):
             case 0:
                 total = -total
