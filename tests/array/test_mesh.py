@@ -20,7 +20,7 @@ CONFIGS = {
         accumulator_cycles=4, datapath="behavioral",
     ),
     "units": CoreConfig(
-        mantissa_widths=(8,), block_size=2, dot=1, tile_rows=1, tile_columns=1, mesh_rows=2, mesh_columns=3,
+        mantissa_widths=(8,), block_size=2, tile_rows=1, tile_columns=1, mesh_rows=2, mesh_columns=3,
         datapath="behavioral",
     ),
 }  # fmt: skip

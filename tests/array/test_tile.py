@@ -14,8 +14,8 @@ from tests.layouts import pack, step, unpack
 from tests.streams import reset, start_clock
 
 CONFIG = CoreConfig(
-    mantissa_widths=(4, 6), block_size=4, dot=2, tile_rows=2, tile_columns=3, interleave=2, tree_cycles=1,
-    accumulator_cycles=2, datapath="behavioral",
+    mantissa_widths=(4, 6), block_size=4, tile_rows=2, tile_columns=3, interleave=2, tree_cycles=1,
+    accumulator_cycles=3, datapath="behavioral",
 )  # fmt: skip
 CONTROL = control_layout(CONFIG)
 
