@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 from amaranth.lib.wiring import Component
 
+from hw.accumulate.bfloat16_packer import Bfloat16Packer
 from hw.accumulate.block_accumulator import BlockAccumulator, ResultConverter
+from hw.accumulate.result_finisher import ResultFinisher
 from hw.array.dot_product import DotProduct
 from hw.array.mesh import Mesh
 from hw.array.processing_element import ProcessingElement
@@ -17,7 +19,10 @@ from hw.core.loader import Loader
 from hw.core.operand_buffer import OperandBuffer
 from hw.core.result_buffer import ResultBuffer
 from hw.core.sequencer import Sequencer
+from hw.quantize.block_packer import BlockPacker
 from hw.quantize.block_quantizer import BlockQuantizer
+from hw.quantize.block_unpacker import BlockUnpacker
+from hw.quantize.operand_expander import OperandExpander
 
 __all__ = ["UNITS", "make_unit"]
 
@@ -32,7 +37,9 @@ def _converter(c: CoreConfig) -> Component:
 
 UNITS: dict[str, Callable[[CoreConfig], Component]] = {
     "core": Core,
+    "operand_expander": lambda c: OperandExpander(c.lanes),
     "block_quantizer": BlockQuantizer,
+    "block_unpacker": BlockUnpacker,
     "loader": lambda c: Loader(c, c.rows),
     "operand_buffer": lambda c: OperandBuffer(c, c.mesh_rows, c.tile_rows),
     "dot_product": lambda c: DotProduct(c.multiplier_width, c.dot, datapath=c.datapath, cycles=c.tree_cycles),
@@ -44,6 +51,9 @@ UNITS: dict[str, Callable[[CoreConfig], Component]] = {
     "command_decoder": CommandDecoder,
     "sequencer": lambda c: Sequencer(c, Mesh(c).drain_cycles),
     "result_buffer": lambda c: ResultBuffer(c, Mesh(c).result_width, 4),
+    "result_finisher": lambda c: ResultFinisher(c.tile_columns),
+    "bfloat16_packer": lambda c: Bfloat16Packer(c.tile_columns),
+    "block_packer": BlockPacker,
     "counters": lambda c: Counters(c, BlockQuantizer(c).health.shape()),
 }
 """Constructors by name, in the order of the data's way."""
