@@ -26,10 +26,11 @@ from sim.device import CycleDevice, Device, RtlDevice
 __all__ = ["CONFIG", "Machine", "compare", "main", "run", "storage"]
 
 CONFIG = CoreConfig(
-    mantissa_widths=(4, 6), rounding_modes=("nearest", "stochastic"), panel_columns=64, datapath="behavioral",
+    mantissa_widths=(4, 6), rounding_modes=("nearest", "stochastic"), block_size=16, lanes=4, tile_rows=2,
+    tile_columns=2, panel_columns=32, operand_depth=64, datapath="behavioral",
     features=("packed", "bfloat16", "bias", "requantize"),
 )  # fmt: skip
-"""The machine that trains: 16 units of 64 products, widths 4 and 6 by command."""
+"""The machine that trains: 4 units of 16 products, widths 4 and 6 by command. It is small so that it compiles fast."""
 
 
 class Machine:
@@ -130,6 +131,8 @@ def parse(arguments):
     parser.add_argument("--schedule", default="booster", help="booster (default), all-4 or all-6")
     parser.add_argument("--epochs", type=int, default=4, help="default: 4")
     parser.add_argument("--steps", type=int, help="stop after so many steps")
+    parser.add_argument("--block", type=int, default=16, help="block size, a multiple of 16 (default: 16)")
+    parser.add_argument("--quick", action="store_true", help="compile without optimization: for short runs")
     parser.add_argument("--seed", type=int, default=1, help="of the run (default: 1)")
     parser.add_argument("--tiles", action="store_true", help="weights in square tiles, packed, for both products")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the record")
@@ -144,7 +147,10 @@ def main(arguments=None) -> int:
     try:
         plan = golden.schedule(options.schedule)
         recipe = replace(task.recipe, epochs=options.epochs)
-        tile = CONFIG.block_size if options.tiles else 1
+        if options.block % CONFIG.dot:
+            raise ValueError(f"block must be a multiple of {CONFIG.dot}, not {options.block}")
+        config = replace(CONFIG, block_size=options.block, panel_columns=max(CONFIG.panel_columns, options.block))
+        tile = config.block_size if options.tiles else 1
         if options.steps is not None and options.steps < 1:
             raise ValueError(f"steps must be at least 1, not {options.steps}")
         unknown = set(plan.widths()) - set(CONFIG.mantissa_widths)
@@ -152,7 +158,7 @@ def main(arguments=None) -> int:
             raise ValueError(f"schedule must need no widths but {CONFIG.mantissa_widths}, not {min(unknown)}")
         if options.tiles and options.device != "rtl":
             raise ValueError("tiles must be run on the rtl device, not on cycle")
-        reference = Arithmetic(GoldenDevice(CONFIG.block_size), plan, recipe.epochs, seed=options.seed, tile_width=tile)
+        reference = Arithmetic(GoldenDevice(config.block_size), plan, recipe.epochs, seed=options.seed, tile_width=tile)
     except ValueError as error:
         parser.error(str(error))
     steps = options.steps or recipe.epochs * -(-len(digits().x_train) // recipe.batch)
@@ -166,7 +172,7 @@ def main(arguments=None) -> int:
         ours = run(networks[0], reference, recipe, digits(), show_step, options.steps)
         bar = progress.add_task("compiling the generated Verilog", total=steps)
         start = time.monotonic()
-        device = (RtlDevice if options.device == "rtl" else CycleDevice)(CONFIG)
+        device = RtlDevice(config, quick=options.quick) if options.device == "rtl" else CycleDevice(config)
         compile_seconds = round(time.monotonic() - start, 2)
         progress.update(bar, description=f"training on {options.device}")
         arithmetic = Arithmetic(Machine(device), plan, recipe.epochs, seed=options.seed, tile_width=tile)
@@ -175,7 +181,8 @@ def main(arguments=None) -> int:
     counters = device.counters
     elements = sum(parameter.value.size for parameter in networks[1].parameters)
     record = {
-        "task": options.task, "schedule": plan.name, "device": options.device, "machine": CONFIG.name,
+        "task": options.task, "schedule": plan.name, "device": options.device, "machine": config.name,
+        "block_size": config.block_size,
         "epochs": recipe.epochs, "batch": recipe.batch, "seed": options.seed, "tiles": options.tiles,
         "steps": theirs["steps"], "parameters": elements, "different": sum(different.values()),
         "accuracy": theirs["accuracy"], "golden_accuracy": ours["accuracy"], "cycles": counters["cycles"],

@@ -8,28 +8,22 @@ import pytest
 
 from golden import schedule
 from golden.train import Arithmetic, Diverged, GoldenDevice, Recipe, convolutional, perceptron, train
-from hw.config import CoreConfig
 from sim.device import CycleDevice, RtlDevice
 from sim.train import CONFIG, Machine, compare, main, storage
 from tests.train.networks import data, in_blocks
 
-SMALL = CoreConfig(
-    mantissa_widths=(4, 6), rounding_modes=("nearest", "stochastic"), block_size=16, lanes=4, tile_rows=2,
-    tile_columns=2, panel_columns=32, operand_depth=64, datapath="behavioral",
-    features=("packed", "bfloat16", "bias", "requantize"),
-)  # fmt: skip
 RECIPE = Recipe(epochs=2, batch=16)
 
 
 @pytest.fixture(scope="module")
 def core():
-    return RtlDevice(SMALL, quick=True)
+    return RtlDevice(CONFIG, quick=True)
 
 
 def both(device, build, samples, **options):
     """The networks and histories of the same run on golden and on the device."""
     networks, histories = [], []
-    for machine in (GoldenDevice(SMALL.block_size), Machine(device)):
+    for machine in (GoldenDevice(CONFIG.block_size), Machine(device)):
         networks.append(build())
         arithmetic = Arithmetic(machine, schedule("booster"), RECIPE.epochs, seed=3, **options)
         histories.append(train(networks[-1], samples, arithmetic, RECIPE))
@@ -49,7 +43,7 @@ def test_weights_equal_golden(core, build, shape):
 
 
 def test_weights_in_packed_tiles_equal_golden(core):
-    networks, _ = both(core, lambda: perceptron([36, 20, 17, 3], 1), data(60), tile_width=SMALL.block_size)
+    networks, _ = both(core, lambda: perceptron([36, 20, 17, 3], 1), data(60), tile_width=CONFIG.block_size)
     assert set(compare(*networks).values()) == {0}
 
 
@@ -91,6 +85,8 @@ def test_command_line_on_golden_with_cycles(capsys, tmp_path):
     [
         (["--schedule", "all-8"], "schedule must need no widths but (4, 6), not 8"),
         (["--schedule", "some"], "schedule must be booster or all-W with a width W between 2 and 10, not some"),
+        (["--block", "24"], "block must be a multiple of 16, not 24"),
+        (["--block", "0"], "block_size must be between 1 and 1024, not 0"),
         (["--seed", "0"], "seed must be between 1 and 4294967295, not 0"),
         (["--epochs", "0"], "epochs must be between 1 and 1048576, not 0"),
         (["--steps", "0"], "steps must be at least 1, not 0"),
@@ -106,7 +102,7 @@ def test_command_line_rejects(arguments, text, capsys):
 
 def test_tiles_need_packed_operands():
     machine = Machine(CycleDevice(replace(CONFIG, features=())))
-    arithmetic = Arithmetic(machine, schedule("all-4"), 2, tile_width=64)
+    arithmetic = Arithmetic(machine, schedule("all-4"), 2, tile_width=16)
     text = "weights in tiles need the RTL device, and a machine with the feature packed"
     with pytest.raises(ValueError, match=f"^{text}$"):
         train(perceptron([36, 8, 3], 1), data(60), arithmetic, RECIPE)
