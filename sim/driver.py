@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hw.bus.registers import CAPABILITIES, IDENTITY, VERSION, offset_of, register_map
 from hw.config import ACCUMULATORS, ROUNDING_MODES, CoreConfig
-from hw.core.command import CommandError, Rounding, pack_command
+from hw.core.command import FIELDS, CommandError, Rounding, pack_command
 from hw.core.counters import COUNTERS
 from sim.beats import _panels, operand_beats
 from sim.device import Device, _later
@@ -74,7 +74,8 @@ class RegisterDevice(Device):
             for done, (command, row, inner, column) in enumerate(parts):
                 rows, columns = slice(row, row + command.rows), slice(column, column + command.columns)
                 reduction = slice(inner, inner + command.inner)
-                values = command._asdict() | {"rounding": Rounding[rounding.upper()]}
+                sizes = {name: value for name, value in command._asdict().items() if name in FIELDS}
+                values = sizes | {"rounding": Rounding[rounding.upper()]}
                 if rounding == "stochastic":
                     values |= {"seed_a": _later(seeds[0], row * line), "seed_b": _later(seeds[1], column * line)}
                 self._submit(pack_command(**values))
