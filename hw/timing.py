@@ -100,3 +100,14 @@ class Timing:
     def send_cycles(self) -> int:
         """From the reading of a beat of C to its offer."""
         return 1
+
+    # Output stage.
+    @property
+    def finisher_cycles(self) -> int:
+        """Through bias and ReLU, for a core that has them: three registers of the adder, one behind it."""
+        return 4 if "bias" in self.config.features else 0
+
+    @property
+    def packer_cycles(self) -> int:
+        """Through the bfloat16 packer, for a core that has it."""
+        return 1 if "bfloat16" in self.config.features else 0

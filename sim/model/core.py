@@ -36,10 +36,10 @@ class Progress(NamedTuple):
 class CoreModel(Stage):
     """A core from reset on, with nothing but its time.
 
-    Exact, to the cycle, for commands that the core accepts, with operands in FP32 or packed and C in FP32, for cores
-    with no other feature than "packed", and for ports that are never empty or full but for their rate. Each command is
-    worked out once, stage by stage, as a maximum of the cycles that it waits for; runs of equal work end as soon as the
-    machine is in a state it was in before.
+    Exact, to the cycle, for commands that the core accepts, with operands from its streams and C in FP32 to its
+    stream, and for ports that are never empty or full but for their rate. Each command is worked out once, stage by
+    stage, as a maximum of the cycles that it waits for; runs of equal work end as soon as the machine is in a state it
+    was in before.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class CoreModel(Stage):
         self.empty = True
         self._items(commands)
         if not self.empty:
-            self.cycles = max(self.sequencer.now, self.sequencer.results.sent + 1)
+            self.cycles = max(self.sequencer.now, self.sequencer.results.output.sent + 1)
         return self.cycles - start
 
     def _items(self, items: Iterable[Command | Loop]) -> None:
@@ -117,7 +117,7 @@ class CoreModel(Stage):
         end = max(issued, results.newer)
         self.active += max(0, end - max(accepted, self.active_until))
         self.active_until = max(self.active_until, end)
-        store = (results.first, results.sent + 1) if command.store else None
+        store = (results.first, results.output.sent + 1) if command.store else None
         return Progress(sent, load_a, load_b, accepted, issued, store)
 
     @property
@@ -132,7 +132,7 @@ class CoreModel(Stage):
             "stalled_store": sequencer.stalled_store,
             "waited_a": self.loader_a.waited,
             "waited_b": self.loader_b.waited,
-            "blocked_output": sequencer.results.blocked,
+            "blocked_output": sequencer.results.output.blocked,
         }
 
     def moment(self) -> int:

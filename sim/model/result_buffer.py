@@ -1,6 +1,7 @@
 """Panels of C on their way out."""
 
 from hw.timing import Timing
+from sim.model.output_stage import OutputStage
 from sim.model.port import Port
 from sim.model.repeat import Stage
 
@@ -12,18 +13,18 @@ class ResultBuffer(Stage):
 
     Members
     -------
-    older, newer : cycles in which the last beats of the latest two panels were read. sent : the last beat passed.
-    first : cycle in which the first beat was offered since it was None. blocked : cycles in which a beat waited.
+    older, newer : cycles in which the last beats of the latest two panels were read.
+    first : cycle in which the first beat was offered since it was None, as it is when a C begins.
     """
 
-    TIMES = ("older", "newer", "sent")
-    COUNTS = ("blocked",)
+    TIMES = ("older", "newer")
 
-    def __init__(self, timing: Timing):
+    def __init__(self, timing: Timing, jump: bool):
         self.gather_cycles, self.send_cycles = timing.gather_cycles, timing.send_cycles
-        self.older = self.newer = self.sent = -1
+        self.output = OutputStage(timing, jump)
+        self.parts = (self.output,)
+        self.older = self.newer = -1
         self.first: int | None = None
-        self.blocked = 0
 
     @property
     def panel_free(self) -> int:
@@ -33,17 +34,17 @@ class ResultBuffer(Stage):
     def panel(self, port: Port, gathered: int, beats: int) -> None:
         """A panel of ``beats`` beats leaves; its last result was at the drain of column 0 in cycle ``gathered``.
 
-        The next beat is read in the cycle in which the one before passes.
+        The next beat is read in the cycle in which the one before is taken.
         """
-        read = max(gathered + self.gather_cycles, self.sent)
+        read = max(gathered + self.gather_cycles, self.output.taken)
         offered = read + self.send_cycles
-        if self.first is None:
-            self.first = offered
-        self.sent = port.nth(offered, beats)
+        fresh = self.first is None
+        if fresh:
+            self.first = max(offered, self.output.sent + 1) + self.output.latency
         self.older = self.newer
-        self.newer = port.nth(offered, beats - 1) if beats > 1 else read
-        self.blocked += self.sent + 1 - offered - beats
+        self.newer = self.output.beats(port, offered, beats, fresh)
 
     def relative(self, reference: int) -> tuple:
         """The state for panels that begin to fill at ``reference`` at the earliest."""
-        return tuple(time - reference if time >= reference else -1 for time in (self.older, self.newer, self.sent))
+        times = (self.older, self.newer)
+        return *(time - reference if time >= reference else -1 for time in times), self.output.relative(reference)

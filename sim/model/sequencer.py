@@ -45,7 +45,7 @@ class Sequencer(Stage):
         self.jump = jump
         self.least_slots, self.drain_cycles = timing.least_slots, timing.drain_cycles
         self.final_cycles = timing.read_cycles + timing.result_cycles
-        self.results = ResultBuffer(timing)
+        self.results = ResultBuffer(timing, jump)
         self.parts = (self.results,)
         self.now = self.drained = 0
         self.busy = self.stalled_load = self.stalled_store = 0

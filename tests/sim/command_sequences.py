@@ -90,8 +90,11 @@ class Sequence:
         return all(-(-size // units[name]) <= most[name] for name, size in zip("ab", self.held, strict=True))
 
 
-def as_product(command: Command, config: CoreConfig) -> Product:
-    """The command for a compiled core, on operands of zeros."""
+def as_product(command: Command, config: CoreConfig, rng) -> Product:
+    """The command for a compiled core, on operands of zeros.
+
+    With a bias and a ReLU, and with operands in bfloat16, at random where the core can: neither changes the time.
+    """
 
     def packed(lines: int, width: int) -> bytes:
         blocks = lines * -(-command.inner // config.block_size)
@@ -106,4 +109,9 @@ def as_product(command: Command, config: CoreConfig) -> Product:
         if getattr(command, f"packed_{name}"):
             fields[f"format_{name}"] = OperandFormat.PACKED
             operands[f"packed_{name}"] = packed(lines, fields[f"width_{name}"])
+        elif "bfloat16" in config.features and rng.random() < 0.5:
+            fields[f"format_{name}"] = OperandFormat.BFLOAT16
+    if "bias" in config.features and command.store and rng.random() < 0.5:
+        fields |= {"bias": 1, "relu": 1}
+        operands["bias"] = np.zeros(command.columns, np.float32)
     return Product(a, b, fields, **operands)

@@ -39,6 +39,11 @@ MACHINES = {
         mantissa_widths=(4, 6), block_size=16, lanes=8, tile_rows=1, tile_columns=2, operand_depth=20,
         features=("packed",),
     ),
+    # Everything a core can have on its way out, and bfloat16 on its way in.
+    "features": CoreConfig(
+        mantissa_widths=(4, 6), rounding_modes=("nearest", "stochastic"), block_size=16, tile_rows=2, tile_columns=2,
+        lanes=4, panel_columns=32, operand_depth=64, features=("packed", "bfloat16", "bias", "requantize"),
+    ),
     "single": CoreConfig(
         mantissa_widths=(3, 5, 7), block_size=1, tile_rows=1, tile_columns=1, operand_depth=64, panel_columns=3
     ),

@@ -5,6 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from hw.accumulate.bfloat16_packer import Bfloat16Packer
+from hw.accumulate.result_finisher import ResultFinisher
 from hw.array.mesh import Mesh
 from hw.core.decoder import CommandDecoder
 from hw.core.loader import Loader
@@ -94,3 +96,9 @@ def test_components_say_the_same(config):
     assert (CommandDecoder.decode_cycles, Loader.full_cycles) == (timing.decode_cycles, timing.full_cycles)
     assert BlockQuantizer(config).latency_cycles == timing.quantizer_cycles
     assert OperandBuffer(config, 1, 1).read_cycles == timing.read_cycles
+
+
+def test_output_components_say_the_same():
+    timing = Timing(MACHINES["features"])
+    assert ResultFinisher(1).latency_cycles == timing.finisher_cycles
+    assert Bfloat16Packer(1).latency_cycles == timing.packer_cycles
