@@ -46,5 +46,5 @@ class ResultBuffer(Stage):
 
     def relative(self, reference: int) -> tuple:
         """The state for panels that begin to fill at ``reference`` at the earliest."""
-        times = (self.older, self.newer)
-        return *(time - reference if time >= reference else -1 for time in times), self.output.relative(reference)
+        times = (time - reference if time >= reference else -1 for time in (self.older, self.newer))
+        return self.first is None, *times, self.output.relative(reference)
