@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from golden.train.tasks import TASKS
+from golden.train.tasks import FORMATS, TASKS
 
 __all__ = ["markdown", "plot", "write"]
 
@@ -26,7 +26,7 @@ def cell(entry: Record) -> str:
 def table(summary: Sequence[Record]) -> tuple[list[str], list[list[str]]]:
     """Header and rows: a row per format, a column per task."""
     tasks = list(dict.fromkeys(entry["task"] for entry in summary))
-    formats = list(dict.fromkeys(entry["format"] for entry in summary))
+    formats = sorted({entry["format"] for entry in summary}, key=list(FORMATS).index)
     cells = {(entry["task"], entry["format"]): cell(entry) for entry in summary}
     rows = [[format, *(cells.get((task, format), "") for task in tasks)] for format in formats]
     return ["format", *(TASKS[task].title for task in tasks)], rows
@@ -68,7 +68,7 @@ def plot(path: Path, records: Sequence[Record]) -> None:
     import matplotlib.pyplot as plt
 
     tasks = list(dict.fromkeys(record["task"] for record in records))
-    formats = list(dict.fromkeys(record["format"] for record in records))
+    formats = sorted({record["format"] for record in records}, key=list(FORMATS).index)
     columns = min(2, len(tasks))
     rows = -(-len(tasks) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(6.5 * columns, 4.2 * rows), squeeze=False)
@@ -87,8 +87,9 @@ def plot(path: Path, records: Sequence[Record]) -> None:
             panel.fill_between(epochs, mean - spread, mean + spread, color=line.get_color(), alpha=0.12, linewidth=0)
             lowest = min(lowest, float(mean[len(mean) // 3 :].min()))
         panel.set(title=TASKS[task].title, xlabel="epoch", ylabel="test accuracy, %", ylim=(max(0, lowest - 8), 100.5))
+        panel.xaxis.get_major_locator().set_params(integer=True)
         panel.grid(alpha=0.3)
-    axes.flat[0].legend(fontsize=8, loc="lower right")
+        panel.legend(fontsize=8, loc="lower right")
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     plt.close(figure)

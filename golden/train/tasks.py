@@ -35,7 +35,8 @@ TASKS = {
     "cnn": Task("CNN 8, 16 filters", lambda seed: convolutional([8, 16], 10, seed), Recipe(10, 64)),
     "narrow-mlp": Task(
         "narrow, deep MLP 64-16-16-16-16-10", lambda seed: perceptron([64, 16, 16, 16, 16, 10], seed),
-        Recipe(20, 64, rate=0.02), ("FP32", "HBFP8", "HBFP6", "HBFP4", "HBFP4, last epoch 6", "HBFP4, ends 6", "Booster"),
+        Recipe(20, 64, rate=0.02),
+        ("FP32", "HBFP8", "HBFP6", "HBFP4", "HBFP4, last epoch 6", "HBFP4, ends 6", "Booster"),
     ),
     "narrow-cnn": Task(
         "narrow CNN 4, 4 filters", lambda seed: convolutional([4, 4], 10, seed), Recipe(10, 64),

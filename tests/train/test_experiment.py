@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -71,3 +72,26 @@ def test_rejects(arguments, text, capsys):
 def test_points_have_known_names():
     with pytest.raises(ValueError, match=r"^task must be one of mlp; cnn; narrow-mlp; narrow-cnn, not other$"):
         Point("other", "FP32", 1)
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_documented_example():
+    (code,) = re.findall(r"```python\n(.*?)```", (DOCS / "training.md").read_text(encoding="utf-8"), re.DOTALL)
+    names: dict = {}
+    exec(code, names)
+    assert names["history"].accuracy[-1] > 0.8
+
+
+def test_documented_table_is_that_of_the_results():
+    result = json.loads((DOCS / "training.json").read_text(encoding="utf-8"))
+    assert result["summary"] == summarize(result["runs"])
+    assert markdown(result["summary"]) in (DOCS / "training.md").read_text(encoding="utf-8")
+
+
+def test_documented_run_through_the_rtl_was_exact():
+    record = json.loads((DOCS / "training-rtl.json").read_text(encoding="utf-8"))
+    assert record["device"] == "rtl"
+    assert record["different"] == 0
+    assert f"{record['cycles']:,}" in (DOCS / "training.md").read_text(encoding="utf-8")
