@@ -36,6 +36,7 @@ from golden.accumulate import (
     round_to_float,
 )
 from golden.dot import BlockProducts, block_dot, sum_bound, sum_width
+from golden.finish import finish, to_bfloat16
 from golden.format import BlockFormat, BlockTensor, Health
 from golden.matmul import matmul
 from golden.mixed import combine_slices, slice_count, split_mantissas
@@ -62,6 +63,7 @@ __all__ = [
     "block_dot",
     "combine_slices",
     "dequantize",
+    "finish",
     "float32_from_integer",
     "matmul",
     "pack",
@@ -74,6 +76,7 @@ __all__ = [
     "split_mantissas",
     "sum_bound",
     "sum_width",
+    "to_bfloat16",
     "uniforms",
     "unpack",
     "xorshift32_sequence",
