@@ -137,6 +137,12 @@ class CoreConfig:
                 raise ValueError(
                     f"tile_columns must divide lanes {self.lanes} to requantize, not be {self.tile_columns}"
                 )
+            beat_bits = self.exponent_width + self.lanes * self.mantissa_widths[-1]
+            if beat_bits > 32 * self.tile_columns:
+                raise ValueError(
+                    f"tile_columns must be at least {ceil(beat_bits / 32)} to requantize {self.lanes} lanes, "
+                    f"not {self.tile_columns}"
+                )
             if self.panel_columns % self.block_size:
                 raise ValueError(
                     f"panel_columns must be a multiple of block_size {self.block_size} to requantize, "

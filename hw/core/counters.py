@@ -15,7 +15,7 @@ COUNTERS = {
     "active": "cycles in which a product was being issued, or its results were still in the array or the result buffer",
     "stalled_load": "cycles in which a product waited for its operands",
     "stalled_store": "cycles in which a product waited for the drain chains or the result buffer",
-    "waited_a": "cycles in which a loader of A was ready and its stream had nothing",
+    "waited_a": "cycles in which the loader of A had elements to take and its stream offered none",
     "waited_b": "the same for B",
     "blocked_output": "cycles in which a beat of C was offered and not taken",
     "completed": "products finished",
