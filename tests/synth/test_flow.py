@@ -10,6 +10,7 @@ from hw.array.dot_product import DotProduct
 from hw.baseline.elements import element_for
 from hw.baseline.formats import format_named
 from hw.emit import emit_verilog
+from synth import tools
 from synth.claims import ratio, verdicts
 from synth.density import Design, Row, measure
 from synth.designs import PARTS, Mismatch, config_for, simulate_unit
@@ -92,8 +93,9 @@ def test_a_cell_without_area_fails(tmp_path):
 
 
 def test_a_tool_out_of_time_is_ended(tmp_path):
-    with pytest.raises(ToolError, match=r"^Yosys took more than 0 s; log: "):
-        yosys("read_verilog missing.v\n", tmp_path, seconds=0.01)
+    sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
+    with pytest.raises(ToolError, match=r"^Yosys took more than 1 s; log: "):
+        tools._run(sleeper, tmp_path, tmp_path / "yosys.log", 1, "Yosys")
 
 
 def test_a_failing_script_names_its_log(tmp_path):
