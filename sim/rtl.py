@@ -17,7 +17,7 @@ from sim import verilator
 from sim.beats import bias_beats, operand_beats, packed_beats, result_beat_count, result_matrix
 from sim.model.port import Rates
 
-__all__ = ["Product", "Rates", "RtlCore", "RtlError", "cache_folder", "compile_core"]
+__all__ = ["Product", "Rates", "RtlCore", "RtlError", "cache_folder", "compile_core", "compile_library"]
 
 ROOT = Path(__file__).parent.parent
 SHIM = Path(__file__).with_name("rtl_core.cpp")
@@ -46,44 +46,59 @@ def compile_core(config: CoreConfig, quick: bool = False) -> Path:
     RtlError : if the compiler fails; the text names its log.
     """
     from hw.core.core import Core
-    from hw.emit import emit_verilog
 
     core = Core(replace(config, datapath="behavioral"))
-    text = emit_verilog(core)
-    key = hashlib.sha256((f"{quick}{text}" + SHIM.read_text()).encode()).hexdigest()[:16]
-    folder = cache_folder() / f"{config.name}-{key}"
-    library = folder / "core.so"
+    defines = ["-DHAS_BIAS"] if "bias" in config.features else []
+    return compile_library(core, SHIM, "core", config.name, defines, quick)
+
+
+def compile_library(component, shim: Path, stem: str, name: str, defines=(), quick: bool = False) -> Path:
+    """Shared library of a component's Verilog and a C++ file that drives its model, compiled once per content.
+
+    The model's class is ``V<stem>``; ``name`` begins the name of its folder in ``cache_folder()``.
+
+    Raises
+    ------
+    RtlError : if the compiler fails; the text names its log.
+    """
+    from hw.emit import emit_verilog
+
+    text = emit_verilog(component)
+    key = hashlib.sha256((f"{quick}{text}" + shim.read_text()).encode()).hexdigest()[:16]
+    folder = cache_folder() / f"{name}-{key}"
+    library = folder / f"{stem}.so"
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not library.exists():
-            _compile(text, core.module_name, folder, library, "bias" in config.features, quick)
+            source = folder / f"{stem}.v"
+            source.write_text(text)
+            _compile(source, component.module_name, shim, library, defines, quick)
     return library
 
 
-def _compile(text: str, top: str, folder: Path, library: Path, bias: bool, quick: bool) -> None:
+def _compile(source: Path, top: str, shim: Path, library: Path, defines, quick: bool) -> None:
     verilator.activate()
-    source = folder / "core.v"
-    source.write_text(text)
+    folder, stem = source.parent, source.stem
     root = verilator.verilator_root()
     make = " ".join((verilator.MAKE_VARIABLES, *(verilator.QUICK_MAKE_VARIABLES if quick else ("OPT_FAST=-O2",))))
     commands = [
         [
             "verilator", "--cc", "--build", "-j", "1", "-O3", "--no-timing", "-Wno-fatal", "--x-assign", "fast",
-            "--x-initial", "fast", "--top-module", top, "--prefix", "Vcore", "--Mdir", str(folder / "objects"),
+            "--x-initial", "fast", "--top-module", top, "--prefix", f"V{stem}", "--Mdir", str(folder / "objects"),
             "-CFLAGS", "-fPIC", "-MAKEFLAGS", make, str(source),
         ],
         [
-            "g++", "-std=c++17", "-O0" if quick else "-O2", "-fPIC", "-shared", *(["-DHAS_BIAS"] if bias else []),
+            "g++", "-std=c++17", "-O0" if quick else "-O2", "-fPIC", "-shared", *defines,
             f"-I{folder / 'objects'}", f"-I{root / 'include'}",
-            f"-I{root / 'include' / 'vltstd'}", str(SHIM), str(folder / "objects" / "libVcore.a"),
+            f"-I{root / 'include' / 'vltstd'}", str(shim), str(folder / "objects" / f"libV{stem}.a"),
             str(folder / "objects" / "libverilated.a"), "-lpthread", "-o", str(library.with_suffix(".tmp")),
         ],
     ]  # fmt: skip
     with open(folder / "build.log", "w") as log:
         for command in commands:
             if subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode:
-                raise RtlError(f"compiling the core failed; see {folder / 'build.log'}")
+                raise RtlError(f"compiling the {stem} failed; see {folder / 'build.log'}")
     library.with_suffix(".tmp").rename(library)
 
 

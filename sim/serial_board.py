@@ -1,18 +1,15 @@
 """A board without the board: its top compiled by Verilator, its serial line at a pseudo-terminal."""
 
 import ctypes
-import hashlib
 import os
 import select
-import subprocess
 import threading
 import tty
 from dataclasses import replace
 from pathlib import Path
 
 from hw.config import CoreConfig
-from sim import verilator
-from sim.rtl import RtlError, cache_folder
+from sim.rtl import compile_library
 
 __all__ = ["SerialBoard"]
 
@@ -24,38 +21,9 @@ CHUNK = 4000
 def _compile(config: CoreConfig) -> Path:
     """Shared library of the board's top, compiled once per content."""
     from hw.bus.serial_core import SerialCore
-    from hw.emit import emit_verilog
 
     component = SerialCore(replace(config, datapath="behavioral"), DIVISOR)
-    text = emit_verilog(component)
-    key = hashlib.sha256((text + SHIM.read_text()).encode()).hexdigest()[:16]
-    folder = cache_folder() / f"{component.module_name}-{key}"
-    library = folder / "board.so"
-    if library.exists():
-        return library
-    verilator.activate()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "board.v").write_text(text)
-    root = verilator.verilator_root()
-    commands = [
-        [
-            "verilator", "--cc", "--build", "-j", "1", "-O3", "--no-timing", "-Wno-fatal", "--x-assign", "fast",
-            "--x-initial", "fast", "--top-module", component.module_name, "--prefix", "Vboard",
-            "--Mdir", str(folder / "objects"),
-            "-CFLAGS", "-fPIC -O1", *verilator.BUILD_FLAGS, str(folder / "board.v"),
-        ],
-        [
-            "g++", "-std=c++17", "-O2", "-fPIC", "-shared", f"-I{folder / 'objects'}", f"-I{root / 'include'}",
-            f"-I{root / 'include' / 'vltstd'}", str(SHIM), str(folder / "objects" / "libVboard.a"),
-            str(folder / "objects" / "libverilated.a"), "-lpthread", "-o", str(library.with_suffix(".tmp")),
-        ],
-    ]  # fmt: skip
-    with open(folder / "build.log", "w") as log:
-        for command in commands:
-            if subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode:
-                raise RtlError(f"compiling the board failed; see {folder / 'build.log'}")
-    library.with_suffix(".tmp").rename(library)
-    return library
+    return compile_library(component, SHIM, "board", component.module_name)
 
 
 class SerialBoard:
