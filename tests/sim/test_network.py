@@ -1,4 +1,3 @@
-import time
 import tracemalloc
 from dataclasses import replace
 
@@ -158,16 +157,13 @@ def test_rejects(options, message):
         estimate(FC, CONFIG, **options)
 
 
-def test_resnet50_takes_milliseconds_and_little_memory():
+def test_resnet50_takes_little_memory():
     config = CoreConfig(mesh_rows=8, mesh_columns=8)  # 32 x 32 units
     tracemalloc.start()
-    start = time.process_time()
     estimate(load("resnet50", batch=7), config)
     estimate(load("resnet50", batch=7), config, training=True, epochs=90)
-    seconds = time.process_time() - start
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert seconds < 0.4  # twice the goal of 0.2 s for one, as tracing slows it down
     assert most < 20e6
 
 
