@@ -1,13 +1,24 @@
 """The one description of a machine: generator, cycle model, drivers and reports are all functions of it."""
 
 from dataclasses import asdict, dataclass, fields
+from enum import IntEnum
 from functools import cached_property
 from math import ceil
 
 ACCUMULATORS = ("fp32", "bf16", "aligned")
 DATAPATHS = ("structural", "behavioral")
 FEATURES = ("packed", "bfloat16", "bias", "requantize")
-ROUNDING_MODES = ("nearest", "stochastic", "truncate")
+
+
+class Rounding(IntEnum):
+    """How magnitudes become mantissas, as commands number it; golden's names in capitals."""
+
+    NEAREST = 0
+    STOCHASTIC = 1
+    TRUNCATE = 2
+
+
+ROUNDING_MODES = tuple(mode.name.lower() for mode in Rounding)
 
 
 def _check_range(name: str, value: int, low: int, high: int) -> None:

@@ -1,7 +1,7 @@
 """A core at the end of a serial line: what a board carries beside its clock and pins."""
 
 from amaranth.hdl import Module
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import Component, In, Out, connect
 
 from hw.bus.frame_bridge import FrameBridge
 from hw.bus.register_bank import RegisterBank
@@ -48,9 +48,6 @@ class SerialCore(Component):
             receiver.rx.eq(self.rx),
             bridge.data.eq(receiver.data),
             bridge.valid.eq(receiver.valid),
-            transmitter.i.payload.eq(bridge.o.payload),
-            transmitter.i.valid.eq(bridge.o.valid),
-            bridge.o.ready.eq(transmitter.i.ready),
             self.tx.eq(transmitter.tx),
             bank.valid.eq(bridge.request),
             bank.write.eq(bridge.write),
@@ -66,11 +63,9 @@ class SerialCore(Component):
             self.busy.eq(~core.idle),
             self.fault.eq(bank.interrupt),
         ]
-        for source, sink in (
-            (bank.o_command, core.i_command),
-            (bank.o_a, core.i_a),
-            (bank.o_b, core.i_b),
-            (core.o_c, bank.i_c),
-        ):
-            m.d.comb += [sink.payload.eq(source.payload), sink.valid.eq(source.valid), source.ready.eq(sink.ready)]
+        connect(m, bridge.o, transmitter.i)
+        connect(m, bank.o_command, core.i_command)
+        connect(m, bank.o_a, core.i_a)
+        connect(m, bank.o_b, core.i_b)
+        connect(m, core.o_c, bank.i_c)
         return m

@@ -2,20 +2,14 @@
 
 from enum import IntEnum
 
+from hw.config import Rounding
+
 __all__ = [
     "FIELDS", "SIZE_WIDTH", "CommandError", "OperandFormat", "OutputFormat", "Rounding", "pack_command",
 ]  # fmt: skip
 
 SIZE_WIDTH = 16
 """Bits of a matrix size."""
-
-
-class Rounding(IntEnum):
-    """Rounding into blocks."""
-
-    NEAREST = 0
-    STOCHASTIC = 1
-    TRUNCATE = 2
 
 
 class OperandFormat(IntEnum):

@@ -5,7 +5,7 @@ from math import ceil
 from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.fifo import SyncFIFO
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from hw.accumulate.bfloat16_packer import word_beat
 from hw.array.mesh import Mesh
@@ -79,13 +79,9 @@ class Core(Component):
         output = place(m, platform, "output", OutputStage(c)) if c.features else None
         queue_idle = self._queues(m, decoder, loader_a, loader_b, sequencer, output)
         self._output(m, results, output, counters, loader_a)
+        connect(m, flipped(self.i_a), loader_a.i)
+        connect(m, flipped(self.i_b), loader_b.i)
         m.d.comb += [
-            loader_a.i.payload.eq(self.i_a.payload),
-            loader_a.i.valid.eq(self.i_a.valid),
-            self.i_a.ready.eq(loader_a.i.ready),
-            loader_b.i.payload.eq(self.i_b.payload),
-            loader_b.i.valid.eq(self.i_b.valid),
-            self.i_b.ready.eq(loader_b.i.ready),
             buffer_a.write.eq(loader_a.write),
             buffer_b.write.eq(loader_b.write),
             buffer_a.read.eq(sequencer.read_a),
@@ -145,14 +141,13 @@ class Core(Component):
                 counters.stored.eq(self.o_c.valid & self.o_c.ready & self.o_c.payload.last),
             ]
             return
-        pairs = [(results.o, output.i), (output.o, self.o_c)]
+        connect(m, results.o, output.i)
+        connect(m, output.o, flipped(self.o_c))
         if "bias" in self.config.features:
-            pairs.append((self.i_bias, output.i_bias))
+            connect(m, flipped(self.i_bias), output.i_bias)
         if "requantize" in self.config.features:
-            pairs.append((output.o_blocks, loader_a.i_results))
+            connect(m, output.o_blocks, loader_a.i_results)
             m.d.comb += counters.health_c.eq(output.health)
-        for source, sink in pairs:
-            m.d.comb += [sink.payload.eq(source.payload), sink.valid.eq(source.valid), source.ready.eq(sink.ready)]
         m.d.comb += counters.stored.eq(output.stored)
 
     def _queues(self, m: Module, decoder, loader_a, loader_b, sequencer, output):

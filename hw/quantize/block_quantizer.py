@@ -7,9 +7,9 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.config import CoreConfig
+from hw.config import CoreConfig, Rounding
 from hw.emit import place
-from hw.quantize.layouts import ConversionSettings, Rounding, block_beat, operand_beat
+from hw.quantize.layouts import ConversionSettings, block_beat, operand_beat
 from hw.quantize.rounding import MantissaRounder, keep, kept_element, reference_width
 from hw.quantize.xorshift import RandomLanes
 from hw.timing import Timing

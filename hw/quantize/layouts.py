@@ -1,19 +1,12 @@
 """Beats and settings of the converters' streams."""
 
 from amaranth.hdl import signed
-from amaranth.lib import data, enum
+from amaranth.lib import data
 
+from hw.config import Rounding
 from hw.types import sign_magnitude
 
-__all__ = ["ConversionSettings", "Rounding", "block_beat", "operand_beat"]
-
-
-class Rounding(enum.Enum, shape=2):
-    """How magnitudes become mantissas; golden's names in capitals."""
-
-    NEAREST = 0
-    STOCHASTIC = 1
-    TRUNCATE = 2
+__all__ = ["ConversionSettings", "block_beat", "operand_beat"]
 
 
 class ConversionSettings(data.Struct):

@@ -4,8 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.config import CoreConfig
-from hw.quantize.layouts import Rounding
+from hw.config import CoreConfig, Rounding
 from hw.quantize.xorshift import UNIFORM_BITS
 from hw.types import sign_magnitude
 
