@@ -39,6 +39,7 @@ class Core(Component):
         C, ``last`` the last beat of C. Formats: see ``OutputFormat``.
     idle : no command is queued or in execution. error : code of the latest command, see ``CommandError``.
     counters : see ``COUNTERS``. clear : sets them to zero.
+    line_start_a, line_start_b : see ``Loader``.
     """
 
     def __init__(self, config: CoreConfig):
@@ -55,6 +56,8 @@ class Core(Component):
                 "error": Out(4),
                 "counters": Out(counters_layout()),
                 "clear": In(1),
+                "line_start_a": Out(1),
+                "line_start_b": Out(1),
             }
         )
 
@@ -92,6 +95,7 @@ class Core(Component):
                 getattr(sequencer, f"full_{name}").eq(loader.full),
                 loader.take.eq(getattr(sequencer, f"take_{name}")),
                 loader.retire.eq(getattr(sequencer, f"retire_{name}")),
+                getattr(self, f"line_start_{name}").eq(loader.line_start),
             ]
 
         # Control meets the operands of tile row i after the buffer's latency and i cycles of skew.

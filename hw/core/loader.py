@@ -44,6 +44,7 @@ class Loader(Component):
     i_results : beats of blocks from the machine's own results, where it has such.
     full : a filled half waits. take : the sequencer takes it. retire : it frees the half it had before.
     health : of the quantizer. stalled : the loader waits for input.
+    line_start : the next beat of ``i`` begins a line (packed: the operand); for those who know where their lines end.
     """
 
     full_cycles = FULL_CYCLES
@@ -65,6 +66,7 @@ class Loader(Component):
                 "retire": In(1),
                 "health": Out(self.quantizer.health.shape()),
                 "stalled": Out(1),
+                "line_start": Out(1, init=1),
             }
         )
 
@@ -103,6 +105,10 @@ class Loader(Component):
             wanted = self.i_job.payload.format
             numbers = (wanted == OperandFormat.FP32) | (wanted == OperandFormat.BFLOAT16)
             m.d.sync += [job.eq(self.i_job.payload), entering.eq(numbers), leaving.eq(1)]
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += self.line_start.eq(entering & self._line_ends)
+        with m.If(done):
+            m.d.sync += self.line_start.eq(1)
         return m
 
     def _blocks(self, m: Module, platform, quantizer, job, leaving, last_block):
@@ -149,7 +155,8 @@ class Loader(Component):
             Signal(range(c.block_size // c.lanes)),
             Signal(SIZE_WIDTH),
         )
-        line_ends, block_ends = Signal(), Signal()
+        self._line_ends = line_ends = Signal()
+        block_ends = Signal()
         source = self.i
         if "bfloat16" in c.features:
             expander = place(m, platform, "expander", OperandExpander(c.lanes))
