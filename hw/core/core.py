@@ -39,7 +39,7 @@ class Core(Component):
         C, ``last`` the last beat of C. Formats: see ``OutputFormat``.
     idle : no command is queued or in execution. error : code of the latest command, see ``CommandError``.
     counters : see ``COUNTERS``. clear : sets them to zero.
-    line_start_a, line_start_b : see ``Loader``.
+    line_start_a, line_words_a, line_start_b, line_words_b : see ``Loader``.
     """
 
     def __init__(self, config: CoreConfig):
@@ -56,9 +56,9 @@ class Core(Component):
                 "error": Out(4),
                 "counters": Out(counters_layout()),
                 "clear": In(1),
-                "line_start_a": Out(1),
-                "line_start_b": Out(1),
             }
+            | {f"line_start_{name}": Out(1) for name in "ab"}
+            | {f"line_words_{name}": Out(range(config.lanes + 1)) for name in "ab"}
         )
 
     @property
@@ -96,6 +96,7 @@ class Core(Component):
                 loader.take.eq(getattr(sequencer, f"take_{name}")),
                 loader.retire.eq(getattr(sequencer, f"retire_{name}")),
                 getattr(self, f"line_start_{name}").eq(loader.line_start),
+                getattr(self, f"line_words_{name}").eq(loader.line_words),
             ]
 
         # Control meets the operands of tile row i after the buffer's latency and i cycles of skew.

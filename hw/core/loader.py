@@ -1,6 +1,6 @@
 """The loader: one operand's way into the operand buffer, from FP32 through the quantizer or from blocks."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -44,7 +44,8 @@ class Loader(Component):
     i_results : beats of blocks from the machine's own results, where it has such.
     full : a filled half waits. take : the sequencer takes it. retire : it frees the half it had before.
     health : of the quantizer. stalled : the loader waits for input.
-    line_start : the next beat of ``i`` begins a line (packed: the operand); for those who know where their lines end.
+    line_start : the next beat of ``i`` begins a line (packed: the operand). line_words : how many of its words belong to
+        the line, 0 if that is not known. Both are for those who know where their lines end.
     """
 
     full_cycles = FULL_CYCLES
@@ -67,6 +68,7 @@ class Loader(Component):
                 "health": Out(self.quantizer.health.shape()),
                 "stalled": Out(1),
                 "line_start": Out(1, init=1),
+                "line_words": Out(range(config.lanes + 1)),
             }
         )
 
@@ -179,6 +181,8 @@ class Loader(Component):
             source.ready.eq(entering & quantizer.i.ready),
             self.stalled.eq(entering & ~self.i.valid),
         ]
+        with m.If(entering & (job.format == OperandFormat.FP32)):
+            m.d.comb += self.line_words.eq(Mux(line_ends, left, c.lanes))
         with m.If(quantizer.i.valid & quantizer.i.ready):
             m.d.sync += [first.eq(0), left.eq(left - c.lanes), beat.eq(beat + 1)]
             with m.If(block_ends):
