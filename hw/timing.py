@@ -111,3 +111,13 @@ class Timing:
     def packer_cycles(self) -> int:
         """Through the bfloat16 packer, for a core that has it."""
         return 1 if "bfloat16" in self.config.features else 0
+
+    @property
+    def requantizer_cycles(self) -> int:
+        """From a beat of C that completes a beat of a block to that beat at the requantizer's quantizer."""
+        return 1
+
+    @property
+    def block_packer_cycles(self) -> int:
+        """From a beat of blocks that completes a beat of packed words to that beat: bit buffer, output register."""
+        return 2

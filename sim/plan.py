@@ -6,7 +6,7 @@ from math import ceil
 from typing import NamedTuple
 
 from hw.config import CoreConfig
-from hw.core.command import SIZE_WIDTH
+from hw.core.command import SIZE_WIDTH, OperandFormat, OutputFormat
 from hw.timing import DECODE_CYCLES, Timing
 
 __all__ = ["Command", "Loop", "Panels", "Piece", "commands", "panels", "pieces", "plan"]
@@ -17,10 +17,7 @@ PARTS = 8
 
 
 class Command(NamedTuple):
-    """What decides the time a command takes: its sizes, its mantissa widths and its flags.
-
-    An operand that is loaded comes as FP32, or, if it is ``packed``, as blocks.
-    """
+    """What decides the time a command takes: those fields of the command word, by their names."""
 
     rows: int
     inner: int
@@ -31,8 +28,11 @@ class Command(NamedTuple):
     load_b: bool = True
     accumulate: bool = False
     store: bool = True
-    packed_a: bool = False
-    packed_b: bool = False
+    format_a: OperandFormat = OperandFormat.FP32
+    format_b: OperandFormat = OperandFormat.FP32
+    output: OutputFormat = OutputFormat.FP32
+    width_c: int = 0
+    bias: bool = False
 
 
 class Loop(NamedTuple):

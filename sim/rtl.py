@@ -240,7 +240,7 @@ class RtlCore:
             self._port(commands, self._words[0], rates.command),
             self._port(a_beats, self._words[1], rates.a),
             self._port(b_beats, self._words[2], rates.b),
-            self._port(biases, self.config.tile_columns, Fraction(1)),
+            self._port(biases, self.config.tile_columns, rates.bias),
         ]
         beats = np.zeros((sum(counts), self._words[3]), np.uint32)
         ports.append((self._describe(beats, rates.c), beats))

@@ -52,12 +52,38 @@ struct Core {
 
 }  // namespace
 
-// One stream's beats, `stride` words each; a beat may pass in cycle t when (t * numerator) % denominator < numerator.
+// One stream's beats. It is open in cycle t when (t * numerator) % denominator < numerator. C may leave when its port is
+// open; a beat for the core comes when its port is open, and stays until it is taken.
 struct Port {
     uint32_t *data;
     int64_t beats, done;
     uint32_t numerator, denominator;
     bool open(uint64_t cycle) const { return (cycle * numerator) % denominator < numerator; }
+};
+
+// Offers a stream's beats to a port of the core.
+template <typename Payload, typename Bit> struct Source {
+    Port &port;
+    Payload &payload;
+    Bit &valid;
+    const Bit &ready;
+    bool offered = false;
+    Source(Port &port, Payload &payload, Bit &valid, const Bit &ready)
+        : port(port), payload(payload), valid(valid), ready(ready) {}
+    bool done() const { return port.done == port.beats; }
+    void offer(uint64_t cycle) {
+        if (!offered && port.done < port.beats && port.open(cycle)) {
+            offered = true;
+            store(payload, port.data + port.done * words_of(payload));
+        }
+        valid = offered;
+    }
+    void advance() {
+        if (offered && ready) {
+            offered = false;
+            ++port.done;
+        }
+    }
 };
 
 extern "C" {
@@ -100,30 +126,31 @@ int core_words(void *handle, int which) {
 int64_t core_run(void *handle, Port *command, Port *a, Port *b, Port *bias, Port *c, int64_t limit) {
     auto &core = *static_cast<Core *>(handle);
     auto &top = core.top;
-    const int command_words = words_of(top.i_command__payload), a_words = words_of(top.i_a__payload);
-    const int b_words = words_of(top.i_b__payload), c_words = words_of(top.o_c__payload);
+    Source commands(*command, top.i_command__payload, top.i_command__valid, top.i_command__ready);
+    Source operand_a(*a, top.i_a__payload, top.i_a__valid, top.i_a__ready);
+    Source operand_b(*b, top.i_b__payload, top.i_b__valid, top.i_b__ready);
+#ifdef HAS_BIAS
+    Source biases(*bias, top.i_bias__payload, top.i_bias__valid, top.i_bias__ready);
+#endif
+    const int c_words = words_of(top.o_c__payload);
     int64_t cycles = 0;
     for (; cycles < limit; ++cycles) {
-        const bool finished = command->done == command->beats && a->done == a->beats && b->done == b->beats &&
-                              bias->done == bias->beats && c->done == c->beats;
-        top.i_command__valid = command->done < command->beats && command->open(core.cycle);
-        if (top.i_command__valid) store(top.i_command__payload, command->data + command->done * command_words);
-        top.i_a__valid = a->done < a->beats && a->open(core.cycle);
-        if (top.i_a__valid) store(top.i_a__payload, a->data + a->done * a_words);
-        top.i_b__valid = b->done < b->beats && b->open(core.cycle);
-        if (top.i_b__valid) store(top.i_b__payload, b->data + b->done * b_words);
+        bool finished = commands.done() && operand_a.done() && operand_b.done() && c->done == c->beats;
+        commands.offer(core.cycle);
+        operand_a.offer(core.cycle);
+        operand_b.offer(core.cycle);
 #ifdef HAS_BIAS
-        top.i_bias__valid = bias->done < bias->beats && bias->open(core.cycle);
-        if (top.i_bias__valid) store(top.i_bias__payload, bias->data + bias->done * words_of(top.i_bias__payload));
+        finished = finished && biases.done();
+        biases.offer(core.cycle);
 #endif
         top.o_c__ready = c->done < c->beats && c->open(core.cycle);
         top.eval();
         if (finished && top.idle) break;
-        if (top.i_command__valid && top.i_command__ready) ++command->done;
-        if (top.i_a__valid && top.i_a__ready) ++a->done;
-        if (top.i_b__valid && top.i_b__ready) ++b->done;
+        commands.advance();
+        operand_a.advance();
+        operand_b.advance();
 #ifdef HAS_BIAS
-        if (top.i_bias__valid && top.i_bias__ready) ++bias->done;
+        biases.advance();
 #endif
         if (top.o_c__valid && top.o_c__ready) load(top.o_c__payload, c->data + c->done++ * c_words);
         core.tick();

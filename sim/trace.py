@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from hw.config import CoreConfig
-from sim.model import CoreModel
+from sim.model import CoreModel, Progress
 from sim.parallel import split
 from sim.plan import pieces
 from sim.result import Estimate
@@ -29,17 +29,17 @@ class Event:
     cycles: int
 
 
-def timeline(
-    config: CoreConfig, m: int, k: int, n: int, width_a: int, width_b: int, start: int = 0
-) -> Iterator[Event]:
+def timeline(config: CoreConfig, m: int, k: int, n: int, width_a: int, width_b: int, start: int = 0) -> Iterator[Event]:
     """Events of one product, command by command: the model's, for streams that are never empty or full.
 
     A load lasts from its job until the sequencer may take the half, the array from the first step of a product to the
     last, a store from the first beat offered to the last one taken.
     """
-    model = CoreModel(config)
+    done: list[Progress] = []
+    model = CoreModel(config, observe=done.append)
     for piece in pieces(config, m, k, n, width_a, width_b):
-        progress = model.step(piece.command)
+        model.step(piece.command)
+        progress = done.pop()
         spans = (
             progress.load_a,
             progress.load_b,

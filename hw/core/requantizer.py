@@ -12,6 +12,7 @@ from hw.core.command import SIZE_WIDTH
 from hw.core.result_buffer import beat_layout
 from hw.emit import place
 from hw.quantize.block_quantizer import BlockQuantizer
+from hw.timing import Timing
 
 __all__ = ["Requantizer", "requantize_layout"]
 
@@ -45,6 +46,11 @@ class Requantizer(Component):
                 "health": Out(self.quantizer.health.shape()),
             }
         )
+
+    @property
+    def gather_cycles(self) -> int:
+        """Cycles from the beat of C that completes a beat of a block to that beat at the quantizer."""
+        return Timing(self.config).requantizer_cycles
 
     @property
     def module_name(self) -> str:

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hw.config import CoreConfig
 from hw.quantize.layouts import block_beat
 from hw.quantize.packing import WORD_BITS, Packing, by_width
+from hw.timing import Timing
 
 __all__ = ["BlockPacker", "packed_beat"]
 
@@ -61,7 +62,7 @@ class BlockPacker(wiring.Component):
     @property
     def latency_cycles(self) -> int:
         """Cycles from the beat of ``i`` that completes a beat of ``o`` to that beat: bit buffer, output register."""
-        return 2
+        return Timing(self.config).block_packer_cycles
 
     def elaborate(self, platform):
         m = Module()

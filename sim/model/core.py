@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from hw.config import CoreConfig
+from hw.core.command import OperandFormat, OutputFormat
 from hw.timing import Timing
 from sim.model.decoder import Decoder
 from sim.model.loader import Load, Loader
-from sim.model.port import Port, Rates
+from sim.model.port import Port, Rates, Source
 from sim.model.repeat import Stage, repeat
 from sim.model.sequencer import Sequencer
 from sim.plan import Command, Loop
@@ -33,51 +34,79 @@ class Progress(NamedTuple):
     store: tuple[int, int] | None
 
 
+class _Pending(Stage):
+    """A product that was accepted and not issued, because its results go where the next command will say."""
+
+    TIMES = ("sent", "accepted")
+
+    def __init__(self, command: Command, sent: int, loads: tuple[Load | None, Load | None], accepted: int):
+        self.command, self.sent, self.loads, self.accepted = command, sent, loads, accepted
+
+
 class CoreModel(Stage):
     """A core from reset on, with nothing but its time.
 
-    Exact, to the cycle, for commands that the core accepts, with operands from its streams and C in FP32 to its
-    stream, and for ports that are never empty or full but for their rate. Each command is worked out once, stage by
-    stage, as a maximum of the cycles that it waits for; runs of equal work end as soon as the machine is in a state it
-    was in before.
+    Exact, to the cycle, for any commands that the core accepts, of every format, and for streams that always have data
+    or room but for their rate. Commands that it refuses are not modelled: they raise no error here. Each command is
+    worked out once, stage by stage, as a maximum of the cycles that it waits for; runs of equal work end as soon as the
+    machine is in a state it was in before.
 
     Parameters
     ----------
     config : the machine. rates : of its ports.
     jump : whether repeated work is worked out only until it is periodic; the result is the same.
+    observe : is called with each command's progress, in order; it makes sense with ``jump=False`` or without loops.
     """
 
     TIMES = ("active_until",)
     COUNTS = ("active",)
 
-    def __init__(self, config: CoreConfig, rates: Rates = Rates(), jump: bool = True):  # noqa: B008
+    def __init__(
+        self,
+        config: CoreConfig,
+        rates: Rates = Rates(),  # noqa: B008
+        jump: bool = True,
+        observe: Callable[[Progress], object] | None = None,
+    ):
         timing = Timing(config)
         self.config = config
         self.jump = jump
+        self.observe = observe
         self.decoder = Decoder(timing)
         self.loader_a, self.loader_b = Loader(timing, jump), Loader(timing, jump)
         self.sequencer = Sequencer(timing, jump)
-        self.parts = (self.decoder, self.loader_a, self.loader_b, self.sequencer)
+        self.output = self.sequencer.results.output
         self.cycles = self.active = 0
         self.active_until = -1
+        self.pending: _Pending | None = None
         self.set_rates(rates)
 
-    def set_rates(self, rates: Rates) -> None:
-        """Change the rates of the ports; their openings count from reset all the same."""
-        self.port_command, self.port_a, self.port_b = Port(rates.command), Port(rates.a), Port(rates.b)
-        self.sequencer.port = Port(rates.c)
+    @property
+    def parts(self) -> tuple[Stage, ...]:
+        fixed = (self.decoder, self.loader_a, self.loader_b, self.sequencer, self.commands, self.port_a, self.port_b)
+        return fixed if self.pending is None else (*fixed, self.pending)
 
-    def run(self, commands: Iterable[Command | Loop], observe: Callable[[Progress], None] | None = None) -> int:
+    def set_rates(self, rates: Rates) -> None:
+        """Change the rates of the ports between two runs; their openings count from reset all the same."""
+        self.commands, self.port_a, self.port_b = (Source(rate) for rate in (rates.command, rates.a, rates.b))
+        self.output.set_ports(Port(rates.c), Source(rates.bias))
+
+    def run(self, commands: Iterable[Command | Loop]) -> int:
         """Run commands back to back until the core is idle again. Returns the cycles taken.
 
-        ``observe`` is called with each command's progress; it makes sense with ``jump=False`` or without loops.
+        Raises
+        ------
+        ValueError : for results that are kept for a command that does not come, or asked for and not there.
         """
-        self.observe = observe
         start = self.cycles
+        for port in (self.commands, self.port_a, self.port_b, self.output.bias):
+            port.free = start
         self.empty = True
         self._items(commands)
+        if self.pending is not None:
+            raise ValueError("the last command leaves its results in the core, for a command that does not come")
         if not self.empty:
-            self.cycles = max(self.sequencer.now, self.sequencer.results.output.sent + 1)
+            self.cycles = max(self.sequencer.now, self.output.sent + 1)
         return self.cycles - start
 
     def _items(self, items: Iterable[Command | Loop]) -> None:
@@ -85,40 +114,56 @@ class CoreModel(Stage):
             if isinstance(item, Loop):
                 repeat(self, item.count, lambda body=item.body: self._items(body), self.jump)
             else:
-                progress = self.step(item)
-                if self.observe is not None:
-                    self.observe(progress)
+                self.step(item)
 
-    def step(self, command: Command) -> Progress:
+    def step(self, command: Command) -> None:
         """The next command's way through the core."""
         self.empty = False
-        decoder, sequencer = self.decoder, self.sequencer
-        sent = decoder.job(self.port_command, self.cycles)
+        if (self.pending is not None) != (command.load_a and command.format_a == OperandFormat.RESULTS):
+            raise ValueError("a command takes A from the results before if, and only if, they were kept for it")
+        sent = self.decoder.job(self.commands, self.cycles)
         load_a = load_b = None
-        operands = 0
         if command.load_a:
-            packed = command.width_a if command.packed_a else 0
-            load_a = self.loader_a.load(self.port_a, sent + 1, command.rows, command.inner, packed)
-            decoder.loads_a.reads.append(load_a.start)
-            operands = load_a.full
+            load_a = self._load(self.loader_a, self.port_a, sent, command, command.rows, "a")
+            self.decoder.loads_a.reads.append(load_a.start)
         if command.load_b:
-            packed = command.width_b if command.packed_b else 0
-            load_b = self.loader_b.load(self.port_b, sent + 1, command.columns, command.inner, packed)
-            decoder.loads_b.reads.append(load_b.start)
-            operands = max(operands, load_b.full)
-        sequencer.results.first = None
-        accepted = sequencer.product(command, sent + 1, operands)
-        decoder.products.reads.append(accepted)
-        if command.load_a:
-            self.loader_a.take(accepted)
-        if command.load_b:
-            self.loader_b.take(accepted)
-        issued, results = sequencer.now - 1, sequencer.results
-        end = max(issued, results.newer)
-        self.active += max(0, end - max(accepted, self.active_until))
+            load_b = self._load(self.loader_b, self.port_b, sent, command, command.columns, "b")
+            self.decoder.loads_b.reads.append(load_b.start)
+        full = max((load.full for load in (load_a, load_b) if load is not None), default=0)
+        accepted = self.sequencer.accept(sent + 1, full)
+        self.decoder.products.reads.append(accepted)
+        for load, loader in ((load_a, self.loader_a), (load_b, self.loader_b)):
+            if load is not None:
+                loader.take(accepted)
+        product = _Pending(command, sent, (load_a, load_b), accepted)
+        if command.store and command.output == OutputFormat.RESULTS:
+            self.pending = product
+        else:
+            self._issue(product)
+
+    def _load(self, loader: Loader, port: Source, sent: int, command: Command, lines: int, name: str) -> Load:
+        form, width = getattr(command, f"format_{name}"), getattr(command, f"width_{name}")
+        start = loader.start(sent + 1)
+        if form != OperandFormat.RESULTS:
+            return loader.load(port, start, lines, command.inner, form, width)
+        product, self.pending = self.pending, None
+        self._issue(product, start + 1)
+        return loader.filled(start, self.output.sent)
+
+    def _issue(self, product: _Pending, loading: int = -1) -> None:
+        """All steps of a product; if its results stay, the loader of A takes them from cycle ``loading`` on."""
+        command, sequencer = product.command, self.sequencer
+        if command.store:
+            self.output.begin(command.output, command.width_c, command.bias, loading)
+        sequencer.issue(command)
+        issued = sequencer.now - 1
+        end = max(issued, sequencer.results.newer)
+        self.active += max(0, end - max(product.accepted, self.active_until))
         self.active_until = max(self.active_until, end)
-        store = (results.first, results.output.sent + 1) if command.store else None
-        return Progress(sent, load_a, load_b, accepted, issued, store)
+        if self.observe is not None:
+            leaves = command.store and command.output != OutputFormat.RESULTS
+            store = (self.output.first, self.output.sent + 1) if leaves else None
+            self.observe(Progress(product.sent, *product.loads, product.accepted, issued, store))
 
     @property
     def counters(self) -> dict[str, int]:
@@ -132,7 +177,7 @@ class CoreModel(Stage):
             "stalled_store": sequencer.stalled_store,
             "waited_a": self.loader_a.waited,
             "waited_b": self.loader_b.waited,
-            "blocked_output": sequencer.results.output.blocked,
+            "blocked_output": self.output.blocked,
         }
 
     def moment(self) -> int:
@@ -146,5 +191,7 @@ class CoreModel(Stage):
             self.loader_a.relative(now, sent),
             self.loader_b.relative(now, sent),
             self.active_until - now,
-            *(port.phase(now) for port in (self.port_command, self.port_a, self.port_b)),
+            self.commands.relative(self.decoder.written + 1),
+            *(port.relative(sent + 1) for port in (self.port_a, self.port_b)),
+            self.pending and (self.pending.command, self.pending.accepted - now),
         )

@@ -3,7 +3,7 @@
 from collections import deque
 
 from hw.timing import Timing
-from sim.model.port import Port
+from sim.model.port import Source
 from sim.model.repeat import Stage
 
 __all__ = ["Decoder", "Queue"]
@@ -40,14 +40,12 @@ class Decoder(Stage):
         self.parts = (self.commands, self.loads_a, self.loads_b, self.products)
         self.written = self.sent = -1
 
-    def job(self, port: Port, start: int) -> int:
+    def job(self, port: Source, start: int) -> int:
         """The cycle in which the next command's jobs are written into their queues, all of which must have room."""
-        self.written = port.nth(max(start, self.written + 1, self.commands.room()))
+        self.written = port.take(max(start, self.written + 1, self.commands.room()))
         accepted = max(self.written, self.sent) + 1
         self.commands.reads.append(accepted)
-        self.sent = max(
-            accepted + self.decode_cycles, self.loads_a.room(), self.loads_b.room(), self.products.room()
-        )
+        self.sent = max(accepted + self.decode_cycles, self.loads_a.room(), self.loads_b.room(), self.products.room())
         return self.sent
 
     def relative(self, reference: int) -> tuple:

@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
+from hw.core.command import OperandFormat
 from hw.timing import Timing
-from sim.model.port import Port
+from sim.model.port import Source
 from sim.model.repeat import Stage, repeat
 from sim.model.unpacker import Unpacker
 
@@ -24,25 +25,40 @@ class _Quantizer(Stage):
     -------
     entered : cycle of the latest block's last beat. leaves : cycle in which it begins to leave, from which on the next
         may enter. vacant : cycle in which the next may begin to leave.
+    upper : the next beat is the second half of one that is on offer still. waited : cycles without input.
     """
 
     TIMES = ("entered", "leaves", "vacant")
+    COUNTS = ("waited",)
 
-    def __init__(self, port: Port, beats: int, start: int):
-        self.port, self.beats = port, beats
+    def __init__(self, port: Source, beats: int, start: int, halves: bool):
+        self.port, self.beats, self.start, self.halves = port, beats, start, halves
+        self.parts = (port,)
         self.entered, self.leaves, self.vacant = start - 1, start, start
+        self.upper = False
+        self.waited = 0
 
-    def block(self, beats_in: int) -> None:
+    def block(self, beats_in: int, line_last: bool) -> None:
         """A block enters, and leaves when it is complete and the one before has left."""
-        self.entered = self.port.nth(self.leaves, beats_in)
-        self.leaves = max(self.entered + 1, self.vacant)
+        time = self.leaves
+        for beat in range(beats_in):
+            if not self.upper:
+                offer = self.port.offer
+                self.waited += max(0, offer - max(self.port.free, self.start))
+                time = max(time, offer)
+            self.upper = self.halves and not self.upper and not (line_last and beat == beats_in - 1)
+            if not self.upper:
+                self.port.free = time + 1
+            time += 1
+        self.entered = time - 1
+        self.leaves = max(time, self.vacant)
         self.vacant = self.leaves + self.beats
 
     def moment(self) -> int:
         return self.entered
 
     def key(self) -> tuple:
-        return self.leaves - self.entered, self.vacant - self.entered, self.port.phase(self.entered)
+        return self.leaves - self.entered, self.vacant - self.entered, self.upper, self.port.relative(self.entered)
 
 
 class Loader(Stage):
@@ -68,40 +84,42 @@ class Loader(Stage):
         self.holding = False
         self.waited = 0
 
-    def load(self, port: Port, offered: int, lines: int, inner: int, packed: int = 0) -> Load:
-        """Fill a half with ``lines`` lines of ``inner`` elements, by a job that is there from cycle ``offered`` on.
+    def start(self, offered: int) -> int:
+        """The cycle in which a job begins that is there from cycle ``offered`` on."""
+        return max(offered, self.idle, self.half)
 
-        ``packed`` is the mantissa width of an operand that comes in blocks, 0 for FP32.
-        """
-        start = max(offered, self.idle, self.half)
+    def filled(self, start: int, last: int) -> Load:
+        """The job has begun in cycle ``start``, and the last beat of blocks has come in cycle ``last``."""
+        self.idle = last + self.full_cycles
+        return Load(start, self.idle)
+
+    def load(self, port: Source, start: int, lines: int, inner: int, form: OperandFormat, width: int) -> Load:
+        """Fill a half with ``lines`` lines of ``inner`` elements from a stream, by a job that begins in ``start``."""
         blocks = -(-inner // self.config.block_size)
         rest = -(-(inner - (blocks - 1) * self.config.block_size) // self.config.lanes)
-        if packed:
-            self.idle = self._packed(port, start, lines * blocks, packed) + self.full_cycles
-            return Load(start, self.idle)
+        if form == OperandFormat.PACKED:
+            return self.filled(start, self._packed(port, start, lines * blocks, width))
         if port.always:
             # Blocks leave without a gap, because none takes longer to enter than the one before takes to leave.
             first = rest if blocks == 1 else self.beats
             leaves = start + first + 1 + (lines * blocks - 1) * self.beats
         else:
-            leaves = self._limited(port, start, lines, blocks, rest)
-        self.idle = leaves + self.pipeline + self.beats - 1 + self.full_cycles
-        return Load(start, self.idle)
+            leaves = self._limited(port, start, lines, blocks, rest, form == OperandFormat.BFLOAT16)
+        return self.filled(start, leaves + self.pipeline + self.beats - 1)
 
-    def _limited(self, port: Port, start: int, lines: int, blocks: int, rest: int) -> int:
+    def _limited(self, port: Source, start: int, lines: int, blocks: int, rest: int, halves: bool) -> int:
         """The cycle in which the last block begins to leave."""
-        quantizer = _Quantizer(port, self.beats, start + 1)
+        quantizer = _Quantizer(port, self.beats, start + 1, halves)
 
         def line() -> None:
-            repeat(quantizer, blocks - 1, lambda: quantizer.block(self.beats), self.jump)
-            quantizer.block(rest)
+            repeat(quantizer, blocks - 1, lambda: quantizer.block(self.beats, False), self.jump)
+            quantizer.block(rest, True)
 
         repeat(quantizer, lines, line, self.jump)
-        end = quantizer.entered + 1
-        self.waited += end - start - 1 - (port.opened(end) - port.opened(start + 1))
+        self.waited += quantizer.waited
         return quantizer.leaves
 
-    def _packed(self, port: Port, start: int, blocks: int, width: int) -> int:
+    def _packed(self, port: Source, start: int, blocks: int, width: int) -> int:
         """The cycle in which the last beat leaves the unpacker."""
         if port.always:
             return start + self.unpacker_cycles + blocks * self.beats

@@ -1,100 +1,154 @@
-"""Beats of C from the result buffer to the port, through the registers of the features there are."""
+"""Beats of C from the result buffer to the port, or back to the loader of A, in the form that the command wants."""
 
-from collections import deque
+from collections.abc import Callable
+from fractions import Fraction
 
+from hw.core.command import OutputFormat
 from hw.timing import Timing
-from sim.model.port import Port
+from sim.model.port import Port, Source
+from sim.model.registers import ElasticRegisters, RigidRegisters
 from sim.model.repeat import Stage, repeat
+from sim.model.requantizer import BlockPacker, Requantizer
 
 __all__ = ["OutputStage"]
 
 
+class _Numbers(Stage):
+    """FP32 or bfloat16 through the register of the bfloat16 packer, if there is one. Member ``held``: half a beat."""
+
+    def __init__(self, timing: Timing, halves: bool, leave: Callable[[int], int]):
+        self.halves, self.leave = halves, leave
+        self.registers = ElasticRegisters(timing.packer_cycles)
+        self.parts = (self.registers,)
+        self.held = False
+
+    def push(self, time: int, row_last: bool, last: bool) -> int:
+        """A beat of C offered from cycle ``time`` on. Returns the cycle in which it is taken."""
+        completes = not self.halves or self.held or row_last
+        self.held = not completes
+        return self.registers.push(time, self.leave if completes else lambda shown: shown)
+
+    def relative(self, reference: int) -> tuple:
+        return self.held, self.registers.relative(reference)
+
+
 class OutputStage(Stage):
-    """A pipeline that stands still while its last register waits (the finisher), then a register (the packer).
+    """Bias and ReLU, then the way of the command's output format. One C is in it at a time.
 
     Members
     -------
-    taken : cycle in which the latest beat left the result buffer. sent : in which it passed the port.
-    shown, left : cycles in which the latest beats came to the finisher's end, and left it.
-    blocked : cycles in which a beat waited at the port.
+    port, bias : the streams. blocked : cycles in which a beat waited at the port.
+    open : cycle from which C may enter. loading : from which the loader of A takes it, if it stays in the core.
+    taken : cycle in which the latest beat left the result buffer. sent : in which the latest left the stage.
+    before : the same for the beat before it. first : cycle in which C's first beat was offered at the port.
     """
 
-    TIMES = ("taken", "sent", "shown", "left")
+    TIMES = ("open", "loading", "taken", "sent")
     COUNTS = ("blocked",)
 
     def __init__(self, timing: Timing, jump: bool):
-        self.finisher_cycles, self.packer_cycles = timing.finisher_cycles, timing.packer_cycles
-        self.latency = self.finisher_cycles + self.packer_cycles
+        self.timing = timing
+        self.columns = timing.config.tile_columns
+        self.latency = timing.finisher_cycles + timing.packer_cycles
         self.jump = jump
-        self.taken = self.sent = -1
-        self.shown: deque[int] = deque(maxlen=self.finisher_cycles)
-        self.left: deque[int] = deque(maxlen=self.finisher_cycles)
+        self.port, self.bias = Port(Fraction(1)), Source(Fraction(1))
+        self.open = self.loading = self.taken = self.sent = -1
         self.blocked = 0
+        self.begin(OutputFormat.FP32, 0, False)
 
-    def beats(self, port: Port, offered: int, count: int, fresh: bool) -> int:
-        """``count`` beats pass, offered one by one from cycle ``offered`` on; ``fresh`` ones begin a C.
+    def set_ports(self, port: Port, bias: Source) -> None:
+        """Change the streams, between two C."""
+        self.port, self.bias = port, bias
+        self.parts = (*self.stages, bias)
 
-        A C begins after the last beat of the one before has passed the port.
+    def begin(self, output: OutputFormat, width: int, bias: bool, loading: int = -1) -> None:
+        """A C of this format, with its mantissa width where it becomes blocks, and with a bias or not."""
+        timing = self.timing
+        self.open, self.loading, self.adds, self.first = self.sent + 1, loading, bias, None
+        finisher = RigidRegisters(timing.finisher_cycles)
+        if output == OutputFormat.PACKED:
+            packer = BlockPacker(timing, width, self._leave)
+            stages = (finisher, Requantizer(timing, packer.push), packer)
+        elif output == OutputFormat.RESULTS:
+            stages = (finisher, Requantizer(timing, self._keep))
+        else:
+            stages = (finisher, _Numbers(timing, output == OutputFormat.BFLOAT16, self._leave))
+        self.stages = stages
+        self.parts = (*stages, self.bias)
+
+    def panel(self, offered: int, rows: int, columns: int, last: bool) -> int:
+        """A panel of C passes, the last or not, its beats offered one by one from cycle ``offered`` on.
 
         Returns
         -------
         The cycle in which the last beat but one was taken: ``offered`` less one if there is none.
         """
-        begin = max(offered, self.sent + 1) if fresh else offered
-        if port.always:
-            self.taken = begin + count - 1
-            self.sent = self.taken + self.latency
-            return self.taken - 1 if count > 1 else offered - 1
-        if not self.latency:
-            before = port.nth(begin, count - 1) if count > 1 else offered - 1
-            self.taken = self.sent = port.nth(begin, count)
-            self.blocked += self.sent + 1 - offered - count
-            return before
-        self.port = port
-        if count == 1:
-            self._beat(begin)
-            return offered - 1
-        self._beat(begin)
-        repeat(self, count - 2, lambda: self._beat(self.taken + 1), self.jump)
-        before = self.taken
-        self._beat(before + 1)
+        beats = -(-columns // self.columns)
+        way = self.stages[1]
+        if isinstance(way, _Numbers):
+            if self.port.always and (not self.adds or self.bias.always):
+                return self._unhindered(offered, rows * beats, way.halves and beats > 1)
+            if not self.latency:
+                return self._direct(offered, rows * beats)
+        self.taken = offered - 1
+        self._row(beats, self.adds, last and rows == 1)
+        repeat(self, rows - 2, lambda: self._row(beats, False, False), self.jump)
+        if rows > 1:
+            self._row(beats, False, last)
+        return self.before
+
+    def _unhindered(self, offered: int, count: int, joined: bool) -> int:
+        time = max(offered, self.open)
+        if self.first is None:
+            self.first = time + self.latency + joined
+        self.taken = time + count - 1
+        self.sent = self.taken + self.latency
+        return self.taken - 1 if count > 1 else offered - 1
+
+    def _direct(self, offered: int, count: int) -> int:
+        time = max(offered, self.open)
+        if self.first is None:
+            self.first = time
+        before = self.port.nth(time, count - 1) if count > 1 else offered - 1
+        self.taken = self.sent = self.port.nth(time, count)
+        self.blocked += self.sent + 1 - time - count
         return before
 
-    def _beat(self, time: int) -> None:
-        """A beat that is offered from cycle ``time`` on."""
-        if self.finisher_cycles:
-            self.taken = time = self._moving(time)
-            for _ in range(self.finisher_cycles - 1):
-                time = self._moving(time + 1)
-            time += 1
-            self.shown.append(time)
-        if self.packer_cycles:
-            time = max(time, self.sent)
-            shown = time + self.packer_cycles
-            self.sent = self.port.nth(shown)
-        else:
-            shown = time
-            time = self.sent = self.port.nth(shown)
-        if self.finisher_cycles:
-            self.left.append(time)
-        else:
-            self.taken = time
-        self.blocked += self.sent - shown
+    def _row(self, beats: int, bias: bool, last: bool) -> None:
+        for beat in range(1, beats + 1):
+            self._beat(bias, beat == beats, last and beat == beats)
 
-    def _moving(self, time: int) -> int:
-        """The first cycle from ``time`` on in which no beat waits at the finisher's end."""
-        for shown, left in zip(self.shown, self.left, strict=False):
-            if shown <= time < left:
-                time = left
-        return time
+    def _beat(self, bias: bool, row_last: bool, last: bool) -> None:
+        finisher, way = self.stages[:2]
+        time = max(self.taken + 1, self.open, self.bias.offer if bias else 0)
+        self.before = self.taken
+        self.taken = finisher.push(time, lambda shown: way.push(shown, row_last, last))
+        if bias:
+            self.bias.free = self.taken + 1
+
+    def _leave(self, shown: int) -> int:
+        """A beat at the port."""
+        if self.first is None:
+            self.first = shown
+        self.sent = self.port.nth(shown)
+        self.blocked += self.sent - shown
+        return self.sent
+
+    def _keep(self, shown: int, start: bool, last: bool) -> int:
+        """A beat of blocks on its way to the loader."""
+        self.sent = max(shown, self.loading)
+        return self.sent
 
     def moment(self) -> int:
         return self.taken
 
     def key(self) -> tuple:
-        return *self.relative(self.taken), self.port.phase(self.taken)
+        return self.relative(self.taken)
 
     def relative(self, reference: int) -> tuple:
         """The state for beats taken after ``reference``."""
-        times = (self.taken, self.sent, *self.shown, *self.left)
-        return tuple(time - reference if time >= reference else -1 for time in times)
+        times = (
+            time - reference if time >= reference else -1 for time in (self.open, self.loading, self.taken, self.sent)
+        )
+        stages = (stage.relative(reference) for stage in self.stages)
+        return *times, *stages, self.port.phase(reference), self.bias.relative(reference)

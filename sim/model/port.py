@@ -3,17 +3,24 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
-__all__ = ["Port", "Rates"]
+from sim.model.repeat import Stage
+
+__all__ = ["Port", "Rates", "Source"]
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Fixed limits of the ports: the share of cycles in which a beat may pass, spread evenly."""
+    """Fixed limits of the ports, in beats per cycle, spread evenly.
+
+    C may leave in the cycles in which its port is open. The others bring a beat in the first such cycle after the beat
+    before has passed, and offer it until it passes.
+    """
 
     command: Fraction = Fraction(1)
     a: Fraction = Fraction(1)
     b: Fraction = Fraction(1)
     c: Fraction = Fraction(1)
+    bias: Fraction = Fraction(1)
 
 
 class Port:
@@ -39,3 +46,28 @@ class Port:
     def phase(self, time: int) -> int:
         """Two cycles of the same phase see the same future."""
         return 0 if self.always else time * self.numerator % self.denominator
+
+
+class Source(Port, Stage):
+    """A stream into the core. Member ``free``: cycle from which its next beat may be brought."""
+
+    TIMES = ("free",)
+
+    def __init__(self, rate: Fraction, free: int = 0):
+        super().__init__(rate)
+        self.free = free
+
+    @property
+    def offer(self) -> int:
+        """The cycle from which the next beat is on offer."""
+        return self.nth(self.free)
+
+    def take(self, time: int) -> int:
+        """The next beat passes as soon as it is on offer from cycle ``time`` on. Returns the cycle."""
+        time = max(time, self.offer)
+        self.free = time + 1
+        return time
+
+    def relative(self, reference: int) -> tuple[int, int]:
+        """The state for beats taken from ``reference`` on."""
+        return self.phase(reference), 0 if self.always else max(0, self.offer - reference)

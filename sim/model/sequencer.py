@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 from hw.timing import Timing
-from sim.model.port import Port
 from sim.model.repeat import Stage, repeat
 from sim.model.result_buffer import ResultBuffer
 from sim.plan import Command
@@ -17,14 +16,15 @@ class _Panel(NamedTuple):
     Members
     -------
     tiles : how many. lead : cycles of a tile before its last block. block : cycles of a block, all slots and passes.
-    results : cycles from the issue of a tile's last step to its last result at the drain. beats : of C.
+    results : cycles from the issue of a tile's last step to its last result at the drain. rows, columns : of C.
     """
 
     tiles: int
     lead: int
     block: int
     results: int
-    beats: int
+    rows: int
+    columns: int
 
 
 class Sequencer(Stage):
@@ -49,31 +49,33 @@ class Sequencer(Stage):
         self.parts = (self.results,)
         self.now = self.drained = 0
         self.busy = self.stalled_load = self.stalled_store = 0
-        self.port = Port(1)
 
-    def product(self, command: Command, offered: int, operands: int) -> int:
-        """Issue a product that is offered and has its operands from the given cycles on.
+    def accept(self, offered: int, operands: int) -> int:
+        """Take a product that is offered and has its operands from the given cycles on.
 
         Returns
         -------
         The cycle of its acceptance: at the earliest that of the last step before.
         """
-        c = self.config
         turn = max(offered, self.now - 1)
         accepted = max(turn, operands)
         self.stalled_load += accepted - turn
         self.now = accepted + 1
+        return accepted
+
+    def issue(self, command: Command) -> None:
+        """Issue all steps of the product that was accepted."""
+        c = self.config
         passes = c.slices(command.width_a) * c.slices(command.width_b)
         groups, blocks = -(-command.rows // c.rows), -(-command.inner // c.block_size)
         columns = -(-command.columns // c.columns)
         self.busy += groups * columns * blocks * passes * c.steps
         stripes = -(-groups // c.interleave)
         full = self._stripe(command, c.interleave, c.output_rows, blocks, columns, passes)
-        repeat(self, stripes - 1, lambda: self._issue(full, command.store), self.jump)
+        repeat(self, stripes - 1, lambda: self._work(full, command.store, False), self.jump)
         rest = groups - (stripes - 1) * c.interleave
         rows = command.rows - (stripes - 1) * c.output_rows
-        self._issue(self._stripe(command, rest, rows, blocks, columns, passes), command.store)
-        return accepted
+        self._work(self._stripe(command, rest, rows, blocks, columns, passes), command.store, True)
 
     def _stripe(self, command: Command, slots: int, rows: int, blocks: int, columns: int, passes: int):
         """Panels of a stripe of rows: all but the last are alike. Returns their number and the two kinds."""
@@ -89,20 +91,20 @@ class Sequencer(Stage):
             (c.panel_tiles, c.panel_columns),
             (columns - (panels - 1) * c.panel_tiles, command.columns - (panels - 1) * c.panel_columns),
         ):
-            kinds.append(_Panel(tiles, (blocks - 1) * block, block, results, rows * -(-width // c.tile_columns)))
+            kinds.append(_Panel(tiles, (blocks - 1) * block, block, results, rows, width))
         return panels, *kinds
 
-    def _issue(self, stripe, store: bool) -> None:
+    def _work(self, stripe, store: bool, ends: bool) -> None:
         panels, full, last = stripe
         if not store:
             self.now += ((panels - 1) * full.tiles + last.tiles) * (last.lead + last.block)
             return
-        repeat(self, panels - 1, lambda: self._panel(full), self.jump)
-        self._panel(last)
+        repeat(self, panels - 1, lambda: self._panel(full, False), self.jump)
+        self._panel(last, ends)
 
-    def _panel(self, panel: _Panel) -> None:
+    def _panel(self, panel: _Panel, ends: bool) -> None:
         """A panel's tiles: the first waits for a free panel, and each for the drain chains."""
-        tiles, lead, block, results, beats = panel
+        tiles, lead, block, results, rows, columns = panel
         due = self.now + lead
         begin = max(due, self.drained, self.results.panel_free)
         whole = lead + block
@@ -111,7 +113,7 @@ class Sequencer(Stage):
         end = begin + block - 1 + (tiles - 1) * distance
         self.now = end + 1
         self.drained = end + self.drain_cycles
-        self.results.panel(self.port, end + results, beats)
+        self.results.panel(end + results, rows, columns, ends)
 
     def moment(self) -> int:
         return self.now
@@ -121,5 +123,4 @@ class Sequencer(Stage):
         return (
             self.drained - now if self.drained > now else 0,
             self.results.relative(now),
-            self.port.phase(now),
         )

@@ -1,7 +1,7 @@
 """Packed blocks through the unpacker, from a stream that is not always open."""
 
 from hw.config import CoreConfig
-from sim.model.port import Port
+from sim.model.port import Source
 from sim.model.repeat import Stage
 
 __all__ = ["Unpacker"]
@@ -19,12 +19,13 @@ class Unpacker(Stage):
     TIMES = ("time",)
     COUNTS = ("waited",)
 
-    def __init__(self, config: CoreConfig, port: Port, start: int, width: int):
+    def __init__(self, config: CoreConfig, port: Source, start: int, width: int):
         from hw.quantize.packing import Packing
 
         packing = Packing(config, config.lanes)
         beats = config.block_size // config.lanes
         self.port = port
+        self.parts = (port,)
         self.needs = [packing.granules(width, beat == 0) for beat in range(beats)]
         self.chunk, self.chunks = packing.chunk_bits // packing.granule, packing.chunks
         self.time, self.level, self.held, self.waited = start, 0, 0, 0
@@ -46,7 +47,8 @@ class Unpacker(Stage):
             if self.held:
                 self.held -= 1
                 left += self.chunk
-            elif self.port.nth(self.time) == self.time:
+            elif self.port.offer <= self.time:
+                self.port.take(self.time)
                 self.held = self.chunks - 1
                 left += self.chunk
             else:
@@ -57,4 +59,4 @@ class Unpacker(Stage):
         return self.time
 
     def key(self) -> tuple:
-        return self.level, self.held, self.port.phase(self.time)
+        return self.level, self.held, self.port.relative(self.time)

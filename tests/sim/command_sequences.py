@@ -1,12 +1,12 @@
 """Random sequences of commands that a core accepts, and random rates of its ports."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 
 import numpy as np
 
 from hw.config import CoreConfig
-from hw.core.command import OperandFormat
+from hw.core.command import FIELDS, OperandFormat, OutputFormat, Rounding
 from sim.model import Rates
 from sim.plan import Command
 from sim.rtl import Product
@@ -23,7 +23,7 @@ def random_rates(rng) -> Rates:
         denominator = int(rng.integers(2, 10))
         return Fraction(int(rng.integers(1, denominator)), denominator)
 
-    return Rates() if rng.random() < 0.2 else Rates(rate(), rate(), rate(), rate())
+    return Rates() if rng.random() < 0.2 else Rates(*(rate() for _ in fields(Rates)))
 
 
 @dataclass
@@ -33,12 +33,18 @@ class Sequence:
     Members
     -------
     loaded : by operand, (groups of array rows or columns, inner size, width). held : sizes of the C in the array.
+    waiting : rows, columns and width of a C that the next command must take as its A.
     """
 
     config: CoreConfig
     rng: np.random.Generator
     loaded: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     held: tuple[int, int] | None = None
+    waiting: tuple[int, int, int] | None = None
+
+    def commands(self, count: int) -> list[Command]:
+        """The next ``count`` commands, the last of which keeps no results for another."""
+        return [self._command(last=n == count - 1) for n in range(count)]
 
     def _size(self, unit: int, groups: int) -> int:
         """Up to ``groups`` times ``unit``; whole, ragged and small sizes are all likely."""
@@ -50,16 +56,15 @@ class Sequence:
         config = self.config
         return self._size(config.block_size, min(config.operand_depth, int(self.rng.choice([1, 2, 4, 9]))))
 
-    def command(self) -> Command:
-        """The next command."""
-        config, rng = self.config, self.rng
+    def _command(self, last: bool) -> Command:
+        config, rng, waiting = self.config, self.rng, self.waiting
         reuse = {name: name in self.loaded and rng.random() < 0.3 for name in "ab"}
-        inner = self._inner()
+        inner = self._inner() if waiting is None else waiting[1]
+        reuse["a"] &= waiting is None
         for name in "ab":
-            if reuse[name]:
+            if reuse[name] and waiting is None:
                 inner = self.loaded[name][1]
-        if reuse["a"] and reuse["b"] and self.loaded["b"][1] != self.loaded["a"][1]:
-            reuse["a"] = False
+        reuse = {name: reuse[name] and self.loaded[name][1] == inner for name in "ab"}
         blocks = -(-inner // config.block_size)
         most = max(1, min(config.operand_depth // blocks, int(rng.choice([1, 2, 3, 8]))))
         width = {name: int(rng.choice(config.mantissa_widths)) for name in "ab"}
@@ -69,7 +74,9 @@ class Sequence:
                 groups[name], _, width[name] = self.loaded[name]
         rows, columns = self._size(config.rows, groups["a"]), self._size(config.columns, groups["b"])
         accumulate = False
-        if self.held is not None and rng.random() < 0.5 and self._usable(reuse, blocks):
+        if waiting is not None:
+            rows, width["a"] = waiting[0], waiting[2]
+        elif self.held is not None and rng.random() < 0.5 and self._usable(reuse, blocks):
             (rows, columns), accumulate = self.held, True
         groups = {"a": -(-rows // config.rows), "b": -(-columns // config.columns)}
         fits = groups["a"] <= config.interleave and groups["b"] == 1
@@ -78,10 +85,35 @@ class Sequence:
             if not reuse[name]:
                 self.loaded[name] = groups[name], inner, width[name]
         self.held = (rows, columns) if fits else None
-        packed = ["packed" in config.features and not reuse[name] and rng.random() < 0.5 for name in "ab"]
+        forms = {name: OperandFormat.FP32 if reuse[name] else self._operand() for name in "ab"}
+        if waiting is not None:
+            forms["a"] = OperandFormat.RESULTS
+        output, width_c = self._output(rows, columns, store and not last), int(rng.choice(config.mantissa_widths))
+        self.waiting = (rows, columns, width_c) if store and output == OutputFormat.RESULTS else None
+        bias = store and "bias" in config.features and rng.random() < 0.5
         return Command(
-            rows, inner, columns, width["a"], width["b"], not reuse["a"], not reuse["b"], accumulate, store, *packed
-        )
+            rows, inner, columns, width["a"], width["b"], not reuse["a"], not reuse["b"], accumulate, store,
+            forms["a"], forms["b"], output, width_c, bias,
+        )  # fmt: skip
+
+    def _operand(self) -> OperandFormat:
+        forms = {"packed": OperandFormat.PACKED, "bfloat16": OperandFormat.BFLOAT16}
+        return self._choice([OperandFormat.FP32, *(forms[name] for name in self.config.features if name in forms)])
+
+    def _output(self, rows: int, columns: int, keep: bool) -> OutputFormat:
+        """A format that the core has for a C of this size; RESULTS only if it may ``keep`` it."""
+        config = self.config
+        forms = [OutputFormat.FP32]
+        if "bfloat16" in config.features:
+            forms.append(OutputFormat.BFLOAT16)
+        if "requantize" in config.features and columns <= config.panel_columns:
+            forms.append(OutputFormat.PACKED)
+            if keep and -(-rows // config.rows) * -(-columns // config.block_size) <= config.operand_depth:
+                forms.append(OutputFormat.RESULTS)
+        return self._choice(forms)
+
+    def _choice(self, options: list):
+        return options[int(self.rng.integers(len(options)))]
 
     def _usable(self, reuse, blocks: int) -> bool:
         """Whether operands for the C in the array are loaded, or can be."""
@@ -91,27 +123,18 @@ class Sequence:
 
 
 def as_product(command: Command, config: CoreConfig, rng) -> Product:
-    """The command for a compiled core, on operands of zeros.
-
-    With a bias and a ReLU, and with operands in bfloat16, at random where the core can: neither changes the time.
-    """
+    """The command for a compiled core, on operands of zeros; at random with what does not change the time."""
 
     def packed(lines: int, width: int) -> bytes:
         blocks = lines * -(-command.inner // config.block_size)
         return bytes(-(-blocks * (config.exponent_width + config.block_size * width) // 8))
 
-    names = ("width_a", "width_b", "load_a", "load_b", "accumulate", "store")
     a = np.zeros((command.rows, command.inner), np.float32)
     b = np.zeros((command.inner, command.columns), np.float32)
-    fields = {name: int(getattr(command, name)) for name in names}
-    operands = {}
-    for name, lines in (("a", command.rows), ("b", command.columns)):
-        if getattr(command, f"packed_{name}"):
-            fields[f"format_{name}"] = OperandFormat.PACKED
-            operands[f"packed_{name}"] = packed(lines, fields[f"width_{name}"])
-        elif "bfloat16" in config.features and rng.random() < 0.5:
-            fields[f"format_{name}"] = OperandFormat.BFLOAT16
-    if "bias" in config.features and command.store and rng.random() < 0.5:
-        fields |= {"bias": 1, "relu": 1}
-        operands["bias"] = np.zeros(command.columns, np.float32)
-    return Product(a, b, fields, **operands)
+    values = {name: int(value) for name, value in command._asdict().items() if name in FIELDS}
+    values |= {"rounding": Rounding[str(rng.choice(config.rounding_modes)).upper()]}
+    values |= {"relu": int("bias" in config.features and rng.random() < 0.5)}
+    return Product(
+        a, b, values, packed(command.rows, command.width_a), packed(command.columns, command.width_b),
+        np.zeros(command.columns, np.float32) if command.bias else None,
+    )  # fmt: skip

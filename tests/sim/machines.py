@@ -7,14 +7,17 @@ __all__ = ["MACHINES"]
 MACHINES = {
     # One multiplier per unit, one unit per tile: the classic systolic array.
     "classic": CoreConfig(
-        block_size=16, dot=1, tile_rows=1, tile_columns=1, mesh_rows=3, mesh_columns=2, operand_depth=32, lanes=4
+        block_size=16, dot=1, tile_rows=1, tile_columns=1, mesh_rows=3, mesh_columns=2, operand_depth=32, lanes=4,
+        features=("bias",),
     ),
     "tile": CoreConfig(
-        mantissa_widths=(6,), block_size=32, tile_rows=3, tile_columns=2, operand_depth=24, panel_columns=4, lanes=16
+        mantissa_widths=(6,), block_size=32, tile_rows=3, tile_columns=2, operand_depth=24, panel_columns=4, lanes=16,
+        features=("bfloat16",),
     ),
     "mesh": CoreConfig(
         mantissa_widths=(8,), block_size=16, dot=8, lanes=4, tile_rows=2, tile_columns=2, mesh_rows=2, mesh_columns=2,
-        interleave=3, accumulator_cycles=4, tree_cycles=1, operand_depth=40, panel_columns=8,
+        interleave=3, accumulator_cycles=4, tree_cycles=1, operand_depth=40, panel_columns=32,
+        features=("requantize",),
     ),
     # A loop longer than the outputs in use, so that empty slots run.
     "slots": CoreConfig(
@@ -22,8 +25,9 @@ MACHINES = {
         operand_depth=12, panel_columns=6, queue_depth=2,
     ),
     "mixed": CoreConfig(
-        mantissa_widths=(4, 6), block_size=16, dot=8, lanes=16, tile_rows=1, tile_columns=3, mesh_rows=2,
-        interleave=2, accumulator_cycles=2, tree_cycles=2, operand_depth=9, panel_columns=9, accumulator="aligned",
+        mantissa_widths=(4, 6), block_size=16, dot=8, lanes=16, tile_rows=1, tile_columns=4, mesh_rows=2,
+        interleave=2, accumulator_cycles=2, tree_cycles=2, operand_depth=9, panel_columns=16, accumulator="aligned",
+        features=("bfloat16", "requantize"),
     ),
     # No power of two anywhere.
     "ragged": CoreConfig(
@@ -37,7 +41,7 @@ MACHINES = {
     # Operands as packed blocks too: four chunks in a beat of the stream.
     "packed": CoreConfig(
         mantissa_widths=(4, 6), block_size=16, lanes=8, tile_rows=1, tile_columns=2, operand_depth=20,
-        features=("packed",),
+        panel_columns=16, features=("packed", "bias", "requantize"),
     ),
     # Everything a core can have on its way out, and bfloat16 on its way in.
     "features": CoreConfig(

@@ -24,7 +24,7 @@ def test_counters_equal_the_compiled_core(name):
             core.reset()
             model, sequence = CoreModel(config), Sequence(config, rng)
         rates = random_rates(rng)
-        commands = [sequence.command() for _ in range(int(rng.integers(1, 9)))]
+        commands = sequence.commands(int(rng.integers(1, 9)))
         _, cycles = core.run([as_product(command, config, rng) for command in commands], rates, limit=1 << 20)
         counters = core.counters()
         model.set_rates(rates)

@@ -8,10 +8,13 @@ import pytest
 from hw.accumulate.bfloat16_packer import Bfloat16Packer
 from hw.accumulate.result_finisher import ResultFinisher
 from hw.array.mesh import Mesh
+from hw.core.command import OperandFormat, OutputFormat
 from hw.core.decoder import CommandDecoder
 from hw.core.loader import Loader
 from hw.core.operand_buffer import OperandBuffer
+from hw.core.requantizer import Requantizer
 from hw.core.sequencer import Sequencer
+from hw.quantize.block_packer import BlockPacker
 from hw.quantize.block_quantizer import BlockQuantizer
 from hw.timing import Timing
 from sim.model import CoreModel, Rates
@@ -42,7 +45,7 @@ def test_repetition_is_worked_out_only_once(seed):
     m, k, n = (int(2 ** rng.uniform(0, 8)) for _ in range(3))
     widths = [int(rng.choice(config.mantissa_widths)) for _ in "ab"]
     sequence = Sequence(config, rng)
-    first = [sequence.command() for _ in range(3)]
+    first = sequence.commands(3)
     body = tuple(command._replace(load_a=True, load_b=True, accumulate=False) for command in first)
     items = (*plan(config, m, k, n, *widths), Loop(int(rng.integers(1, 60)), body), *first)
     rates = random_rates(rng)
@@ -59,6 +62,27 @@ def test_the_first_panel_of_a_result_is_no_repetition():
     command = Command(24, 68, 24, 6, 4)
     assert quick.run([command] * 3) == slow.run([command] * 3)
     assert quick.counters == slow.counters
+
+
+def test_results_that_stay_may_be_a_loop():
+    """Each command's C is the next one's A, a thousand times over."""
+    config = MACHINES["features"]
+    link = Command(20, 24, 24, 4, 6, format_a=OperandFormat.RESULTS, output=OutputFormat.RESULTS, width_c=4, bias=True)
+    first, last = link._replace(format_a=OperandFormat.FP32), link._replace(output=OutputFormat.PACKED, load_b=False)
+    for rates in (Rates(), Rates(b=Fraction(1, 3), c=Fraction(2, 9), bias=Fraction(1, 4))):
+        quick, slow = CoreModel(config, rates), CoreModel(config, rates, jump=False)
+        items = [first, Loop(1000, (link,)), last, first, link, last]
+        assert quick.run(items) == slow.run(commands(items))
+        assert quick.counters == slow.counters
+
+
+@pytest.mark.parametrize("forms", [{"output": OutputFormat.RESULTS}, {"format_a": OperandFormat.RESULTS}])
+def test_results_that_stay_need_a_command_that_takes_them(forms):
+    command = Command(20, 24, 24, 4, 6)
+    with pytest.raises(ValueError, match=r"^a command takes A from the results before if, and only if, "):
+        CoreModel(MACHINES["features"]).run([command._replace(**forms), command])
+    with pytest.raises(ValueError, match=r"^the last command leaves its results in the core, "):
+        CoreModel(MACHINES["features"]).run([command._replace(output=OutputFormat.RESULTS)])
 
 
 def test_the_time_of_a_product_hardly_depends_on_its_size():
@@ -109,6 +133,9 @@ def test_components_say_the_same(config):
 
 
 def test_output_components_say_the_same():
-    timing = Timing(MACHINES["features"])
+    config = MACHINES["features"]
+    timing = Timing(config)
     assert ResultFinisher(1).latency_cycles == timing.finisher_cycles
     assert Bfloat16Packer(1).latency_cycles == timing.packer_cycles
+    assert Requantizer(config).gather_cycles == timing.requantizer_cycles
+    assert BlockPacker(config, 2).latency_cycles == timing.block_packer_cycles
