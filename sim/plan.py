@@ -17,7 +17,10 @@ PARTS = 8
 
 
 class Command(NamedTuple):
-    """What decides the time a command takes: those fields of the command word, by their names."""
+    """What decides the time a command takes: those fields of the command word, by their names.
+
+    A ``refused`` one is one that the core does not do, whatever the reason.
+    """
 
     rows: int
     inner: int
@@ -33,6 +36,7 @@ class Command(NamedTuple):
     output: OutputFormat = OutputFormat.FP32
     width_c: int = 0
     bias: bool = False
+    refused: bool = False
 
 
 class Loop(NamedTuple):

@@ -46,16 +46,16 @@ class _Pending(Stage):
 class CoreModel(Stage):
     """A core from reset on, with nothing but its time.
 
-    Exact, to the cycle, for any commands that the core accepts, of every format, and for streams that always have data
-    or room but for their rate. Commands that it refuses are not modelled: they raise no error here. Each command is
-    worked out once, stage by stage, as a maximum of the cycles that it waits for; runs of equal work end as soon as the
-    machine is in a state it was in before.
+    Exact, to the cycle, for any commands, of every format, and for streams that always have data or room but for their
+    rate. It does not find out which commands the core refuses: they say it themselves, and cost the time of decoding.
+    Each command is worked out once, stage by stage, as a maximum of the cycles that it waits for; runs of equal work end
+    as soon as the machine is in a state it was in before.
 
     Parameters
     ----------
     config : the machine. rates : of its ports.
     jump : whether repeated work is worked out only until it is periodic; the result is the same.
-    observe : is called with each command's progress, in order; it makes sense with ``jump=False`` or without loops.
+    observe : is called with the progress of each command done, in order; it makes sense with ``jump=False`` or without loops.
     """
 
     TIMES = ("active_until",)
@@ -106,7 +106,7 @@ class CoreModel(Stage):
         if self.pending is not None:
             raise ValueError("the last command leaves its results in the core, for a command that does not come")
         if not self.empty:
-            self.cycles = max(self.sequencer.now, self.output.sent + 1)
+            self.cycles = max(self.sequencer.now, self.output.sent + 1, self.decoder.sent + 1)
         return self.cycles - start
 
     def _items(self, items: Iterable[Command | Loop]) -> None:
@@ -119,6 +119,9 @@ class CoreModel(Stage):
     def step(self, command: Command) -> None:
         """The next command's way through the core."""
         self.empty = False
+        if command.refused:
+            self.decoder.refuse(self.commands, self.cycles)
+            return
         if (self.pending is not None) != (command.load_a and command.format_a == OperandFormat.RESULTS):
             raise ValueError("a command takes A from the results before if, and only if, they were kept for it")
         sent = self.decoder.job(self.commands, self.cycles)

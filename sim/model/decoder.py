@@ -28,7 +28,12 @@ class Queue(Stage):
 
 
 class Decoder(Stage):
-    """The command queue and the decoder behind it, one command at a time."""
+    """The command queue and the decoder behind it, one command at a time.
+
+    Members
+    -------
+    written : cycle in which the latest command was put into its queue. sent : in which it left the decoder.
+    """
 
     TIMES = ("written", "sent")
 
@@ -40,13 +45,21 @@ class Decoder(Stage):
         self.parts = (self.commands, self.loads_a, self.loads_b, self.products)
         self.written = self.sent = -1
 
+    def refuse(self, port: Source, start: int) -> None:
+        """The next command is refused, in the cycle before it would be offered."""
+        self.sent = self._accept(port, start) + self.decode_cycles - 1
+
     def job(self, port: Source, start: int) -> int:
         """The cycle in which the next command's jobs are written into their queues, all of which must have room."""
+        accepted = self._accept(port, start)
+        self.sent = max(accepted + self.decode_cycles, self.loads_a.room(), self.loads_b.room(), self.products.room())
+        return self.sent
+
+    def _accept(self, port: Source, start: int) -> int:
         self.written = port.take(max(start, self.written + 1, self.commands.room()))
         accepted = max(self.written, self.sent) + 1
         self.commands.reads.append(accepted)
-        self.sent = max(accepted + self.decode_cycles, self.loads_a.room(), self.loads_b.room(), self.products.room())
-        return self.sent
+        return accepted
 
     def relative(self, reference: int) -> tuple:
         """The state as seen from ``reference``."""

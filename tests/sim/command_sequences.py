@@ -43,8 +43,15 @@ class Sequence:
     waiting: tuple[int, int, int] | None = None
 
     def commands(self, count: int) -> list[Command]:
-        """The next ``count`` commands, the last of which keeps no results for another."""
-        return [self._command(last=n == count - 1) for n in range(count)]
+        """The next ``count`` commands, some refused; the last of the others keeps no results for another."""
+        last = count - 1
+        while last and self.rng.random() < 0.1:
+            last -= 1
+        refused = Command(1, 1, 1, 4, 4, refused=True)
+        return [
+            refused if n > last or (n < last and self.rng.random() < 0.1) else self._command(n == last)
+            for n in range(count)
+        ]
 
     def _size(self, unit: int, groups: int) -> int:
         """Up to ``groups`` times ``unit``; whole, ragged and small sizes are all likely."""
@@ -129,6 +136,8 @@ def as_product(command: Command, config: CoreConfig, rng) -> Product:
         blocks = lines * -(-command.inner // config.block_size)
         return bytes(-(-blocks * (config.exponent_width + config.block_size * width) // 8))
 
+    if command.refused:
+        return Product(np.zeros((1, 1)), np.zeros((1, 1)), {"width_a": 15, "load_a": 0, "load_b": 0, "store": 0})
     a = np.zeros((command.rows, command.inner), np.float32)
     b = np.zeros((command.inner, command.columns), np.float32)
     values = {name: int(value) for name, value in command._asdict().items() if name in FIELDS}
