@@ -59,6 +59,11 @@ class ProcessingElement(Component):
         super().__init__(members)
 
     @property
+    def sum_cycles(self) -> int:
+        """Cycles from ``a`` and ``b`` to ``sum_control``; the block sum is registered in that cycle."""
+        return self.config.tree_cycles
+
+    @property
     def module_name(self) -> str:
         c = self.config
         mixed = f"x{c.mantissa_widths[-1]}" if c.mixed else ""

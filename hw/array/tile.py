@@ -83,12 +83,12 @@ class Tile(Component):
         m.d.sync += [operands_a.eq(self.i_a), operands_b.eq(self.i_b), self.o_control.eq(self.i_control)]
         m.d.comb += [self.o_a.eq(operands_a), self.o_b.eq(operands_b)]
 
-        # cycle 1: operands at the products. 1 + tree_cycles: at the block sum. One later: at the accumulator.
+        # cycle 1: operands at the products. 1 + sum_cycles: at the block sum. One later: at the accumulator.
         element = self.unit(c)
         sum_control = Signal(data.StructLayout({"clear": 1, "shift": 1}))
         m.d.comb += sum_control.eq(Cat(self.o_control.clear, self.o_control.shift))
-        sum_control = delay(m, sum_control, c.tree_cycles, "sum_control")
-        to_accumulator = c.tree_cycles + 1
+        sum_control = delay(m, sum_control, element.sum_cycles, "sum_control")
+        to_accumulator = element.sum_cycles + 1
         read = Signal(element.read.shape())
         m.d.comb += [read.slot.eq(self.o_control.slot), read.first.eq(self.o_control.first)]
         read = delay(m, read, to_accumulator + element.accumulator.read_cycle, "read", reset_less=True)

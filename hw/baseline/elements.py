@@ -66,7 +66,8 @@ class _Element(Component):
 
     def __init__(self, config: CoreConfig, name: str, shape, accumulator, fields=None):
         self.config, self.accumulator = config, accumulator
-        self.module_name = f"element_{name}_n{config.block_size}_d{config.dot}_{accumulator.module_name}"
+        ranks = f"_t{config.tree_cycles}" * (config.tree_cycles > 0)
+        self.module_name = f"element_{name}_n{config.block_size}_d{config.dot}{ranks}_{accumulator.module_name}"
         self.operand = data.StructLayout({"mantissas": data.ArrayLayout(shape, config.dot), **(fields or {})})
         plain = self.operand["mantissas"].shape
         super().__init__({
@@ -78,6 +79,11 @@ class _Element(Component):
             "write": In(accumulator.write.shape()),
             "value": Out(accumulator.result_width),
         })  # fmt: skip
+
+    @property
+    def sum_cycles(self) -> int:
+        """Cycles from ``a`` and ``b`` to ``sum_control``; the block sum is registered in that cycle."""
+        return self.config.tree_cycles
 
     def finish(self, m: Module, platform):
         """Place the accumulator and connect all but its input."""
@@ -99,7 +105,7 @@ class IntegerElement(_Element):
 
     def __init__(self, config: CoreConfig, form: NumberFormat):
         self.width = form.significand_width
-        self.product = DotProduct(self.width, config.dot, config.datapath)
+        self.product = DotProduct(self.width, config.dot, config.datapath, config.tree_cycles)
         accumulator = Accumulator(_Sum(32, self.product.sum_width), f"integer_accumulator_s{self.product.sum_width}",
                                   config.interleave, config.accumulator_cycles)  # fmt: skip
         super().__init__(config, form.name.replace("-", "_"), sign_magnitude(self.width), accumulator)
@@ -118,7 +124,7 @@ class PairedElement(_Element):
 
     def __init__(self, config: CoreConfig, form: NumberFormat):
         width = form.significand_width
-        self.product = PairedDotProduct(width, config.dot)
+        self.product = PairedDotProduct(width, config.dot, config.tree_cycles)
         self.prepare_a, self.prepare_b = partial(PairSums, width, config.dot), partial(PairSelects, width, config.dot)
         self.scaled = bool(form.block_size)
         if config.steps > 1:
@@ -157,7 +163,7 @@ class ScaledElement(_Element):
     def __init__(self, config: CoreConfig, form: NumberFormat):
         self.form = form
         e, s = form.exponent_width, form.significand_width
-        self.product = ScaledDotProduct(e, s, config.dot)
+        self.product = ScaledDotProduct(e, s, config.dot, config.tree_cycles)
         self.scaled = form.scale_significand > 1
         growth = 2 * form.scale_significand if self.scaled else 0
         self.sums = config.steps > 1
@@ -197,6 +203,7 @@ class FloatElement(_Element):
     """Floating-point products, a tree of floating-point adders, and a last addition to the output.
 
     Every operation rounds to nearest even in the accumulator's format; products of narrow formats are exact there.
+    ``config.tree_cycles`` registers are in each addition of the tree, and up to two in each product.
     """
 
     def __init__(self, config: CoreConfig, form: NumberFormat):
@@ -205,7 +212,14 @@ class FloatElement(_Element):
             self.total = FLOATS["fp32"]
         name = f"word_accumulator_e{self.total.exponent_width}s{self.total.significand_width}"
         accumulator = Accumulator(_WordSum(self.total), name, config.interleave, config.accumulator_cycles)
+        self.product_cycles = min(config.tree_cycles, 2)
+        if config.tree_cycles and config.dot & (config.dot - 1):
+            raise ValueError(f"dot must be a power of two for tree_cycles {config.tree_cycles}, not {config.dot}")
         super().__init__(config, form.name.replace("-", "_"), form.float_format.layout, accumulator)
+
+    @property
+    def sum_cycles(self) -> int:
+        return self.product_cycles + (self.config.dot - 1).bit_length() * self.config.tree_cycles
 
     def elaborate(self, platform):
         m = Module()
@@ -213,14 +227,17 @@ class FloatElement(_Element):
         specials = not self.form.name.startswith("fp8-e4m3")
         words = []
         for i in range(self.config.dot):
-            product = place(m, platform, f"product{i}", FloatMultiply(self.form.float_format, self.total, specials))
+            product = place(
+                m, platform, f"product{i}",
+                FloatMultiply(self.form.float_format, self.total, specials, self.product_cycles),
+            )  # fmt: skip
             m.d.comb += [product.a.eq(self.a[i]), product.b.eq(self.b[i])]
             words.append(product.o)
         level = 0
         while len(words) > 1:
             sums = []
             for i in range(0, len(words) - 1, 2):
-                adder = place(m, platform, f"sum{level}_{i // 2}", FloatAdd(self.total))
+                adder = place(m, platform, f"sum{level}_{i // 2}", FloatAdd(self.total, self.config.tree_cycles))
                 m.d.comb += [adder.a.eq(words[i]), adder.b.eq(words[i + 1])]
                 sums.append(adder.o)
             words, level = sums + words[2 * len(sums) :], level + 1

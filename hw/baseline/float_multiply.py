@@ -1,6 +1,7 @@
 """Floating-point multiplication, and the unsigned multiplier under it."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
 from hw.accumulate.float_add import add_aligned, align, normalise_sum, round_sum
@@ -60,7 +61,7 @@ class UnsignedMultiplier(Component):
 
 
 class FloatMultiply(Component):
-    """Product of two words, rounded to nearest even into ``result``. Combinational.
+    """Product of two words, rounded to nearest even into ``result``. Latency is ``cycles``.
 
     Subnormals in and out are flushed to zero; every NaN is canonical.
 
@@ -68,15 +69,16 @@ class FloatMultiply(Component):
     ----------
     form : of the operands; exponent all ones is infinity or NaN if ``specials``, else an ordinary number.
     result : of the product.
+    cycles : registers: none, behind the rounding, or before and behind it.
     """
 
-    def __init__(self, form: FloatFormat, result: FloatFormat, specials: bool = True):
-        self.form, self.result, self.specials = form, result, specials
+    def __init__(self, form: FloatFormat, result: FloatFormat, specials: bool = True, cycles: int = 0):
+        self.form, self.result, self.specials, self.cycles = form, result, specials, cycles
         self.multiplier = UnsignedMultiplier(form.significand_width, booth=form.significand_width >= 8)
         suffix = "" if specials else "_finite"
         self.module_name = (
             f"float_multiply_e{form.exponent_width}s{form.significand_width}"
-            f"_e{result.exponent_width}s{result.significand_width}{suffix}"
+            f"_e{result.exponent_width}s{result.significand_width}{suffix}{f'_c{cycles}' * (cycles > 0)}"
         )
         super().__init__({"a": In(form.layout), "b": In(form.layout), "o": Out(result.layout)})
 
@@ -90,42 +92,67 @@ class FloatMultiply(Component):
             multiplier.b.eq(Cat(b.fraction, Const(1, 1))),
         ]
         product, high = multiplier.product, multiplier.product[-1]
+        exact = Signal(
+            data.StructLayout({
+                "significand": 2 * form.significand_width,
+                "exponent": signed(max(form.exponent_width, result.exponent_width) + 2),
+                "sign": 1, "infinite": 1, "nan": 1,
+            }),
+            name="exact",
+        )  # fmt: skip
+        zero = a_zero | b_zero
         significand = Signal(2 * form.significand_width)
-        exponent = Signal(signed(max(form.exponent_width, result.exponent_width) + 2))
-        infinite, nan, zero = Signal(), Signal(), Signal()
         m.d.comb += [
-            zero.eq(a_zero | b_zero),
             significand.eq(Mux(high, product, product << 1)),
-            exponent.eq(a.exponent + b.exponent + (result.bias - 2 * form.bias) + high),
+            exact.significand.eq(Cat(significand[:-1], significand[-1] & ~zero)),
+            exact.exponent.eq(a.exponent + b.exponent + (result.bias - 2 * form.bias) + high),
+            exact.sign.eq(a.sign ^ b.sign),
         ]
         if self.specials:
             a_special, b_special = a.exponent.all(), b.exponent.all()
             m.d.comb += [
-                infinite.eq(a_special | b_special),
-                nan.eq((a_special & (a.fraction.any() | b_zero)) | (b_special & (b.fraction.any() | a_zero))),
+                exact.infinite.eq(a_special | b_special),
+                exact.nan.eq((a_special & (a.fraction.any() | b_zero)) | (b_special & (b.fraction.any() | a_zero))),
             ]
-        field, fraction = round_and_pack(
-            m, result, Cat(significand[:-1], significand[-1] & ~zero), exponent, "product", infinite
-        )
+        if self.cycles > 1:
+            exact = registered(m, exact)
+        field, fraction = round_and_pack(m, result, exact.significand, exact.exponent, "product", exact.infinite)
+        word = Signal(result.layout, name="product_word")
         m.d.comb += [
-            self.o.exponent.eq(field),
-            self.o.fraction.eq(Cat(fraction[:-1], fraction[-1] | nan)),
-            self.o.sign.eq((a.sign ^ b.sign) & ~nan),
+            word.exponent.eq(field),
+            word.fraction.eq(Cat(fraction[:-1], fraction[-1] | exact.nan)),
+            word.sign.eq(exact.sign & ~exact.nan),
         ]
+        m.d.comb += self.o.eq(registered(m, word) if self.cycles else word)
         return m
 
 
-class FloatAdd(Component):
-    """Sum of two words, rounded to nearest even; subnormals in and out flushed, every NaN canonical. Combinational."""
+def registered(m: Module, record):
+    """``record`` one cycle later."""
+    register = Signal(record.shape(), name="registered", reset_less=True)
+    m.d.sync += register.eq(record)
+    return register
 
-    def __init__(self, form: FloatFormat):
-        self.form = form
-        self.module_name = f"float_add_e{form.exponent_width}s{form.significand_width}"
+
+class FloatAdd(Component):
+    """Sum of two words, rounded to nearest even; subnormals in and out flushed, every NaN canonical.
+
+    Latency is ``cycles``: registers behind the whole, then after the addition, then after the alignment.
+    """
+
+    def __init__(self, form: FloatFormat, cycles: int = 0):
+        self.form, self.cycles = form, cycles
+        self.module_name = f"float_add_e{form.exponent_width}s{form.significand_width}{f'_c{cycles}' * (cycles > 0)}"
         super().__init__({"a": In(form.layout), "b": In(form.layout), "o": Out(form.layout)})
 
     def elaborate(self, platform):
         m = Module()
         aligned = align(m, self.form, self.a, word_term(m, self.form, self.b))
-        normal = normalise_sum(m, self.form, add_aligned(m, self.form, aligned))
-        m.d.comb += self.o.eq(round_sum(m, self.form, normal))
+        if self.cycles > 2:
+            aligned = registered(m, aligned)
+        added = add_aligned(m, self.form, aligned)
+        if self.cycles > 1:
+            added = registered(m, added)
+        word = round_sum(m, self.form, normalise_sum(m, self.form, added))
+        m.d.comb += self.o.eq(registered(m, word) if self.cycles else word)
         return m

@@ -66,14 +66,14 @@ class PairedTree(Component):
 
     ``rows`` holds ``width`` rows of ``width + 1`` bits for each pair; row ``j`` weighs ``2**j``, the last one and the
     top bit of each row negative. Bits of negative weight come uninverted, so with ``T`` the plain weighted sum of what
-    comes, ``sum = K - T = ~(T - K - 1)``. Combinational.
+    comes, ``sum = K - T = ~(T - K - 1)``. Latency is ``cycles``.
     """
 
-    def __init__(self, width: int, dot: int):
-        self.element_width, self.dot = width, dot
+    def __init__(self, width: int, dot: int, cycles: int = 0):
+        self.element_width, self.dot, self.cycles = width, dot, cycles
         largest = dot * 4 ** (width - 1)
         self.sum_width = signed_width(-largest, largest)
-        self.module_name = f"paired_tree_{width}_d{dot}"
+        self.module_name = f"paired_tree_{width}_d{dot}{f'_c{cycles}' * (cycles > 0)}"
         super().__init__({"rows": In(dot // 2 * width * (width + 1)), "sum": Out(self.sum_width)})
 
     def elaborate(self, platform):
@@ -88,27 +88,27 @@ class PairedTree(Component):
                     place_of += 1
                     total += 1 << i + j if (i == width) == (j == width - 1) else 0
         heap.constant = -total - 1
-        m.d.comb += self.sum.eq(~Cat(network.place(m, platform, heap.reduce())))
+        m.d.comb += self.sum.eq(~Cat(network.place(m, platform, heap.reduce(), self.cycles)))
         return m
 
 
 class PairedDotProduct(Component):
     """``sum = Σ a[i] * b[i]`` of two's complement integers, ``a`` given as pair sums and ``b`` as pair selects.
 
-    Combinational; exact for every code.
+    Exact for every code. Latency is ``cycles``; throughput is one dot product per cycle.
 
     Parameters
     ----------
-    width : bits of an element. dot : number of products, even.
+    width : bits of an element. dot : number of products, even. cycles : ranks of registers inside.
     """
 
-    def __init__(self, width: int, dot: int):
+    def __init__(self, width: int, dot: int, cycles: int = 0):
         if dot % 2:
             raise ValueError(f"dot must be even, not {dot}")
         self.width, self.dot = width, dot
-        self.tree = PairedTree(width, dot)
+        self.tree = PairedTree(width, dot, cycles)
         self.sum_width = self.tree.sum_width
-        self.module_name = f"paired_dot_product_{width}_d{dot}"
+        self.module_name = f"paired_dot_product_{width}_d{dot}{f'_c{cycles}' * (cycles > 0)}"
         super().__init__({
             "a": In(_sums_layout(width, dot)), "b": In(_selects_layout(width, dot)), "sum": Out(signed(self.sum_width)),
         })  # fmt: skip

@@ -117,10 +117,10 @@ class ScaledProduct(Component):
 class ScaledTree(Component):
     """Sum of products given as inverted magnitudes and signs, like ``CompressorTree``; ``bound`` bounds a product."""
 
-    def __init__(self, width: int, dot: int, bound: int):
-        self.bits_width, self.dot = width, dot
+    def __init__(self, width: int, dot: int, bound: int, cycles: int = 0):
+        self.bits_width, self.dot, self.cycles = width, dot, cycles
         self.width = signed_width(-dot * bound, dot * bound)
-        self.module_name = f"scaled_tree_w{width}_d{dot}_s{self.width}"
+        self.module_name = f"scaled_tree_w{width}_d{dot}_s{self.width}{f'_c{cycles}' * (cycles > 0)}"
         super().__init__({"bits": In(dot * width), "signs": In(dot), "sum": Out(self.width)})
 
     def elaborate(self, platform):
@@ -136,27 +136,28 @@ class ScaledTree(Component):
         negative = count.reduce()
         for exponent, digit in constant_digits(factor):
             heap.add_number(negative, exponent, -digit)
-        m.d.comb += self.sum.eq(Cat(network.place(m, platform, heap.reduce())))
+        m.d.comb += self.sum.eq(Cat(network.place(m, platform, heap.reduce(), self.cycles)))
         return m
 
 
 class ScaledDotProduct(Component):
-    """Exact sum of products of decoded elements, in units of the square of the smallest subnormal. Combinational."""
+    """Exact sum of products of decoded elements, in units of the square of the smallest subnormal. Latency ``cycles``."""
 
-    def __init__(self, exponent_width: int, significand_width: int, dot: int):
+    def __init__(self, exponent_width: int, significand_width: int, dot: int, cycles: int = 0):
         self.product = (exponent_width, significand_width)
-        self.dot = dot
+        self.dot, self.cycles = dot, cycles
         largest = (2**significand_width - 1) << (2**exponent_width - 2)
         self.bound = largest**2
         self.sum_width = signed_width(-dot * self.bound, dot * self.bound)
-        self.module_name = f"scaled_dot_product_e{exponent_width}s{significand_width}_d{dot}"
+        ranks = f"_c{cycles}" * (cycles > 0)
+        self.module_name = f"scaled_dot_product_e{exponent_width}s{significand_width}_d{dot}{ranks}"
         operands = data.ArrayLayout(decoded_layout(exponent_width, significand_width), dot)
         super().__init__({"a": In(operands), "b": In(operands), "sum": Out(signed(self.sum_width))})
 
     def elaborate(self, platform):
         m = Module()
         products = [place(m, platform, f"product{i}", ScaledProduct(*self.product)) for i in range(self.dot)]
-        tree = place(m, platform, "tree", ScaledTree(products[0].width, self.dot, self.bound))
+        tree = place(m, platform, "tree", ScaledTree(products[0].width, self.dot, self.bound, self.cycles))
         for i, product in enumerate(products):
             m.d.comb += [product.a.eq(self.a[i]), product.b.eq(self.b[i])]
         m.d.comb += [
