@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields
+from fractions import Fraction
 from functools import partial
 from itertools import chain, product
-from math import ceil
+from math import ceil, lcm
 
 from hw.config import CoreConfig
 from sim.memory import Memory
+from sim.model import Rates
 from sim.network import estimate
 from sim.parallel import Cluster, Link
 from sim.result import Estimate
@@ -20,7 +22,7 @@ __all__ = ["evaluate", "grid", "sweep"]
 _CONFIG = {field.name for field in fields(CoreConfig)} - {"mantissa_widths"}
 _MEMORY = {field.name for field in fields(Memory)}
 _CLUSTER = {"data", "tensor", "cores_per_chip", "overlap"}
-_ESTIMATE = {"training", "ports", "epochs", "samples", "merge"}
+_ESTIMATE = {"training", "epochs", "samples", "merge"}
 _SMALL = 500
 """Points below which starting processes costs more than it saves."""
 
@@ -39,6 +41,29 @@ def _pair(name: str, value) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
+def _rates(ports: bool, share) -> Rates | None:
+    """Rates of the core's streams from the share of cycles in which each passes a beat; None for no ports."""
+    if not ports:
+        return None
+    try:
+        rate = Fraction(str(share))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"port_rate must be a number such as 1/4 or 0.25, not {share}") from None
+    if not 0 < rate <= 1:
+        raise ValueError(f"port_rate must be above 0 and at most 1, not {share}")
+    return Rates(a=rate, b=rate, c=rate)
+
+
+def _core(point: dict, widths: tuple[int, ...], memory: Memory) -> CoreConfig:
+    """The core of a point, with the widths, the features and the panels that the rest of the point asks for."""
+    machine = _machine(point, widths)
+    machine.setdefault("features", memory.features)
+    if memory.results == "packed" and "panel_columns" not in machine:
+        core = CoreConfig(**machine | {"features": ()})
+        machine["panel_columns"] = lcm(core.columns, core.block_size)
+    return CoreConfig(**machine)
+
+
 def _machine(point: dict, widths: tuple[int, ...]) -> dict:
     """The parameters of the core in a point, the pairs and short names of the command line included."""
     machine = {name: point.pop(name) for name in list(point) if name in _CONFIG}
@@ -55,9 +80,11 @@ def evaluate(workload: Workload | str, point: Mapping) -> Estimate:
     """The estimate of one point: a flat mapping of parameters.
 
     A point may hold the parameters of ``CoreConfig`` (``mesh``, ``tile`` as "4x4" and ``block`` are short forms;
-    ``mantissa_widths`` defaults to what the schedule needs), of ``Memory``, of ``Cluster`` with ``link`` in bytes per
-    cycle and ``link_latency``, ``schedule``, ``training``, ``ports``, ``epochs``, ``samples``, ``clock_mhz``,
-    ``physical`` and the options of the workload: ``batch``, ``sequence`` and so on.
+    ``mantissa_widths`` defaults to what the schedule needs, ``features`` to what the formats in memory need), of
+    ``Memory``, of ``Cluster`` with ``link`` in bytes per cycle and ``link_latency``, ``schedule``, ``training``,
+    ``ports`` (False counts the array alone), ``port_rate`` (the share of cycles in which each stream of the core passes a
+    beat), ``epochs``, ``samples``, ``clock_mhz``, ``physical`` and the options of the workload: ``batch``,
+    ``sequence`` and so on.
 
     Raises
     ------
@@ -65,8 +92,9 @@ def evaluate(workload: Workload | str, point: Mapping) -> Estimate:
     """
     point = {name: value for name, value in point.items() if value is not None}
     plan = schedule(point.pop("schedule", "all-4"))
-    config = CoreConfig(**_machine(point, plan.widths(point.get("training", False))))
     memory = Memory(**{name: point.pop(name) for name in list(point) if name in _MEMORY})
+    config = _core(point, plan.widths(point.get("training", False)), memory)
+    rates = _rates(point.pop("ports", True), point.pop("port_rate", 1))
     latency = point.pop("link_latency", 0)
     link = Link(point.pop("link"), latency) if "link" in point else None
     cluster = Cluster(link=link, **{name: point.pop(name) for name in list(point) if name in _CLUSTER})
@@ -78,7 +106,8 @@ def evaluate(workload: Workload | str, point: Mapping) -> Estimate:
         workload, point = load(workload, **point), {}
     if point:
         raise ValueError(f"unknown parameter {', '.join(sorted(point))}")
-    return estimate(workload, config, schedule=plan, memory=memory, cluster=cluster, physical=physical, **options)
+    known = {"schedule": plan, "memory": memory, "cluster": cluster, "physical": physical, "rates": rates}
+    return estimate(workload, config, **known, **options)
 
 
 def _summaries(workload: Workload | str, points: Sequence[dict]) -> list[dict]:

@@ -2,13 +2,19 @@
 # Architectures", Communications of the ACM 52(4), 2009.
 """Off-chip memory: bits of a stored element, traffic of a product, and whether compute or memory bounds it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
-__all__ = ["STORAGES", "Memory", "Traffic", "element_bits", "roofline", "row_bits", "traffic"]
+from hw.config import FEATURES, CoreConfig
+
+__all__ = ["STORAGES", "Memory", "Traffic", "element_bits", "roofline", "row_bits"]
 
 STORAGES = ("packed", "bf16", "fp32")
 _BITS = {"bf16": 16, "fp32": 32}
+_FEATURES = {
+    "operands": {"packed": "packed", "bf16": "bfloat16"}, "results": {"packed": "requantize", "bf16": "bfloat16"},
+}  # fmt: skip
+"""What a core needs beyond FP32."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +24,9 @@ class Memory:
     Parameters
     ----------
     bytes_per_cycle : bandwidth to and from all cores of a chip together; None for one that never bounds.
-    operands : how A and B are stored: "packed" blocks (mantissas and a shared exponent), "bf16" or "fp32".
-    results : how C is stored: "bf16" or "fp32", or "packed" if the next layer takes it as blocks.
+    operands : how A and B are stored and come to the core: "packed" blocks (mantissas and a shared exponent), "bf16" or
+        "fp32"; by default packed if the core takes blocks, else fp32.
+    results : how C leaves the core and is stored: "fp32" (default), "bf16", or "packed" for the next layer.
     patches : "streamed" if the patches of a convolution are read as unfolded rows, each element as often as it occurs;
         "gathered" if a unit on the chip unfolds them, so that each element of the tensor is read once per panel.
 
@@ -29,7 +36,7 @@ class Memory:
     """
 
     bytes_per_cycle: float | None = None
-    operands: str = "packed"
+    operands: str | None = None
     results: str = "fp32"
     patches: str = "streamed"
 
@@ -37,10 +44,30 @@ class Memory:
         if self.bytes_per_cycle is not None and not self.bytes_per_cycle > 0:
             raise ValueError(f"bytes_per_cycle must be above 0, not {self.bytes_per_cycle}")
         for name in ("operands", "results"):
-            if getattr(self, name) not in STORAGES:
+            if getattr(self, name) not in STORAGES and (name, getattr(self, name)) != ("operands", None):
                 raise ValueError(f"{name} must be one of {', '.join(STORAGES)}, not {getattr(self, name)}")
         if self.patches not in ("streamed", "gathered"):
             raise ValueError(f"patches must be streamed or gathered, not {self.patches}")
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Those of a core whose streams carry what is stored, as ``CoreConfig`` names them."""
+        needed = {_FEATURES["operands"].get(self.operands), _FEATURES["results"].get(self.results)}
+        return tuple(name for name in FEATURES if name in needed)
+
+    def behind(self, config: CoreConfig) -> "Memory":
+        """This memory behind such a core, nothing left open.
+
+        Raises
+        ------
+        ValueError : for a format the core lacks.
+        """
+        for name in ("operands", "results"):
+            feature = _FEATURES[name].get(getattr(self, name))
+            if feature is not None and feature not in config.features:
+                raise ValueError(f"{name} {getattr(self, name)} need the feature {feature}, which the core lacks")
+        chosen = self.operands or ("packed" if "packed" in config.features else "fp32")
+        return replace(self, operands=chosen)
 
 
 def element_bits(storage: str, mantissa_width: int = 4, block_size: int = 64, exponent_width: int = 8) -> float:
@@ -57,7 +84,7 @@ def row_bits(length: int, storage: str, mantissa_width: int = 4, block_size: int
 
 @dataclass(frozen=True)
 class Traffic:
-    """Bits a product moves to and from memory, by operand. Supports ``+`` and scaling."""
+    """Bits a product moves to and from memory, by operand."""
 
     a: float = 0
     b: float = 0
@@ -68,26 +95,9 @@ class Traffic:
         """All of it, in bytes."""
         return (self.a + self.b + self.c) / 8
 
-    def __add__(self, other: "Traffic") -> "Traffic":
-        return Traffic(self.a + other.a, self.b + other.b, self.c + other.c)
-
     def scaled(self, factor: float) -> "Traffic":
         """The traffic of ``factor`` such products."""
         return Traffic(self.a * factor, self.b * factor, self.c * factor)
-
-
-def traffic(a: float, b: float, c: float, row_panels: int, column_panels: int, inner_panels: int = 1) -> Traffic:
-    """Least traffic of a product whose operands do not all fit on the chip.
-
-    The matrices have ``a``, ``b`` and ``c`` bits. A product cut into row and column panels keeps one panel of A and
-    reads all of B for each (A once, B ``row_panels`` times), or the other way round, whichever is less; C is written
-    once, as partial sums stay in the units. If the reduction itself is cut (``inner_panels`` > 1) no panel is complete
-    on the chip, and both operands are read again for each panel of the other.
-    """
-    if inner_panels > 1:
-        return Traffic(a * column_panels, b * row_panels, c)
-    keep_a, keep_b = Traffic(a, b * row_panels, c), Traffic(a * column_panels, b, c)
-    return min(keep_a, keep_b, key=lambda choice: choice.bytes)
 
 
 def roofline(intensity: float, peak: float, bytes_per_cycle: float | None) -> float:

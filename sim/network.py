@@ -7,8 +7,9 @@ from functools import lru_cache
 from math import ceil
 
 from hw.config import CoreConfig
-from sim.cycles import Cycles, check_width, product_cycles
-from sim.memory import Memory, Traffic, element_bits, row_bits, traffic
+from sim.cycles import OUTPUT_FORMATS, Cycles, check_width, product_cycles
+from sim.memory import Memory, Traffic, element_bits, row_bits
+from sim.model import Rates
 from sim.parallel import Cluster, exchange_cycles, split
 from sim.plan import panels
 from sim.result import Estimate, Row, Run
@@ -26,8 +27,13 @@ class _Machine:
     config: CoreConfig
     memory: Memory
     cluster: Cluster
-    ports: bool
+    rates: Rates | None
     cycles: Callable[..., Cycles]
+
+    def product(self, part: Product, width: int) -> Cycles:
+        """Counters after all repeats of a product on one core."""
+        forms = {"operands": self.memory.operands, "results": self.memory.results, "rates": self.rates}
+        return self.cycles(self.config, part.m, part.k, part.n, width, width, repeats=part.repeats, **forms)
 
 
 @lru_cache(maxsize=256)
@@ -46,7 +52,10 @@ def _groups(
 
 
 def product_traffic(config: CoreConfig, product: Product, width: int, memory: Memory) -> Traffic:
-    """Bits that all repeats of a product move to and from memory."""
+    """Bits that all repeats of a product move to and from memory: what passes the ports.
+
+    Partial sums stay in the units, so C is written once, and an operand that stays in its buffer is read once.
+    """
     m, k, n = product.m, product.k, product.n
     block = (width, config.block_size, config.exponent_width)
     a = m * row_bits(k, memory.operands, *block)
@@ -56,8 +65,8 @@ def product_traffic(config: CoreConfig, product: Product, width: int, memory: Me
         sizes = (m * k, k * n, m * n)
         shares = (tensor / (size * product.repeats) for tensor, size in zip(product.tensors, sizes, strict=True))
         a, b, c = (bits * share for bits, share in zip((a, b, c), shares, strict=True))
-    cut = panels(config, m, k, n)
-    return traffic(a, b, c, cut.row_panels, cut.column_panels, cut.inner_panels).scaled(product.repeats)
+    loads_a, loads_b = panels(config, m, k, n, OUTPUT_FORMATS[memory.results]).loads
+    return Traffic(a * loads_a, b * loads_b, c).scaled(product.repeats)
 
 
 def _bound(cycles: Cycles, memory_cycles: float, link_cycles: float) -> str:
@@ -73,7 +82,7 @@ def _bound(cycles: Cycles, memory_cycles: float, link_cycles: float) -> str:
 def _row(machine: _Machine, layer: Layer, product: Product, width: int, count: int) -> Row:
     config, memory, cluster = machine.config, machine.memory, machine.cluster
     part, exchange = split(layer, product, cluster)
-    core = machine.cycles(config, part.m, part.k, part.n, width, width, ports=machine.ports).scaled(part.repeats)
+    core = machine.product(part, width)
     moved = product_traffic(config, part, width, memory)
     memory_cycles = 0.0
     if memory.bytes_per_cycle is not None:
@@ -116,7 +125,7 @@ def estimate(
     memory: Memory | None = None,
     cluster: Cluster | None = None,
     physical: Physical | None = None,
-    ports: bool = True,
+    rates: Rates | None = Rates(),  # noqa: B008
     wide_epoch: bool = False,
     epochs: int | None = None,
     samples: int | None = None,
@@ -125,15 +134,17 @@ def estimate(
 ) -> Estimate:
     """Cycles, traffic and bounds of one step (inference, or forward and gradients) of a network on a machine.
 
-    Products run one after another; within one, computing overlaps with memory. Element-wise operations, the update of
-    the weights and the unfolding of patches are not modelled.
+    Products run one after another, because each needs the results of those before: the core starts on a layer when
+    it has sent the last of C. Repeats of a product (heads, groups) do not, and follow without a gap. Within a product,
+    loading, computing, storing and memory overlap. Element-wise operations, the update of the weights and the unfolding
+    of patches are not modelled.
 
     Parameters
     ----------
     workload : from ``sim.workloads.load``, or a name or path for it.
     config : of each core. memory, cluster, physical : by default a memory that never bounds, one core, nothing known.
     schedule : of the mantissa widths, by name or as a ``Schedule``. wide_epoch : whether the step is of a wide epoch.
-    ports : whether the core's own streams limit it, or only the array counts.
+    rates : of the core's streams, by default a beat per cycle; None counts the array alone.
     epochs, samples : a whole training run: its epochs and the samples of each (default: of the published data set).
     merge : one row for all products that cost the same; otherwise one row per product.
     cycles : the model of a product on a core.
@@ -144,7 +155,7 @@ def estimate(
     """
     workload = load(workload) if isinstance(workload, str) else workload
     plan = find_schedule(schedule) if isinstance(schedule, str) else schedule
-    machine = _Machine(config, memory or Memory(), cluster or Cluster(), ports, cycles)
+    machine = _Machine(config, (memory or Memory()).behind(config), cluster or Cluster(), rates, cycles)
     if machine.cluster.data > workload.batch:
         raise ValueError(f"data must be at most the batch of {workload.batch}, not {machine.cluster.data}")
     if epochs is not None and not training:
@@ -153,9 +164,8 @@ def estimate(
         check_width(config, width)
     rows = tuple(_row(machine, *group) for group in _groups(workload, training, plan, wide_epoch, merge))
     run = _run(machine, workload, plan, rows, epochs, samples) if epochs is not None else None
-    return Estimate(
-        workload, config, plan, training, machine.memory, machine.cluster, physical or Physical(), rows, run
-    )
+    circumstances = (machine.memory, rates, machine.cluster, physical or Physical())
+    return Estimate(workload, config, plan, training, *circumstances, rows, run)
 
 
 def _run(machine, workload: Workload, plan: Schedule, rows: tuple[Row, ...], epochs: int, samples: int | None) -> Run:

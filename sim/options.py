@@ -14,7 +14,7 @@ _DEFAULTS = {field.name: field.default for field in fields(CoreConfig)}
 POINT = (
     *("schedule", "training", "batch", "sequence", "context", "mesh", "tile", "block", "dot", "interleave", "lanes"),
     *("operand_depth", "panel_columns", "queue_depth", "accumulator", "accumulator_cycles", "tree_cycles"),
-    *("mantissa_widths", "ports"),
+    *("mantissa_widths", "ports", "port_rate"),
     *("bytes_per_cycle", "operands", "results", "patches"),
     *("data", "tensor", "cores_per_chip", "link", "link_latency", "overlap", "epochs", "samples"),
 )
@@ -56,8 +56,8 @@ _HELP = {
     "queue-depth": "commands that wait",
     "accumulator-cycles": "register stages",
     "tree-cycles": "register stages",
-    "operands": "how A and B are stored (default packed)",
-    "results": "how C is stored (default fp32)",
+    "operands": "how A and B are stored and come to the core (default fp32)",
+    "results": "how C leaves it and is stored (default fp32)",
     "data": "groups of cores that share the batch",
     "tensor": "cores of a group, which share each weight matrix",
     "cores-per-chip": "which share its memory bandwidth",
@@ -99,6 +99,8 @@ def parser() -> _Parser:
     widths = "widths commands can ask for (default: the schedule's; 6 alone builds 6-bit multipliers)"
     group.add_argument("--mantissa", dest="mantissa_widths", type=_widths, metavar="W,W", help=widths)
     group.add_argument("--ideal-ports", dest="ports", action="store_false", default=None, help="count the array alone")
+    rate = "cycles in which each stream passes a beat, as a share such as 1/4 (default 1)"
+    group.add_argument("--port-rate", metavar="SHARE", help=rate)
     group = options.add_argument_group("memory")
     bandwidth = "of a chip (default: never a bound)"
     group.add_argument("--bandwidth", dest="bytes_per_cycle", type=float, metavar="BYTES/CYCLE", help=bandwidth)

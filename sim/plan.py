@@ -85,13 +85,18 @@ class Panels:
         )
 
 
-def panels(config: CoreConfig, m: int, k: int, n: int) -> Panels:
+def panels(config: CoreConfig, m: int, k: int, n: int, output: OutputFormat = OutputFormat.FP32) -> Panels:
     """Commands that one half of each operand buffer can hold: all of k if it fits, then as many rows and columns.
 
     The operand that stays is the one that makes the busier of the two streams less busy, and then both, and then the
     smaller one. The other comes in up to ``PARTS`` parts even where the buffers would hold it, so that loading,
     computing and storing overlap. If k does not fit, commands accumulate in the array, so each covers one output tile
-    and as much of k as its rows leave room for.
+    and as much of k as its rows leave room for. Where C becomes blocks, a command has whole blocks of a row of C, and no
+    more than the result buffer can gather.
+
+    Raises
+    ------
+    ValueError : if C is to become blocks and the operand buffer has no room for the columns of one.
     """
     blocks = ceil(k / config.block_size)
     if blocks <= config.operand_depth and k <= LARGEST:
@@ -102,6 +107,8 @@ def panels(config: CoreConfig, m: int, k: int, n: int) -> Panels:
         depth = min(config.operand_depth // groups_a, LARGEST // config.block_size)
     groups_a, groups_b = min(groups_a, LARGEST // config.rows), min(groups_b, LARGEST // config.columns)
     rows, columns = min(m, config.rows * groups_a), min(n, config.columns * groups_b)
+    if output == OutputFormat.PACKED:
+        columns = _whole_blocks(config, n, columns)
     row_panels, column_panels = ceil(m / rows), ceil(n / columns)
     kept_a, kept_b = (m, n * row_panels), (m * column_panels, n)
     keep_a = (max(kept_a), sum(kept_a), m) <= (max(kept_b), sum(kept_b), n)
@@ -124,6 +131,16 @@ def panels(config: CoreConfig, m: int, k: int, n: int) -> Panels:
     )
 
 
+def _whole_blocks(config: CoreConfig, n: int, most: int) -> int:
+    """Columns of a command whose C becomes blocks, at most ``most`` of ``n``."""
+    most = min(most, config.panel_columns)
+    if n <= most:
+        return n
+    if most < config.block_size:
+        raise ValueError(f"results in blocks need room for {config.block_size} columns of B, but there is for {most}")
+    return most // config.block_size * config.block_size
+
+
 def _part(size: int, kept: int, most: int, unit: int, bundle: int, load: int) -> int:
     """Lines of a command's part of an axis of ``size``, at most ``most``.
 
@@ -141,9 +158,11 @@ def _parts(size: int, step: int) -> list[tuple[int, int]]:
     return [(count, length) for count, length in ((whole, step), (1, rest)) if count and length]
 
 
-def plan(config: CoreConfig, m: int, k: int, n: int, width_a: int, width_b: int) -> tuple[Command | Loop, ...]:
-    """The commands of C (m x n) = A (m x k) B (k x n), in order."""
-    cut = panels(config, m, k, n)
+def plan(
+    config: CoreConfig, m: int, k: int, n: int, width_a: int, width_b: int, **fields
+) -> tuple[Command | Loop, ...]:
+    """The commands of C (m x n) = A (m x k) B (k x n), in order; ``fields`` are further ones, the same for all."""
+    cut = panels(config, m, k, n, fields.get("output", OutputFormat.FP32))
     rows, columns = _parts(m, cut.rows), _parts(n, cut.columns)
     outer, inner = (rows, columns) if cut.keep_a else (columns, rows)
 
@@ -151,9 +170,9 @@ def plan(config: CoreConfig, m: int, k: int, n: int, width_a: int, width_b: int)
         """One part of C, with the operand that stays if it is the first to use it."""
         sizes = (outer_length, inner_length) if cut.keep_a else (inner_length, outer_length)
         if cut.inner_panels > 1:
-            return _accumulated(cut, k, *sizes, width_a, width_b)
+            return _accumulated(cut, k, Command(sizes[0], cut.inner, sizes[1], width_a, width_b, **fields))
         load_a, load_b = (first, True) if cut.keep_a else (True, first)
-        return [Command(sizes[0], k, sizes[1], width_a, width_b, load_a, load_b)]
+        return [Command(sizes[0], k, sizes[1], width_a, width_b, load_a, load_b, **fields)]
 
     items: list[Command | Loop] = []
     for outer_count, outer_length in outer:
@@ -164,14 +183,13 @@ def plan(config: CoreConfig, m: int, k: int, n: int, width_a: int, width_b: int)
     return tuple(items)
 
 
-def _accumulated(cut: Panels, k: int, rows: int, columns: int, width_a: int, width_b: int) -> list[Command | Loop]:
+def _accumulated(cut: Panels, k: int, command: Command) -> list[Command | Loop]:
     """One output tile whose reduction is cut: sums stay in the array until the last part."""
     last = k - (cut.inner_panels - 1) * cut.inner
-    widths = (width_a, width_b)
     return [
-        Command(rows, cut.inner, columns, *widths, store=False),
-        *_loop(cut.inner_panels - 2, [Command(rows, cut.inner, columns, *widths, accumulate=True, store=False)]),
-        Command(rows, last, columns, *widths, accumulate=True),
+        command._replace(store=False),
+        *_loop(cut.inner_panels - 2, [command._replace(accumulate=True, store=False)]),
+        command._replace(inner=last, accumulate=True),
     ]
 
 
@@ -189,13 +207,13 @@ def commands(items: tuple[Command | Loop, ...]) -> Iterator[Command]:
             yield item
 
 
-def pieces(config: CoreConfig, m: int, k: int, n: int, width_a: int, width_b: int) -> Iterator[Piece]:
+def pieces(config: CoreConfig, m: int, k: int, n: int, width_a: int, width_b: int, **fields) -> Iterator[Piece]:
     """The commands of ``plan`` one by one, with their places."""
-    cut = panels(config, m, k, n)
+    cut = panels(config, m, k, n, fields.get("output", OutputFormat.FP32))
     rows, columns, inner = range(0, m, cut.rows), range(0, n, cut.columns), range(0, k, cut.inner)
     if cut.keep_a:
         places = ((row, part, column) for row in rows for column in columns for part in inner)
     else:
         places = ((row, part, column) for column in columns for row in rows for part in inner)
-    for command, place in zip(commands(plan(config, m, k, n, width_a, width_b)), places, strict=True):
+    for command, place in zip(commands(plan(config, m, k, n, width_a, width_b, **fields)), places, strict=True):
         yield Piece(command, *place)

@@ -153,7 +153,7 @@ def compare(console: Console, left: dict, right: dict, names: tuple[str, str]) -
             table.add_row(key, f"{value:,.6g}", f"{other:,.6g}", f"{other / value:.4g}" if value else "")
         elif value != other and isinstance(value, str):
             table.add_row(key, value, str(other), "")
-    for part in ("machine", "memory", "cluster"):
+    for part in ("machine", "memory", "rates", "cluster"):
         before, after = left.get(part, {}), right.get(part, {})
         for key in sorted({*before, *after}):
             if before.get(key) != after.get(key):

@@ -7,6 +7,7 @@ from math import prod
 from hw.config import CoreConfig
 from sim.cycles import Cycles
 from sim.memory import Memory
+from sim.model import Rates
 from sim.parallel import Cluster
 from sim.synthesis import Physical
 from sim.workloads import Schedule, Workload
@@ -87,6 +88,7 @@ class Estimate:
     schedule: Schedule
     training: bool
     memory: Memory
+    rates: Rates | None
     cluster: Cluster
     physical: Physical
     rows: tuple[Row, ...]
@@ -155,6 +157,7 @@ class Estimate:
             "summary": self.summary(),
             "machine": self.config.to_dict() | {"macs_per_cycle": self.config.macs_per_cycle},
             "memory": asdict(self.memory),
+            "rates": {} if self.rates is None else {name: str(rate) for name, rate in vars(self.rates).items()},
             "cluster": asdict(self.cluster),
             "not_modelled": self.workload.not_modelled,
             "layers": [row.to_dict() for row in self.rows],

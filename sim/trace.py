@@ -3,14 +3,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from hw.config import CoreConfig
-from sim.model import CoreModel, Progress
+from sim.cycles import command_fields
+from sim.model import CoreModel, Progress, Rates
 from sim.parallel import split
 from sim.plan import pieces
 from sim.result import Estimate
-from sim.workloads import Layer, Product
+from sim.workloads import Layer
 
 __all__ = ["Event", "chrome_trace", "timeline"]
 
@@ -29,15 +30,26 @@ class Event:
     cycles: int
 
 
-def timeline(config: CoreConfig, m: int, k: int, n: int, width_a: int, width_b: int, start: int = 0) -> Iterator[Event]:
-    """Events of one product, command by command: the model's, for streams that are never empty or full.
+def timeline(
+    config: CoreConfig,
+    m: int,
+    k: int,
+    n: int,
+    width_a: int,
+    width_b: int,
+    *,
+    repeats: int = 1,
+    rates: Rates = Rates(),  # noqa: B008
+    **fields,
+) -> Iterator[Event]:
+    """Events of products as in ``product_cycles``, command by command; ``fields`` are further ones of the commands.
 
     A load lasts from its job until the sequencer may take the half, the array from the first step of a product to the
     last, a store from the first beat offered to the last one taken.
     """
     done: list[Progress] = []
-    model = CoreModel(config, observe=done.append)
-    for piece in pieces(config, m, k, n, width_a, width_b):
+    model = CoreModel(config, rates, observe=done.append)
+    for piece in chain.from_iterable(pieces(config, m, k, n, width_a, width_b, **fields) for _ in range(repeats)):
         model.step(piece.command)
         progress = done.pop()
         spans = (
@@ -49,15 +61,7 @@ def timeline(config: CoreConfig, m: int, k: int, n: int, width_a: int, width_b: 
         name = f"rows {piece.row} columns {piece.column} inner {piece.inner}"
         for track, span in zip(TRACKS, spans, strict=True):
             if span is not None:
-                yield Event(track, name, start + span[0], span[1] - span[0])
-
-
-def _repeated(config: CoreConfig, product: Product, width: int, start: int) -> Iterator[Event]:
-    """Events of all repeats of a product, one after another."""
-    for _ in range(product.repeats):
-        for event in timeline(config, product.m, product.k, product.n, width, width, start):
-            yield event
-            start = max(start, event.start + event.cycles)
+                yield Event(track, name, span[0], span[1] - span[0])
 
 
 def _layer(result: Estimate, name: str | None) -> Layer:
@@ -88,9 +92,12 @@ def chrome_trace(result: Estimate, layer: str | None = None) -> dict:
         for number, track in enumerate(TRACKS)
     ]
     events, start, cut_short = [], 0, False
+    fields = command_fields(result.memory.operands, result.memory.results, width)
     for product in traced.products(result.training):
         part, _ = split(traced, product, result.cluster)
-        work = list(islice(_repeated(result.config, part, width, start), 4 * _LIMIT + 1))
+        sizes, rates = (part.m, part.k, part.n, width, width), result.rates or Rates()
+        work = timeline(result.config, *sizes, repeats=part.repeats, rates=rates, **fields)
+        work = list(islice(work, 4 * _LIMIT + 1))
         cut_short |= len(work) > 4 * _LIMIT
         events += [
             {
@@ -98,13 +105,13 @@ def chrome_trace(result: Estimate, layer: str | None = None) -> dict:
                 "pid": 1,
                 "tid": TRACKS.index(event.track),
                 "name": product.stage,
-                "ts": event.start * scale,
+                "ts": (start + event.start) * scale,
                 "dur": event.cycles * scale,
                 "args": {"command": event.name, "cycles": event.cycles},
             }
             for event in work[: 4 * _LIMIT]
         ]
-        start = max(event.start + event.cycles for event in work)
+        start += max(event.start + event.cycles for event in work)
     notes = {
         "layer": traced.name,
         "machine": result.config.name,

@@ -14,6 +14,10 @@ class Rates:
 
     C may leave in the cycles in which its port is open. The others bring a beat in the first such cycle after the beat
     before has passed, and offer it until it passes.
+
+    Raises
+    ------
+    ValueError : for a rate out of range.
     """
 
     command: Fraction = Fraction(1)
@@ -21,6 +25,11 @@ class Rates:
     b: Fraction = Fraction(1)
     c: Fraction = Fraction(1)
     bias: Fraction = Fraction(1)
+
+    def __post_init__(self):
+        for name, rate in vars(self).items():
+            if not 0 < rate <= 1:
+                raise ValueError(f"rate of {name} must be above 0 and at most 1, not {rate}")
 
 
 class Port:

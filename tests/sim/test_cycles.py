@@ -43,7 +43,7 @@ def test_counters_add_up():
 
 def test_ports_only_slow_down():
     with_ports = product_cycles(CONFIG, 64, 4096, 64, 4, 4)
-    array = product_cycles(CONFIG, 64, 4096, 64, 4, 4, ports=False)
+    array = product_cycles(CONFIG, 64, 4096, 64, 4, 4, rates=None)
     assert with_ports.busy == array.busy
     assert with_ports.total > array.total >= array.busy
 

@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
-from sim.memory import Memory, Traffic, element_bits, roofline, row_bits, traffic
+from hw.config import CoreConfig
+from sim.memory import Memory, Traffic, element_bits, roofline, row_bits
 from tests.sim.messages import rejects
 
 
@@ -22,25 +25,21 @@ def test_unpacked_rows_have_no_padding():
     assert row_bits(65, "bf16") == 65 * 16
 
 
-def test_all_that_fits_is_read_once():
-    assert traffic(100, 200, 50, 1, 1) == Traffic(100, 200, 50)
-    assert traffic(100, 200, 50, 7, 1) == Traffic(100, 200, 50)
-    assert traffic(100, 200, 50, 1, 7) == Traffic(100, 200, 50)
+def test_traffic_scales():
+    assert Traffic(8, 16, 24).scaled(2) == Traffic(16, 32, 48)
+    assert Traffic(16, 32, 8).bytes == 7
 
 
-def test_the_cheaper_operand_is_read_again():
-    assert traffic(1000, 10, 5, 4, 4) == Traffic(1000, 40, 5)
-    assert traffic(10, 1000, 5, 4, 4) == Traffic(40, 1000, 5)
-
-
-def test_a_cut_reduction_reads_both_again():
-    assert traffic(10, 20, 5, 3, 4, inner_panels=2) == Traffic(40, 60, 5)
-
-
-def test_traffic_adds_and_scales():
-    total = Traffic(8, 16, 24) + Traffic(8, 0, 0)
-    assert total.scaled(2) == Traffic(32, 32, 48)
-    assert total.bytes == 7
+def test_operands_are_blocks_where_the_core_takes_them():
+    core = CoreConfig()
+    blocks = replace(core, features=("packed",))
+    assert (Memory().behind(core).operands, Memory().behind(blocks).operands) == ("fp32", "packed")
+    assert Memory(operands="fp32").behind(blocks).operands == "fp32"
+    assert Memory(operands="bf16", results="packed").features == ("bfloat16", "requantize")
+    with rejects(ValueError, "operands packed need the feature packed, which the core lacks"):
+        Memory(operands="packed").behind(core)
+    with rejects(ValueError, "results packed need the feature requantize, which the core lacks"):
+        Memory(results="packed").behind(blocks)
 
 
 def test_roofline_has_two_roofs():

@@ -1,5 +1,6 @@
 """The model against itself: short cuts change nothing."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -109,6 +110,20 @@ def test_pieces_are_the_plan_with_places():
                 ends = row + command.rows, inner + command.inner, column + command.columns
                 products[row : ends[0], inner : ends[1], column : ends[2]] += 1
             assert (products == 1).all()
+
+
+@pytest.mark.parametrize("name", [name for name, config in MACHINES.items() if "requantize" in config.features])
+def test_a_plan_for_results_in_blocks_has_whole_blocks_of_rows(name):
+    config = replace(MACHINES[name], operand_depth=64)
+    for m, k, n in ((1, 1, 1), (50, 40, 60), (7, 33, 401), (100, 9, 16)):
+        parts = pieces(config, m, k, n, *config.mantissa_widths[:1] * 2, output=OutputFormat.PACKED)
+        for command, _, _, column in parts:
+            assert command.output == OutputFormat.PACKED
+            assert command.columns <= config.panel_columns
+            assert column % config.block_size == 0
+            assert column + command.columns == n or command.columns % config.block_size == 0
+    with pytest.raises(ValueError, match=r"^results in blocks need room for 16 columns of B, but there is for "):
+        plan(config, 50, config.block_size * config.operand_depth, 60, 4, 4, output=OutputFormat.PACKED)
 
 
 def test_runs_go_on_where_others_ended():

@@ -1,21 +1,25 @@
 import tracemalloc
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
 import sim
 from hw.config import CoreConfig
 from sim import Cluster, Cycles, Link, Memory, Physical, estimate, load
+from sim.model import Rates
 from sim.workloads import NETWORKS, Layer, Workload
 from tests.sim.messages import rejects
 
-CONFIG = CoreConfig(mantissa_widths=(4, 6), mesh_rows=2, mesh_columns=2, lanes=64)
+CONFIG = CoreConfig(
+    mantissa_widths=(4, 6), mesh_rows=2, mesh_columns=2, lanes=64, features=("packed", "bfloat16")
+)  # fmt: skip
 FC = Workload("fc", (Layer("fc", "linear", 512, 640, 320),), batch=512)
 
 
-def ideal_cycles(config, m, k, n, width_a, width_b, *, ports):
+def ideal_cycles(config, m, k, n, width_a, width_b, *, repeats, **ports):
     """A core that always runs at its peak."""
-    cycles = -(-m * k * n * config.slices(width_a) * config.slices(width_b) // config.macs_per_cycle)
+    cycles = -(-m * k * n * repeats * config.slices(width_a) * config.slices(width_b) // config.macs_per_cycle)
     return Cycles(cycles, cycles)
 
 
@@ -64,7 +68,7 @@ def test_wide_epoch_widens_every_layer():
 
 
 def test_memory_bounds_when_it_is_slow():
-    fast, slow = (estimate(FC, CONFIG, memory=Memory(rate), ports=False) for rate in (1e6, 1))
+    fast, slow = (estimate(FC, CONFIG, memory=Memory(rate), rates=None) for rate in (1e6, 1))
     assert fast.rows[0].bound == "compute"
     assert slow.rows[0].bound == "memory"
     assert slow.cycles == slow.bytes
@@ -75,6 +79,34 @@ def test_traffic_is_what_the_formats_take():
     for operands, bytes_per_row in row_bytes.items():
         result = estimate(FC, CONFIG, memory=Memory(operands=operands))
         assert result.bytes == (512 + 320) * bytes_per_row + 512 * 320 * 4
+
+
+def test_narrow_formats_pass_a_slow_port_sooner():
+    """The load takes 4.125 of 32 bits, in the core's own cycles."""
+    rates, cycles = Rates(a=Fraction(1, 256), b=Fraction(1, 256)), {}
+    for operands in ("packed", "bf16", "fp32"):
+        (row,) = estimate(FC, CONFIG, memory=Memory(operands=operands), rates=rates).rows
+        assert row.bound == "load"
+        cycles[operands] = row.cycles
+    assert cycles["bf16"] / cycles["fp32"] == pytest.approx(1 / 2, rel=0.02)
+    assert cycles["packed"] / cycles["fp32"] == pytest.approx(4.125 / 32, rel=0.1)
+
+
+def test_results_in_blocks_take_fewer_beats():
+    config = replace(CONFIG, lanes=16, tile_columns=8, panel_columns=64, features=("bfloat16", "requantize"))
+    rates, cycles = Rates(c=Fraction(1, 64)), {}
+    for results in ("packed", "bf16", "fp32"):
+        (row,) = estimate(FC, config, memory=Memory(results=results), rates=rates).rows
+        assert row.bound == "store"
+        cycles[results] = row.cycles
+    assert cycles["bf16"] / cycles["fp32"] == pytest.approx(1 / 2, rel=0.05)
+    assert cycles["packed"] / cycles["fp32"] == pytest.approx(4.125 / 32, rel=0.15)
+
+
+def test_independent_products_overlap():
+    heads = Workload("heads", (Layer("heads", "attention", 64, 64, 64, repeats=50),))
+    one = Workload("heads", (Layer("heads", "attention", 64, 64, 64),))
+    assert estimate(heads, CONFIG).cycles < 0.95 * 50 * estimate(one, CONFIG).cycles
 
 
 def test_gathered_patches_read_each_element_once():

@@ -63,7 +63,7 @@ def test_csv_of_records_with_different_keys():
 
 def test_scale_sim_columns():
     workload = Workload("net", tuple(Layer(name, "linear", 8, 64, 4) for name in "ab"))
-    lines = compute_report(estimate(workload, CONFIG, ports=False)).splitlines()
+    lines = compute_report(estimate(workload, CONFIG, rates=None)).splitlines()
     header = "LayerID, Total Cycles, Stall Cycles, Overall Util %, Mapping Efficiency %, Compute Util %,"
     assert lines[0] == header
     assert [line.split(", ")[0] for line in lines[1:]] == ["0", "1"]
@@ -76,7 +76,7 @@ def test_scale_sim_columns():
 
 def test_comparison_of_two_reports(tmp_path):
     for name, mesh in (("a.json", 1), ("b.json", 2)):
-        result = estimate("resnet20", CoreConfig(mesh_rows=mesh), ports=False)
+        result = estimate("resnet20", CoreConfig(mesh_rows=mesh), rates=None)
         (tmp_path / name).write_text(json.dumps(result.to_dict()))
     text = printed(compare, *(read_report(tmp_path / name) for name in ("a.json", "b.json")), ("a.json", "b.json"))
     assert "machine mesh_rows" in text

@@ -47,5 +47,5 @@ def test_a_core_of_single_multipliers_is_that_array():
     """One fold: the core's array takes the same cycles, and those of its accumulator."""
     rows, columns, k = 4, 6, 50
     config = CoreConfig(block_size=1, tile_rows=1, tile_columns=1, mesh_rows=rows, mesh_columns=columns)
-    core = product_cycles(config, rows, k, columns, 4, 4, ports=False)
+    core = product_cycles(config, rows, k, columns, 4, 4, rates=None)
     assert core.total == DATAFLOWS["os"](rows, k, columns, rows, columns) + 1 + config.accumulator_cycles
