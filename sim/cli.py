@@ -13,15 +13,6 @@ from sim.options import POINT, parser
 __all__ = ["main"]
 
 
-def _physical(options):
-    from dataclasses import replace
-
-    from sim.synthesis import Physical, read_results
-
-    physical = read_results(options.synthesis) if options.synthesis else Physical()
-    return replace(physical, clock_mhz=options.clock) if options.clock is not None else physical
-
-
 def _write(files: dict[Path, str | bytes]) -> None:
     """Write all files or none: each first beside its place, then all are moved."""
     moves = []
@@ -58,7 +49,7 @@ def _one(options, console: Console, point: dict) -> None:
     from sim.explore import evaluate
     from sim.report import compute_report, show, to_csv
 
-    result = evaluate(options.workload, point | {"physical": _physical(options), "merge": not options.all_layers})
+    result = evaluate(options.workload, point | {"merge": not options.all_layers})
     files: dict[Path, str | bytes] = {}
     if options.json:
         files[options.json] = json.dumps(result.to_dict(), indent=1) + "\n"
@@ -99,8 +90,7 @@ def _many(options, console: Console, point: dict) -> None:
         if getattr(options, name):
             raise ValueError(f"--{name.replace('_', '-')} needs one machine, not a --sweep")
     axes = {name: [_number(value) for value in values] for name, values in options.sweep}
-    physical = _physical(options)
-    points = [point | place | {"clock_mhz": physical.clock_mhz} for place in grid(**axes)]
+    points = [point | place for place in grid(**axes)]
     records = sweep(
         options.workload, points, workers=options.workers, scheduler=options.dask, progress=console.is_terminal
     )
@@ -124,6 +114,8 @@ def _run(options, console: Console) -> None:
         raise ValueError("--workload is missing: a name, a .csv or an .onnx file")
     if options.layer and not options.trace:
         raise ValueError("--layer needs --trace")
+    if options.library and not options.synthesis:
+        raise ValueError("--library needs --synthesis")
     _check_paths([path for path in (options.json, options.csv, options.scale_sim, options.trace) if path])
     if options.plot:
         _check_paths([options.plot / "utilization.png"] if options.plot.is_dir() else [])

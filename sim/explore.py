@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import fields
+from dataclasses import fields, replace
 from fractions import Fraction
 from functools import partial
 from itertools import chain, product
@@ -14,7 +14,7 @@ from sim.model import Rates
 from sim.network import estimate
 from sim.parallel import Cluster, Link
 from sim.result import Estimate
-from sim.synthesis import Physical
+from sim.synthesis import Physical, read_results
 from sim.workloads import Workload, load, schedule
 
 __all__ = ["evaluate", "grid", "sweep"]
@@ -83,8 +83,8 @@ def evaluate(workload: Workload | str, point: Mapping) -> Estimate:
     ``mantissa_widths`` defaults to what the schedule needs, ``features`` to what the formats in memory need), of
     ``Memory``, of ``Cluster`` with ``link`` in bytes per cycle and ``link_latency``, ``schedule``, ``training``,
     ``ports`` (False counts the array alone), ``port_rate`` (the share of cycles in which each stream of the core passes a
-    beat), ``epochs``, ``samples``, ``clock_mhz``, ``physical`` and the options of the workload: ``batch``,
-    ``sequence`` and so on.
+    beat), ``epochs``, ``samples``, ``physical``, or ``synthesis`` with ``library`` for ``read_results``, ``clock_mhz`` in
+    its place, and the options of the workload: ``batch``, ``sequence`` and so on.
 
     Raises
     ------
@@ -98,9 +98,11 @@ def evaluate(workload: Workload | str, point: Mapping) -> Estimate:
     latency = point.pop("link_latency", 0)
     link = Link(point.pop("link"), latency) if "link" in point else None
     cluster = Cluster(link=link, **{name: point.pop(name) for name in list(point) if name in _CLUSTER})
-    physical = point.pop("physical", None)
+    physical = point.pop("physical", Physical())
+    if "synthesis" in point:
+        physical = read_results(point.pop("synthesis"), config, point.pop("library", None))
     if "clock_mhz" in point:
-        physical = Physical(clock_mhz=point.pop("clock_mhz"))
+        physical = replace(physical, clock_mhz=point.pop("clock_mhz"))
     options = {name: point.pop(name) for name in list(point) if name in _ESTIMATE}
     if isinstance(workload, str):
         workload, point = load(workload, **point), {}

@@ -17,6 +17,7 @@ POINT = (
     *("mantissa_widths", "ports", "port_rate"),
     *("bytes_per_cycle", "operands", "results", "patches"),
     *("data", "tensor", "cores_per_chip", "link", "link_latency", "overlap", "epochs", "samples"),
+    *("synthesis", "library", "clock_mhz"),
 )
 """Options that are a parameter of one machine, by the names of ``sim.explore.evaluate``."""
 
@@ -113,8 +114,9 @@ def parser() -> _Parser:
     group.add_argument("--link-latency", type=float, metavar="CYCLES", help="from core to core")
     group.add_argument("--overlap", action="store_true", default=None, help="exchange while computing")
     group = options.add_argument_group("silicon (left out where it is not known)")
-    group.add_argument("--clock", type=float, metavar="MHZ", help="instead of the synthesis results'")
-    group.add_argument("--synthesis", metavar="FILE", help="results of the synthesis flow, JSON")
+    group.add_argument("--synthesis", metavar="FILE", help="area and clock from python -m synth density --json FILE")
+    group.add_argument("--library", metavar="NAME", help="of these results, where they have several")
+    group.add_argument("--clock", dest="clock_mhz", type=float, metavar="MHZ", help="instead of the synthesis results'")
     group = options.add_argument_group("output")
     _add(group, "json", "csv", "scale-sim", "trace", type=Path, metavar="FILE")
     group.add_argument("--plot", type=Path, metavar="FOLDER", help="utilization.png and roofline.png")

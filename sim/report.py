@@ -70,7 +70,7 @@ def _totals(result: Estimate) -> list[str]:
     for name, text, unit in (
         ("seconds", "a step takes", "s"),
         ("run_seconds", "the run takes", "s"),
-        ("area_um2", "area of the cores", "µm²"),
+        ("area_um2", "area of the tiles", "µm²"),
         ("joules", "energy of the arrays in a step", "J"),
     ):
         if name in summary:

@@ -1,12 +1,13 @@
-"""Area, clock and energy of a core, from a results file of the synthesis flow; what it leaves out is not assumed."""
+"""Area and clock of a core, from a results file of the synthesis flow; what it leaves out is not assumed."""
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["Physical", "read_results"]
+from hw.config import CoreConfig
 
-_KEYS = ("area_um2", "clock_mhz", "energy_per_mac_pj")
+__all__ = ["Physical", "read_results"]
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Physical:
 
     Members
     -------
-    area_um2 : of the core, in square micrometres. clock_mhz : its frequency.
+    area_um2 : of the core's tiles, in square micrometres. clock_mhz : its frequency.
     energy_per_mac_pj : of one multiply-accumulate of the narrowest width, in picojoules.
     source : where the numbers come from, for reports.
     """
@@ -26,7 +27,7 @@ class Physical:
     source: str | None = None
 
     def __post_init__(self):
-        for name in _KEYS:
+        for name in ("area_um2", "clock_mhz", "energy_per_mac_pj"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int | float) and value > 0):
                 raise ValueError(f"{name} must be above 0, not {value}")
@@ -40,23 +41,71 @@ class Physical:
         return None if self.energy_per_mac_pj is None else passes_times_macs * self.energy_per_mac_pj * 1e-12
 
 
-def read_results(path: str | Path) -> Physical:
-    """The numbers of a JSON object with any of area_um2, clock_mhz and energy_per_mac_pj; other keys are ignored.
+def read_results(path: str | Path, config: CoreConfig, library: str | None = None) -> Physical:
+    """Area and clock of a core's tiles, from what ``python -m synth density --json`` has written.
+
+    The area is that of the measured tile per multiply-accumulate, for as many as the core makes per cycle: buffers,
+    converters and sequencer are not in it. The clock is one over the tile's least period. Energy is not measured.
+
+    Parameters
+    ----------
+    library : where the file has this tile in several.
 
     Raises
     ------
-    FileNotFoundError, ValueError : naming the file.
+    FileNotFoundError, ValueError : naming the file, for one without this core's tile in square micrometres.
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; it is made by the synthesis flow")
+        raise FileNotFoundError(f"{path} does not exist; it is made by python -m synth density --json {path}")
+    rows = [row for row in _rows(path, path.stat().st_mtime_ns) if _is_tile(row["design"], config)]
+    rows = [row for row in rows if library in (None, row["design"]["library"])]
+    libraries = dict.fromkeys(row["design"]["library"] for row in rows)
+    if len(libraries) > 1:
+        raise ValueError(f"{path.name} has the tile in {', '.join(libraries)}: library must be one of these")
+    if not rows:
+        place = f" in {library}" if library else ""
+        options = f"--formats {_format(config)} --rows {config.tile_rows} --columns {config.tile_columns}"
+        options += f" --dot {config.dot}" * (config.dot != config.block_size)
+        options += f" --accumulator-cycles {config.accumulator_cycles}" * (config.accumulator_cycles != 1)
+        raise ValueError(f"{path.name} has not this core's tile{place}: python -m synth density {options} measures it")
+    area, period = rows[0]["area"], rows[0].get("period")
+    return Physical(
+        area * config.macs_per_cycle, 1e3 / period if period else None, source=f"{path}, {rows[0]['design']['library']}"
+    )
+
+
+@lru_cache(maxsize=16)
+def _rows(path: Path, changed: int) -> list[dict]:
+    """The rows of a results file that have the members used here."""
     try:
         values = json.loads(path.read_text("utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path.name} is not JSON: {error}") from error
-    if not isinstance(values, dict) or not any(key in values for key in _KEYS):
-        raise ValueError(f"{path.name} holds none of {', '.join(_KEYS)}")
-    try:
-        return Physical(**{key: values[key] for key in _KEYS if key in values}, source=str(path))
-    except ValueError as error:
-        raise ValueError(f"{path.name}: {error}") from error
+    rows = values.get("rows") if isinstance(values, dict) else values
+    if not isinstance(rows, list) or not all(
+        isinstance(row, dict) and {"design", "area"} <= row.keys() for row in rows
+    ):
+        raise ValueError(f"{path.name} is not a results file of python -m synth density --json")
+    return rows
+
+
+def _format(config: CoreConfig) -> str:
+    """The synthesis flow's name of the core's format."""
+    widths = "".join(map(str, config.mantissa_widths))
+    name = f"mixed{widths}" if config.mixed else f"hbfp{widths}"
+    name += "" if config.accumulator == "fp32" else f"-{config.accumulator}"
+    return name if config.block_size == 64 else f"{name}/{config.block_size}"
+
+
+def _is_tile(design: dict, config: CoreConfig) -> bool:
+    """Whether a design is the tile of a core, and its areas are in square micrometres."""
+    known = {"accounting": "tile", "effort": "area", "clock_gates": True, "tree_cycles": 0} | design
+    wanted = {
+        "format": _format(config), "dot": config.dot, "rows": config.tile_rows, "columns": config.tile_columns,
+        "cycles": config.accumulator_cycles, "tree_cycles": config.tree_cycles, "accounting": "tile", "effort": "area",
+        "clock_gates": True,
+    }  # fmt: skip
+    known["dot"] = known.get("dot") or config.block_size
+    in_gates = design.get("library") == "reference"
+    return config.exponent_width == 8 and not in_gates and all(known.get(key) == value for key, value in wanted.items())

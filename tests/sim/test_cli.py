@@ -66,11 +66,26 @@ def test_reads_files(run, tmp_path):
 
 
 def test_silicon_from_a_file_with_another_clock(run, tmp_path):
-    (tmp_path / "core.json").write_text('{"area_um2": 5000, "clock_mhz": 100}')
-    run("--workload resnet20 --synthesis core.json --clock 200 --json a.json")
+    design = {"format": "hbfp4", "library": "asap7", "dot": None, "rows": 4, "columns": 4, "cycles": 1}
+    (tmp_path / "r.json").write_text(json.dumps({"rows": [{"design": design, "area": 5, "period": 2}]}))
+    run("--workload resnet20 --mesh 2x2 --synthesis r.json --clock 200 --json a.json")
     summary = json.loads((tmp_path / "a.json").read_text())["summary"]
-    assert summary["area_um2"] == 5000
+    assert summary["area_um2"] == 5 * 64 * 64
     assert summary["seconds"] == pytest.approx(summary["cycles"] / 200e6)
+    run("--workload resnet20 --synthesis r.json --sweep mesh=1x1,2x2 --json s.json")
+    assert [record["area_um2"] for record in json.loads((tmp_path / "s.json").read_text())] == [5 * 1024, 5 * 4096]
+
+
+def test_streams_carry_what_is_stored(run, tmp_path):
+    cycles = {}
+    for operands in ("fp32", "packed"):
+        run(f"--workload resnet20 --operands {operands} --port-rate 1/8 --json a.json")
+        report = json.loads((tmp_path / "a.json").read_text())
+        assert report["machine"]["features"] == (["packed"] if operands == "packed" else [])
+        cycles[operands] = report["summary"]["cycles"]
+    assert cycles["packed"] < 0.9 * cycles["fp32"]
+    run("--workload resnet20 --results packed --mesh 3x3 --sweep port-rate=1/2,1 --json s.json")
+    assert [record["port_rate"] for record in json.loads((tmp_path / "s.json").read_text())] == ["1/2", 1]
 
 
 BAD = [
@@ -90,6 +105,9 @@ BAD = [
     ("--workload resnet20 --bandwidth -1", "bytes_per_cycle must be above 0, not -1.0"),
     ("--workload resnet20 --data 4", "link must be stated for 4 cores"),
     ("--workload resnet20 --clock 0", "clock_mhz must be above 0, not 0.0"),
+    ("--workload resnet20 --library asap7", "--library needs --synthesis"),
+    ("--workload resnet20 --port-rate fast", "port_rate must be a number such as 1/4 or 0.25, not fast"),
+    ("--workload resnet20 --port-rate 2", "port_rate must be above 0 and at most 1, not 2"),
     ("--workload no.csv", "no.csv does not exist"),
     ("--workload bad.csv", "bad.csv, line 2, column 3 (N): must be a positive integer, not 'x'"),
     ("--workload resnet20 --json no/a.json", "folder no does not exist"),
