@@ -61,7 +61,7 @@ class Requantizer(Component):
         m = Module()
         quantizer = place(m, platform, "quantizer", self.quantizer)
         parts, beats = c.lanes // c.tile_columns, c.block_size // c.lanes
-        part, beat = Signal(range(parts)), Signal(range(beats))
+        part, beat = Signal(range(max(parts, 2))), Signal(range(beats))
         left, fresh_row, fresh = Signal(SIZE_WIDTH), Signal(init=1), Signal(init=1)
         remaining = Signal(SIZE_WIDTH)
         with m.If(fresh_row):

@@ -113,7 +113,7 @@ class BlockPacker(wiring.Component):
     def _gather(self, m: Module, chunk, granules, valid, ends, move: Signal):
         """Chunks, each with the number of its granules in use, side by side in the output register."""
         p, beat, words = self.packing, self.o.payload, self.o.payload.data.as_value()
-        index, used = Signal(range(p.chunks)), Signal(range(p.beat_bits // p.granule + 1))
+        index, used = Signal(range(max(p.chunks, 2))), Signal(range(p.beat_bits // p.granule + 1))
         m.d.comb += [
             move.eq(valid & (~self.o.valid | self.o.ready)),
             used.eq(index * (p.chunk_bits // p.granule) + granules),
