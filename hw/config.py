@@ -54,7 +54,7 @@ class CoreConfig:
     mesh_rows, mesh_columns : tiles of the array, connected by registers.
     interleave : outputs a unit holds; they take turns, which hides the accumulator's latency.
     accumulator : "fp32", "bf16" or "aligned".
-    accumulator_cycles : register stages of the accumulator, its state included (1 … 5).
+    accumulator_cycles : register stages of the accumulator, its state included (1 … 11; "aligned" 1 … 5).
     tree_cycles : register stages inside the dot product's compressor tree (0 … 3).
     datapath : "structural" (an explicit bit heap, for synthesis) or "behavioral" (arithmetic, for simulation).
     lanes : FP32 elements per beat of each operand stream (default: the largest fitting divisor up to 16).
@@ -116,7 +116,7 @@ class CoreConfig:
         _check_range("interleave", self.interleave, 1, 64)
         if self.accumulator not in ACCUMULATORS:
             raise ValueError(f"accumulator must be one of {', '.join(ACCUMULATORS)}, not {self.accumulator}")
-        _check_range("accumulator_cycles", self.accumulator_cycles, 1, 5)
+        _check_range("accumulator_cycles", self.accumulator_cycles, 1, 5 if self.accumulator == "aligned" else 11)
         _check_range("tree_cycles", self.tree_cycles, 0, 3)
         if self.datapath not in DATAPATHS:
             raise ValueError(f"datapath must be one of {', '.join(DATAPATHS)}, not {self.datapath}")
@@ -194,7 +194,8 @@ class CoreConfig:
     @property
     def loop_cycles(self) -> int:
         """Least distance, in cycles, of two additions to the same output: the stages inside the accumulator's loop."""
-        return max(1, self.accumulator_cycles - 1)
+        behind = {6: 2, 7: 2, 8: 2, 9: 3, 10: 3, 11: 4}.get(self.accumulator_cycles, 1)
+        return max(1, self.accumulator_cycles - behind)
 
     # Mantissas.
     @property

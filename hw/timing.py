@@ -6,10 +6,13 @@ from math import ceil
 from hw.config import CoreConfig
 from hw.core.command import SIZE_WIDTH
 
-__all__ = ["DECODE_CYCLES", "FULL_CYCLES", "Timing"]
+__all__ = ["COUNT_CYCLES", "FULL_CYCLES", "JUDGE_CYCLES", "Timing"]
 
-DECODE_CYCLES = SIZE_WIDTH + 3
-"""From a command's acceptance to the offer of its job: a bit of the quotients per cycle, then their sum, the check."""
+COUNT_CYCLES = 2
+"""From an event, in addition to the cycle after it, to its count. The core is idle only when the counters are right."""
+
+JUDGE_CYCLES = 2
+"""From a decoded command to its error code: every rule, then the first that is broken."""
 
 FULL_CYCLES = 1
 """From a half's last beat out of the quantizer to the cycle in which the sequencer may take the half."""
@@ -26,8 +29,14 @@ class Timing:
 
     @property
     def decode_cycles(self) -> int:
-        """``DECODE_CYCLES``."""
-        return DECODE_CYCLES
+        """From a command's acceptance to the offer of its job: a bit of the quotients per cycle, a bit of the products per
+        cycle, the rules; and a cycle each to round the quotients up and to choose."""
+        return SIZE_WIDTH + self.config.operand_depth.bit_length() + JUDGE_CYCLES + 3
+
+    @property
+    def count_cycles(self) -> int:
+        """``COUNT_CYCLES``."""
+        return COUNT_CYCLES
 
     # Loader.
     @property

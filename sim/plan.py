@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from hw.config import CoreConfig
 from hw.core.command import SIZE_WIDTH, OperandFormat, OutputFormat
-from hw.timing import DECODE_CYCLES, Timing
+from hw.timing import Timing
 
 __all__ = ["Command", "Loop", "Panels", "Piece", "commands", "panels", "pieces", "plan"]
 
@@ -113,12 +113,12 @@ def panels(config: CoreConfig, m: int, k: int, n: int, output: OutputFormat = Ou
     kept_a, kept_b = (m, n * row_panels), (m * column_panels, n)
     keep_a = (max(kept_a), sum(kept_a), m) <= (max(kept_b), sum(kept_b), n)
     if blocks == depth:
-        load = blocks * Timing(config).block_beats
+        least = Timing(config).decode_cycles / (blocks * Timing(config).block_beats)
         if keep_a:
-            columns = _part(n, m, columns, config.columns, config.panel_tiles, load)
+            columns = _part(n, m, columns, config.columns, config.panel_tiles, least)
             column_panels = ceil(n / columns)
         else:
-            rows = _part(m, n, rows, config.rows, config.interleave, load)
+            rows = _part(m, n, rows, config.rows, config.interleave, least)
             row_panels = ceil(m / rows)
     return Panels(
         rows=rows,
@@ -141,14 +141,14 @@ def _whole_blocks(config: CoreConfig, n: int, most: int) -> int:
     return most // config.block_size * config.block_size
 
 
-def _part(size: int, kept: int, most: int, unit: int, bundle: int, load: int) -> int:
+def _part(size: int, kept: int, most: int, unit: int, bundle: int, least: float) -> int:
     """Lines of a command's part of an axis of ``size``, at most ``most``.
 
-    It has whole ``unit``s, bundles of ``bundle`` of them where that fits. Its load (``load`` cycles per line) takes no
-    less than the decoding of its command, and that of two parts no less than that of the ``kept`` lines of the other
+    It has whole ``unit``s, bundles of ``bundle`` of them where that fits. It has ``least`` lines, so that its load takes
+    no less than the decoding of its command, and that of two parts no less than that of the ``kept`` lines of the other
     operand, which load at the same time, while there is room for two parts.
     """
-    units = ceil(max(size / PARTS, kept / 2, DECODE_CYCLES / load) / unit)
+    units = ceil(max(size / PARTS, kept / 2, least) / unit)
     return min(size, most, ceil(units / bundle) * bundle * unit)
 
 

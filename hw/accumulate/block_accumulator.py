@@ -46,7 +46,8 @@ class Accumulator(Component):
     @property
     def read_cycle(self) -> int:
         """Cycles from ``i`` to ``read``."""
-        return min(1, self.cycles - 1)
+        registered = self.datapath.boundaries[self.cycles - 1]
+        return registered.index("convert") + 1 if "convert" in registered else 0
 
     @property
     def write_cycle(self) -> int:
@@ -95,7 +96,7 @@ class BlockAccumulator(Accumulator):
     sum_width : bits of a block sum, signed, which is never the most negative code.
     scale_width : bits of one block's scale; the sum of two has one more.
     interleave : outputs.
-    cycles : register stages, the state's included: 1 … 5.
+    cycles : register stages, the state's included: 1 … 11, for "aligned" 1 … 5.
 
     Members
     -------

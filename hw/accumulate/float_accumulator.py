@@ -1,6 +1,7 @@
 """The accumulators "fp32" and "bf16": a block's sum becomes a float and is added to the output, rounding each time."""
 
-from amaranth.hdl import Cat, Const, Module
+from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.lib import data
 
 from hw.accumulate.float_add import add_aligned, align, normalise_sum, round_sum
 from hw.accumulate.float_convert import convert_integer
@@ -28,6 +29,12 @@ class FloatAccumulator:
         ("convert", "add"),
         ("convert", "align", "add"),
         ("convert", "align", "add", "normalise"),
+        ("split", "convert", "align", "add", "normalise"),
+        ("split", "convert", "compare", "align", "add", "normalise"),
+        ("split", "convert", "compare", "align", "add", "coarse", "normalise"),
+        ("magnitude", "split", "convert", "compare", "align", "add", "coarse", "normalise"),
+        ("magnitude", "split", "convert", "select", "compare", "align", "add", "coarse", "normalise"),
+        ("magnitude", "split", "found", "convert", "select", "compare", "align", "add", "coarse", "normalise"),
     )
 
     def __init__(self, form: FloatFormat, sum_width: int, scale_width: int):
@@ -42,10 +49,13 @@ class FloatAccumulator:
         ``stage(name, record)`` is called at each boundary and returns the record, registered or not. ``state`` is
         called after the boundary "convert".
         """
-        term = stage("convert", convert_integer(m, self.form, i.sum, i.scale, i.nan))
-        aligned = stage("align", align(m, self.form, state(), term))
+        term = stage("convert", convert_integer(m, self.form, i.sum, i.scale, i.nan, stage))
+        operands = Signal(data.StructLayout({"state": self.state_shape, "term": term.shape()}), name="operands")
+        m.d.comb += [operands.state.eq(state()), operands.term.eq(term)]
+        operands = stage("select", operands)
+        aligned = stage("align", align(m, self.form, operands.state, operands.term, stage))
         added = stage("add", add_aligned(m, self.form, aligned))
-        normal = stage("normalise", normalise_sum(m, self.form, added))
+        normal = stage("normalise", normalise_sum(m, self.form, added, stage))
         return round_sum(m, self.form, normal)
 
     def to_fp32(self, m: Module, value):

@@ -5,15 +5,23 @@ from amaranth.lib import data
 
 from hw.accumulate.float_format import FloatFormat
 from hw.accumulate.float_round import round_and_pack
-from hw.accumulate.float_shift import normalise, shift_right_sticky
+from hw.accumulate.float_shift import normalise_partly, normalising_bits, shift_right_sticky
 
 __all__ = ["add_aligned", "align", "normalise_sum", "round_sum"]
 
 GUARD = 3  # guard, round and sticky bits: enough for a subtraction that loses one leading bit
 
 
-def align(m: Module, form: FloatFormat, state: data.View, term: data.View) -> data.View:
-    """Order a word and a term (``term_layout``) by magnitude and shift the smaller one to the larger one's exponent."""
+def _together(name, record):
+    """No registers at the boundaries inside a stage."""
+    return record
+
+
+def align(m: Module, form: FloatFormat, state: data.View, term: data.View, stage=_together) -> data.View:
+    """Order a word and a term (``term_layout``) by magnitude and shift the smaller one to the larger one's exponent.
+
+    ``stage`` is called at the boundary "compare", in front of the shift.
+    """
     p = form.significand_width
     fraction = Cat(Const(0, form.fraction_width - len(term.fraction)), term.fraction)
     state_magnitude, term_magnitude = Cat(state.fraction, state.exponent), Cat(fraction, term.exponent)
@@ -21,30 +29,28 @@ def align(m: Module, form: FloatFormat, state: data.View, term: data.View) -> da
     term_significand = Cat(fraction, term.exponent.any())
     state_special, term_special = state.exponent.all(), term.exponent.all()
     swap, difference = Signal(name="align_swap"), Signal(signed(form.exponent_width + 1), name="align_difference")
-    small, amount = Signal(p, name="align_small"), Signal(form.exponent_width, name="align_amount")
+    rest = {"exponent": form.exponent_width, "sign": 1, "subtract": 1, "infinite": 1, "nan": 1}
+    ordered = Signal(
+        data.StructLayout({"large": p, "small": p, "amount": form.exponent_width} | rest), name="align_ordered"
+    )
     m.d.comb += [
         swap.eq(term_magnitude > state_magnitude),
         difference.eq(state.exponent - term.exponent),
-        amount.eq(Mux(difference[-1], -difference, difference)),
-        small.eq(Mux(swap, state_significand, term_significand)),
+        ordered.amount.eq(Mux(difference[-1], -difference, difference)),
+        ordered.large.eq(Mux(swap, term_significand, state_significand)),
+        ordered.small.eq(Mux(swap, state_significand, term_significand)),
+        ordered.exponent.eq(Mux(swap, term.exponent, state.exponent)),
+        ordered.sign.eq(Mux(swap, term.sign, state.sign)),
+        ordered.subtract.eq(state.sign ^ term.sign),
+        ordered.infinite.eq(state_special | term_special),
+        ordered.nan.eq(term.nan | (state_special & (state.fraction[-1] | (term_special & (state.sign ^ term.sign))))),
     ]
-    aligned = Signal(
-        data.StructLayout({
-            "large": p, "small": p + GUARD, "exponent": form.exponent_width,
-            "sign": 1, "subtract": 1, "infinite": 1, "nan": 1,
-        }),
-        name="aligned",
-    )  # fmt: skip
+    ordered = stage("compare", ordered)
+    aligned = Signal(data.StructLayout({"large": p, "small": p + GUARD} | rest), name="aligned")
     m.d.comb += [
-        aligned.large.eq(Mux(swap, term_significand, state_significand)),
-        aligned.small.eq(shift_right_sticky(m, Cat(Const(0, GUARD), small), amount, "align_shift")),
-        aligned.exponent.eq(Mux(swap, term.exponent, state.exponent)),
-        aligned.sign.eq(Mux(swap, term.sign, state.sign)),
-        aligned.subtract.eq(state.sign ^ term.sign),
-        aligned.infinite.eq(state_special | term_special),
-        aligned.nan.eq(
-            term.nan | (state_special & (state.fraction[-1] | (term_special & (state.sign ^ term.sign))))
-        ),
+        aligned.large.eq(ordered.large),
+        aligned.small.eq(shift_right_sticky(m, Cat(Const(0, GUARD), ordered.small), ordered.amount, "align_shift")),
+        *(aligned[name].eq(ordered[name]) for name in rest),
     ]
     return aligned
 
@@ -71,9 +77,18 @@ def add_aligned(m: Module, form: FloatFormat, aligned: data.View) -> data.View:
     return added
 
 
-def normalise_sum(m: Module, form: FloatFormat, added: data.View) -> data.View:
-    """Shift the leading one to the top; a difference of equals is +0."""
-    significand, count = normalise(m, added.total, "sum_normalise")
+def normalise_sum(m: Module, form: FloatFormat, added: data.View, stage=_together) -> data.View:
+    """Shift the leading one to the top; a difference of equals is +0.
+
+    ``stage`` is called at the boundary "coarse", after the longest shifts.
+    """
+    first, second = normalising_bits(len(added.total))
+    partly, high = normalise_partly(m, added.total, "sum_normalise", first)
+    coarse = Signal(data.StructLayout({**added.shape().members, "count": len(high)}), name="coarse")
+    m.d.comb += [coarse.total.eq(partly), coarse.count.eq(high)]
+    m.d.comb += [coarse[name].eq(added[name]) for name in added.shape().members if name != "total"]
+    coarse = stage("coarse", coarse)
+    significand, low = normalise_partly(m, coarse.total, "sum_normalise", second)
     normal = Signal(
         data.StructLayout({
             "significand": form.significand_width + GUARD + 1, "exponent": signed(form.exponent_width + 2),
@@ -83,10 +98,10 @@ def normalise_sum(m: Module, form: FloatFormat, added: data.View) -> data.View:
     )  # fmt: skip
     m.d.comb += [
         normal.significand.eq(significand),
-        normal.exponent.eq(added.exponent + 1 - count),
-        normal.sign.eq(added.sign & ~(added.subtract & ~significand[-1])),
-        normal.infinite.eq(added.infinite),
-        normal.nan.eq(added.nan),
+        normal.exponent.eq(coarse.exponent + 1 - Cat(low, coarse.count)),
+        normal.sign.eq(coarse.sign & ~(coarse.subtract & ~significand[-1])),
+        normal.infinite.eq(coarse.infinite),
+        normal.nan.eq(coarse.nan),
     ]
     return normal
 

@@ -1,11 +1,11 @@
 """From a scaled integer to floating point."""
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 
 from hw.accumulate.float_format import FloatFormat
 from hw.accumulate.float_round import round_and_pack
-from hw.accumulate.float_shift import normalise
+from hw.accumulate.float_shift import normalise_partly, normalising_bits
 
 __all__ = ["convert_integer", "term_layout", "word_term"]
 
@@ -16,25 +16,39 @@ def term_layout(form: FloatFormat, sum_width: int) -> data.StructLayout:
     return data.StructLayout({"fraction": fraction_width, "exponent": form.exponent_width, "sign": 1, "nan": 1})
 
 
-def convert_integer(m: Module, form: FloatFormat, total: Value, scale: Value, nan: Value) -> data.View:
+def convert_integer(
+    m: Module, form: FloatFormat, total: Value, scale: Value, nan: Value, stage=lambda name, record: record
+) -> data.View:
     """``total * 2**scale`` rounded to nearest even, as a ``term_layout``.
 
     Flushed to zero of its sign below the normal range; above it infinity, which is the largest exponent with fraction
     0; zero is +0. ``total`` is signed and never its most negative code. Exact while ``|total| < 2**significand_width``.
+    ``stage`` is called at the boundaries "magnitude", "split" and "found", the last in front of the exponent.
     """
     width = len(total) - 1
-    magnitude = Signal(width, name="convert_magnitude")
-    m.d.comb += magnitude.eq(Mux(total[-1], -total, total))
-    significand, count = normalise(m, magnitude, "convert_normalise")
+
+    def record(name, significand, count, source):
+        layout = {"significand": width, "count": len(count), "scale": scale.shape(), "sign": 1, "nan": 1}
+        result = Signal(data.StructLayout(layout), name=f"convert_{name}")
+        m.d.comb += [result.significand.eq(significand), result.count.eq(count)]
+        m.d.comb += [result[field].eq(value) for field, value in zip(("scale", "sign", "nan"), source, strict=True)]
+        result = stage(name, result)
+        return result, (result.scale, result.sign, result.nan)
+
+    coarse, fine = normalising_bits(width)
+    magnitude, rest = record("magnitude", Mux(total[-1], -total, total), Const(0, 0), (scale, total[-1], nan))
+    split, rest = record("split", *normalise_partly(m, magnitude.significand, "convert_normalise", coarse), rest)
+    partly, low = normalise_partly(m, split.significand, "convert_normalise", fine)
+    found, _ = record("found", partly, Cat(low, split.count), rest)
     exponent = Signal(signed(max(len(scale), form.exponent_width + 1) + 1), name="convert_exponent")
-    m.d.comb += exponent.eq(scale + (form.bias + width - 1) - count)
-    field, fraction = round_and_pack(m, form, significand, exponent, "convert")
+    m.d.comb += exponent.eq(found.scale + (form.bias + width - 1) - found.count)
+    field, fraction = round_and_pack(m, form, found.significand, exponent, "convert")
     term = Signal(term_layout(form, len(total)), name="convert_term")
     m.d.comb += [
         term.fraction.eq(fraction[form.fraction_width - len(term.fraction) :]),
         term.exponent.eq(field),
-        term.sign.eq(total[-1]),
-        term.nan.eq(nan),
+        term.sign.eq(found.sign),
+        term.nan.eq(found.nan),
     ]
     return term
 

@@ -32,11 +32,13 @@ def round_and_pack(
         m.d.comb += wide.eq(Cat(significand[extra:-1], exponent).as_signed() + round_up)
     else:
         m.d.comb += wide.eq(Cat(Const(0, -extra), significand[:-1], exponent).as_signed())
-    field, fraction = wide[p - 1 :].as_signed(), wide[: p - 1]
-    zero, above = Signal(name=f"{name}_zero"), Signal(name=f"{name}_above")
+    # Range is judged beside the rounding: a carry makes the fraction zero, so out of exponent 0 it makes the least
+    # normal number, and out of the largest ordinary one infinity, without being looked at.
+    field, fraction = wide[p - 1 :][: form.exponent_width], wide[: p - 1]
+    below, above, keep = (Signal(name=f"{name}_{word}") for word in ("below", "above", "keep"))
     m.d.comb += [
-        above.eq(infinite | (significand[-1] & (field >= form.largest_exponent))),
-        zero.eq(~significand[-1] | (field <= 0)),
+        above.eq(infinite | (significand[-1] & (exponent >= form.largest_exponent))),
+        below.eq(~significand[-1] | (exponent < 0)),
+        keep.eq(~(above | below | (exponent == 0))),
     ]
-    keep = (~(zero | above)).replicate(p - 1)
-    return Mux(above, form.largest_exponent, Mux(zero, 0, field[: form.exponent_width])), fraction & keep
+    return Mux(above, form.largest_exponent, Mux(below, 0, field)), fraction & keep.replicate(p - 1)

@@ -2,7 +2,7 @@
 
 from math import ceil
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
@@ -37,7 +37,8 @@ class Core(Component):
     i_bias : with the feature "bias", see ``OutputStage``.
     o_c : C in beats of ``tile_columns`` words, in the order of ``ResultBuffer``; ``keep`` marks words with something of
         C, ``last`` the last beat of C. Formats: see ``OutputFormat``.
-    idle : no command is queued or in execution. error : code of the latest command, see ``CommandError``.
+    idle : no command is queued or in execution, and the counters are right.
+    error : code of the latest command, see ``CommandError``.
     counters : see ``COUNTERS``. clear : sets them to zero.
     line_start_a, line_words_a, line_start_b, line_words_b : see ``Loader``.
     """
@@ -110,6 +111,8 @@ class Core(Component):
         for j in range(c.mesh_columns):
             m.d.comb += [mesh.i_b[j].eq(buffer_b.o[j]), results.i_drain[j].eq(mesh.o_drain[j])]
 
+        idle, counted = Signal(), Signal(counters.count_cycles)
+        m.d.sync += counted.eq(Cat(idle, counted))
         m.d.comb += [
             results.i_tile.eq(sequencer.o_tile),
             sequencer.panel_free.eq(results.panel_free),
@@ -129,7 +132,8 @@ class Core(Component):
             counters.beat.eq(results.o.payload),
             counters.beat_sent.eq(results.o.valid & results.o.ready),
             counters.blocked.eq(self.o_c.valid & ~self.o_c.ready),
-            self.idle.eq(queue_idle & ~sequencer.active & ~results.busy & ~self.o_c.valid),
+            idle.eq(queue_idle & ~sequencer.active & ~results.busy & ~self.o_c.valid),
+            self.idle.eq(idle & counted.all()),
         ]
         return m
 

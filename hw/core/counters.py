@@ -1,11 +1,12 @@
 """The counters: what the machine did, in cycles and in numbers."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
 from hw.config import CoreConfig
 from hw.core.result_buffer import beat_layout
+from hw.timing import COUNT_CYCLES
 
 __all__ = ["COUNTERS", "Counters", "counters_layout"]
 
@@ -35,7 +36,9 @@ def counters_layout() -> data.StructLayout:
 
 
 class Counters(Component):
-    """Adds up events; ``clear`` sets all to zero. A count is there in the cycle after its event.
+    """Adds up events; ``clear`` sets all to zero.
+
+    ``cycles`` is up to date; any other count is there ``count_cycles`` after its event, as is what ``clear`` makes of it.
 
     Members
     -------
@@ -43,6 +46,8 @@ class Counters(Component):
     beat, sent, blocked : the output beat, whether it leaves, whether it had to wait.
     o : the counters.
     """
+
+    count_cycles = COUNT_CYCLES
 
     def __init__(self, config: CoreConfig, health):
         self.config = config
@@ -60,14 +65,16 @@ class Counters(Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
+        # Cycle 1: the beat, which comes out of a memory. 2: amounts. 3: counts.
+        words = Signal.like(self.beat.data, reset_less=True)
+        kept = Signal(self.config.tile_columns)
+        m.d.sync += [words.eq(self.beat.data), kept.eq(Mux(self.beat_sent, self.beat.keep, 0))]
         infinite, nan = [], []
-        for lane in range(self.config.tile_columns):
-            value, kept = self.beat.data[lane], self.beat.keep[lane] & self.beat_sent
-            exponent_full = value[23:31].all()
-            infinite.append(kept & exponent_full & ~value[:23].any())
-            nan.append(kept & exponent_full & value[:23].any())
+        for lane, value in enumerate(words):
+            exponent_full = kept[lane] & value[23:31].all()
+            infinite.append(exponent_full & ~value[:23].any())
+            nan.append(exponent_full & value[:23].any())
         events = {
-            "cycles": 1,
             "completed": self.finished + self.stored,
             "blocked_output": self.blocked,
             "overflows": _tree(infinite),
@@ -75,12 +82,18 @@ class Counters(Component):
         }
         for name in ("saturated", "flushed", "nan_blocks"):
             events[name] = self.health_a[name] + self.health_b[name] + self.health_c[name]
+        cleared = Signal(self.count_cycles)
+        m.d.sync += [cleared.eq(Cat(self.clear, cleared)), self.o.cycles.eq(Mux(self.clear, 0, self.o.cycles + 1))]
         for name in COUNTERS:
-            amount = Signal(16, name=f"{name}_amount")
-            m.d.comb += amount.eq(events[name] if name in events else getattr(self, name))
-            m.d.sync += self.o[name].eq(self.o[name] + amount)
-        with m.If(self.clear):
-            m.d.sync += self.o.eq(0)
+            if name == "cycles":
+                continue
+            event = events[name] if name in events else getattr(self, name)
+            rank = 1 if name in ("overflows", "nan_results") else 0
+            amount = Signal(Value.cast(event).shape(), name=f"{name}_amount")
+            m.d.sync += [
+                amount.eq(event),
+                self.o[name].eq(Mux(cleared[rank], 0, self.o[name] + amount)),
+            ]
         return m
 
 

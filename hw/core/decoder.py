@@ -3,13 +3,13 @@
 from functools import reduce
 from operator import or_
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
 from hw.config import CoreConfig
 from hw.core.command import FIELDS, SIZE_WIDTH, CommandError, OperandFormat, OutputFormat, Rounding
-from hw.timing import DECODE_CYCLES
+from hw.timing import JUDGE_CYCLES, Timing
 
 __all__ = ["CommandDecoder", "command_layout", "job_layout"]
 
@@ -27,6 +27,7 @@ def job_layout() -> data.StructLayout:
 class CommandDecoder(Component):
     """Divides a command's sizes by the machine's and refuses what the machine cannot do.
 
+    Quotients and products are made bit by bit and the rules judged in steps, so that nothing here limits the clock.
     A job is offered ``decode_cycles`` after its command was accepted; the next is accepted after the job has left.
     ``error`` holds the code of the latest command: 0 once one is accepted.
 
@@ -34,8 +35,6 @@ class CommandDecoder(Component):
     -------
     i : commands; o : jobs; error : ``CommandError``; refused : high for one cycle per refused command; idle : it has none.
     """
-
-    decode_cycles = DECODE_CYCLES
 
     def __init__(self, config: CoreConfig):
         self.config = config
@@ -48,6 +47,11 @@ class CommandDecoder(Component):
                 "idle": Out(1),
             }
         )
+
+    @property
+    def decode_cycles(self) -> int:
+        """Cycles from a command's acceptance to the offer of its job."""
+        return Timing(self.config).decode_cycles
 
     @property
     def module_name(self) -> str:
@@ -69,6 +73,19 @@ class CommandDecoder(Component):
             rest = Signal(range(2 * divisor), name=f"{size}_rest")
             quotient = Signal(SIZE_WIDTH, name=f"{size}_quotient")
             divisions.append((size, divisor, dividend, rest, quotient))
+
+        # Groups times blocks of each operand, a bit of the groups per cycle; both are at most operand_depth or too large.
+        # A product beyond the depth does not come back, so it may overflow later.
+        factor_width = c.operand_depth.bit_length()
+        factors = {name: Signal(factor_width, name=f"factor_{name}") for name in "ab"}
+        products = {name: Signal(factor_width + 2, name=f"product_{name}") for name in "ab"}
+        beyond = {name: Signal(name=f"beyond_{name}") for name in "ab"}
+        too_large = {
+            name: beyond[name] | (products[name] > c.operand_depth)
+            | groups[factor_width:].any() | job.blocks[factor_width:].any()
+            for name, groups in (("a", job.row_groups), ("b", job.column_groups))
+        }  # fmt: skip
+        verdict = self._judge(m, job, zero_size, too_large)
 
         with m.FSM():
             with m.State("IDLE"):
@@ -96,11 +113,28 @@ class CommandDecoder(Component):
                     m.d.sync += zero_size.eq((job.rows == 0) | (job.inner == 0) | (job.columns == 0))
                     for field, (*_, quotient) in zip(("row_groups", "blocks", "column_groups"), divisions, strict=True):
                         m.d.sync += job[field].eq(quotient + 1)
+                    for name, (*_, quotient) in (("a", divisions[0]), ("b", divisions[2])):
+                        m.d.sync += [factors[name].eq(quotient + 1), products[name].eq(0), beyond[name].eq(0)]
+                    m.d.sync += remaining.eq(factor_width - 1)
+                    m.next = "MULTIPLY"
+            with m.State("MULTIPLY"):
+                m.d.sync += remaining.eq(remaining - 1)
+                for name, product in products.items():
+                    m.d.sync += [
+                        factors[name].eq(factors[name] << 1),
+                        product.eq((product << 1) + Mux(factors[name][-1], job.blocks[:factor_width], 0)),
+                        beyond[name].eq(beyond[name] | (product > c.operand_depth)),
+                    ]
+                with m.If(remaining == 0):
+                    m.d.sync += remaining.eq(JUDGE_CYCLES - 1)
+                    m.next = "JUDGE"
+            with m.State("JUDGE"):
+                m.d.sync += remaining.eq(remaining - 1)
+                with m.If(remaining == 0):
                     m.next = "CHECK"
             with m.State("CHECK"):
-                error = self._check(m, job, zero_size)
-                m.d.sync += self.error.eq(error)
-                with m.If(error == CommandError.NONE):
+                m.d.sync += self.error.eq(verdict)
+                with m.If(verdict == CommandError.NONE):
                     m.next = "SEND"
                 with m.Else():
                     m.d.comb += self.refused.eq(1)
@@ -112,8 +146,8 @@ class CommandDecoder(Component):
                     m.next = "IDLE"
         return m
 
-    def _check(self, m: Module, job, zero_size):
-        """First error of ``job`` against the machine and what it holds."""
+    def _judge(self, m: Module, job, zero_size, too_large):
+        """First error of ``job`` against the machine and what it holds, ``JUDGE_CYCLES`` later: rules, then the choice."""
         c = self.config
         operand = data.StructLayout({"groups": SIZE_WIDTH, "inner": SIZE_WIDTH, "width": 4, "present": 1})
         self.loaded = {name: Signal(operand, name=f"loaded_{name}") for name in "ab"}
@@ -155,8 +189,8 @@ class CommandDecoder(Component):
         no_seed = (job.seed_a == 0) | (job.seed_b == 0) | (to_blocks & (job.seed_c == 0))
         rules = [
             (zero_size, CommandError.ZERO_SIZE),
-            (job.row_groups * job.blocks > c.operand_depth, CommandError.A_TOO_LARGE),
-            (job.column_groups * job.blocks > c.operand_depth, CommandError.B_TOO_LARGE),
+            (too_large["a"], CommandError.A_TOO_LARGE),
+            (too_large["b"], CommandError.B_TOO_LARGE),
             (~widths | (to_blocks & ~known(job.width_c, c.mantissa_widths)), CommandError.WIDTH),
             (~known(job.rounding, [Rounding[mode.upper()] for mode in c.rounding_modes]), CommandError.ROUNDING),
             (~formats, CommandError.FORMAT),
@@ -168,11 +202,12 @@ class CommandDecoder(Component):
             (~job.store & ~fits_array, CommandError.NOT_HELD),
             (job.accumulate & ~(fits_array & held), CommandError.NOT_HELD),
         ]
-        error = Signal(4)
-        for broken, code in reversed(rules):
-            with m.If(broken):
-                m.d.comb += error.eq(code)
-        return error
+        broken, verdict = Signal(len(rules)), Signal(4)
+        m.d.sync += [broken.eq(Cat(rule for rule, _ in rules)), verdict.eq(CommandError.NONE)]
+        for bit, (_, code) in reversed(list(zip(broken, rules, strict=True))):
+            with m.If(bit):
+                m.d.sync += verdict.eq(code)
+        return verdict
 
     def _remember(self, m: Module, job) -> None:
         c = self.config

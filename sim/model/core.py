@@ -77,6 +77,7 @@ class CoreModel(Stage):
         self.sequencer = Sequencer(timing, jump)
         self.output = self.sequencer.results.output
         self.cycles = self.active = 0
+        self.count_cycles = timing.count_cycles
         self.active_until = -1
         self.pending: _Pending | None = None
         self.set_rates(rates)
@@ -106,7 +107,7 @@ class CoreModel(Stage):
         if self.pending is not None:
             raise ValueError("the last command leaves its results in the core, for a command that does not come")
         if not self.empty:
-            self.cycles = max(self.sequencer.now, self.output.sent + 1, self.decoder.sent + 1)
+            self.cycles = max(self.sequencer.now, self.output.sent + 1, self.decoder.sent + 1) + self.count_cycles
         return self.cycles - start
 
     def _items(self, items: Iterable[Command | Loop]) -> None:

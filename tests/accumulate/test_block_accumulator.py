@@ -17,7 +17,17 @@ from tests.bench import parameters, simulate
 MODULE = "tests.accumulate.test_block_accumulator"
 SUM_WIDTH, SCALE_WIDTH = 13, 9
 LARGEST = 64 * 49
-CASES = [("fp32", 1, 1), ("fp32", 1, 2), ("fp32", 2, 3), ("fp32", 4, 4), ("fp32", 4, 5), ("bf16", 1, 1), ("bf16", 3, 5)]
+CASES = [
+    ("fp32", 1, 1),
+    ("fp32", 1, 2),
+    ("fp32", 2, 3),
+    ("fp32", 4, 4),
+    ("fp32", 4, 5),
+    ("fp32", 7, 11),
+    ("bf16", 1, 1),
+    ("bf16", 4, 6),
+    ("bf16", 5, 8),
+]
 WIDE = [("fp32", 1, 1, 29, 9), ("fp32", 4, 5, 29, 9), ("bf16", 1, 1, 5, 6), ("fp32", 1, 1, 2, 9)]
 
 
@@ -229,5 +239,5 @@ def test_rejects_unknown_kind():
 
 
 def test_rejects_too_many_stages():
-    with pytest.raises(ValueError, match=r"^accumulator_cycles must be between 1 and 5, not 6$"):
-        BlockAccumulator("fp32", 13, 9, 8, 6)
+    with pytest.raises(ValueError, match=r"^accumulator_cycles must be between 1 and 11, not 12$"):
+        BlockAccumulator("fp32", 13, 9, 16, 12)

@@ -170,7 +170,7 @@ async def refuses_what_breaks_a_rule_and_nothing_else(dut):
         assert error in (broken or {CommandError.NONE}), (command, machine.loaded, machine.held, machine.waiting)
         assert (job is None) == bool(broken)
         if job is not None:
-            assert cycles == CommandDecoder.decode_cycles
+            assert cycles == CommandDecoder(config).decode_cycles
             wanted = command | machine.sizes(command)
             assert {name: getattr(job, name) for name in wanted} == wanted
             machine.accept(command)

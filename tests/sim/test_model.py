@@ -142,7 +142,7 @@ def test_components_say_the_same(config):
     sequencer = Sequencer(config, mesh.drain_cycles)
     assert (mesh.result_cycles, mesh.drain_cycles) == (timing.result_cycles, timing.drain_cycles)
     assert (sequencer.least_slots, sequencer.retire_cycles) == (timing.least_slots, timing.retire_cycles)
-    assert (CommandDecoder.decode_cycles, Loader.full_cycles) == (timing.decode_cycles, timing.full_cycles)
+    assert (CommandDecoder(config).decode_cycles, Loader.full_cycles) == (timing.decode_cycles, timing.full_cycles)
     assert BlockQuantizer(config).latency_cycles == timing.quantizer_cycles
     assert OperandBuffer(config, 1, 1).read_cycles == timing.read_cycles
 
