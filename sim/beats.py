@@ -4,7 +4,9 @@ import numpy as np
 
 from hw.config import CoreConfig
 
-__all__ = ["bias_beats", "operand_beats", "packed_beats", "result_beat_count", "result_matrix"]
+__all__ = [
+    "bias_beats", "halves", "operand_beats", "packed_beats", "panels_of", "result_beat_count", "result_matrix",
+]  # fmt: skip
 
 
 def _lines(words: np.ndarray, lanes: int) -> np.ndarray:
@@ -16,7 +18,7 @@ def _lines(words: np.ndarray, lanes: int) -> np.ndarray:
     return beats.reshape(lines * per_line, lanes)
 
 
-def _halves(matrix: np.ndarray) -> np.ndarray:
+def halves(matrix: np.ndarray) -> np.ndarray:
     """Rows of bfloat16 numbers (float32 whose lower halves are zero), two to a word."""
     lines, count = matrix.shape
     halves = np.zeros((lines, count + count % 2), np.uint16)
@@ -35,7 +37,7 @@ def operand_beats(matrix: np.ndarray, config: CoreConfig, bfloat16: bool = False
     -------
     uint32, shape (beats, lanes); lanes beyond ``inner`` are zero.
     """
-    words = _halves(matrix) if bfloat16 else np.ascontiguousarray(matrix, np.float32).view(np.uint32)
+    words = halves(matrix) if bfloat16 else np.ascontiguousarray(matrix, np.float32).view(np.uint32)
     return _lines(words, config.lanes)
 
 
@@ -48,11 +50,11 @@ def packed_beats(packed: bytes, config: CoreConfig) -> np.ndarray:
 def bias_beats(bias: np.ndarray, rows: int, config: CoreConfig) -> np.ndarray:
     """Beats of a bias (float32, shape (columns,)): each panel's part, again for each stripe of rows."""
     parts = [_lines(np.ascontiguousarray(bias[np.newaxis, c], np.float32).view(np.uint32), config.tile_columns)
-             for _, c in _panels(rows, len(bias), config)]  # fmt: skip
+             for _, c in panels_of(rows, len(bias), config)]  # fmt: skip
     return np.concatenate(parts)
 
 
-def _panels(rows: int, columns: int, config: CoreConfig):
+def panels_of(rows: int, columns: int, config: CoreConfig):
     """Rows and columns of each panel of C, in the order in which they leave."""
     for row in range(0, rows, config.output_rows):
         for column in range(0, columns, config.panel_columns):
@@ -65,7 +67,7 @@ def _panels(rows: int, columns: int, config: CoreConfig):
 def result_beat_count(rows: int, columns: int, config: CoreConfig, bfloat16: bool = False) -> int:
     """Beats in which a C of this shape leaves the core."""
     per_beat = config.tile_columns * (2 if bfloat16 else 1)
-    return sum((r.stop - r.start) * -(-(c.stop - c.start) // per_beat) for r, c in _panels(rows, columns, config))
+    return sum((r.stop - r.start) * -(-(c.stop - c.start) // per_beat) for r, c in panels_of(rows, columns, config))
 
 
 def result_matrix(beats: np.ndarray, rows: int, columns: int, config: CoreConfig, bfloat16: bool = False) -> np.ndarray:
@@ -82,7 +84,7 @@ def result_matrix(beats: np.ndarray, rows: int, columns: int, config: CoreConfig
     result = np.zeros((rows, columns), np.uint32)
     start = 0
     per_beat = config.tile_columns * (2 if bfloat16 else 1)
-    for r, c in _panels(rows, columns, config):
+    for r, c in panels_of(rows, columns, config):
         height, width = r.stop - r.start, c.stop - c.start
         per_row = -(-width // per_beat)
         panel = np.ascontiguousarray(beats[start : start + height * per_row], "<u4")

@@ -1,14 +1,16 @@
 """One interface to the machine: golden values, golden values with exact cycles, or the compiled Verilog itself."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import golden
-from golden.stochastic import leap
 from hw.config import CoreConfig
 from sim.cycles import check_width
+from sim.jobs import Assembly, Task, block_format, columns_in_blocks, jobs
 from sim.model import CoreModel, Rates
-from sim.plan import panels, pieces, plan
+from sim.plan import panels, plan
 
 __all__ = ["CycleDevice", "Device", "GoldenDevice", "RtlDevice"]
 
@@ -16,6 +18,8 @@ HEALTH = ("saturated", "flushed", "nan_blocks")
 """Counters of what conversions into blocks lost. Operands count as often as they are loaded."""
 RESULTS = ("overflows", "nan_results")
 """Counters of what became of the results."""
+OUTPUTS = {"fp32": None, "bfloat16": "bfloat16", "blocks": "requantize"}
+"""What C may be, and the feature it needs."""
 
 
 class Device:
@@ -32,23 +36,28 @@ class Device:
     def matmul(
         self, a: ArrayLike, b: ArrayLike, *, width_a: int | None = None, width_b: int | None = None,
         rounding: str = "nearest", seed_a: int | None = None, seed_b: int | None = None,
-    ) -> NDArray[np.float32]:  # fmt: skip
-        """``a @ b`` in the machine's blocks: the same bits from every device.
+        bias: NDArray[np.float32] | None = None, relu: bool = False, output: str = "fp32", width_c: int | None = None,
+        seed_c: int | None = None,
+    ) -> NDArray[np.float32] | golden.BlockTensor:  # fmt: skip
+        """``a @ b`` in the machine's blocks, and what the machine does to its results: the same bits from every device.
 
         Parameters
         ----------
         a : float32, shape (rows, inner). b : float32, shape (inner, columns).
         width_a, width_b : mantissa widths in bits (default: the machine's narrowest).
         rounding : into blocks, one of the machine's. seed_a, seed_b : of its stochastic rounding, 1 … 2**32 - 1.
+        bias : float32, shape (columns,), added to each row. relu : then replace negative numbers by 0.
+        output : "fp32", "bfloat16" or "blocks"; these are made with ``width_c``, ``rounding`` and ``seed_c``.
 
         Returns
         -------
-        float32, shape (rows, columns).
+        float32, shape (rows, columns), for bfloat16 rounded to it; or that matrix in blocks along axis 1.
 
         Raises
         ------
         TypeError, ValueError : for operands that are not float32 matrices of matching shapes; for what the machine
-            cannot do. Stochastic rounding needs a reduction that the operand buffers hold whole.
+            cannot do. Stochastic rounding and blocks of C need a reduction that the operand buffers hold whole, both
+            together a C no wider than a panel of the result buffer.
         """
         a, b = np.asarray(a), np.asarray(b)
         for name, x in (("a", a), ("b", b)):
@@ -58,22 +67,60 @@ class Device:
                 raise ValueError(f"{name} must be a matrix with elements, not of shape {x.shape}")
         if a.shape[1] != b.shape[0]:
             raise ValueError(f"a's {a.shape[1]} columns must be as many as b's {b.shape[0]} rows")
-        widths = tuple(self.config.mantissa_widths[0] if width is None else width for width in (width_a, width_b))
+        narrowest = self.config.mantissa_widths[0]
+        widths = [narrowest if width is None else width for width in (width_a, width_b, width_c)]
         for width in widths:
             check_width(self.config, width)
-        if rounding not in self.config.rounding_modes:
-            known = ", ".join(self.config.rounding_modes)
+        self._check_output(b.shape[1], bias, relu, output)
+        seeds = {"seed_a": seed_a, "seed_b": seed_b} | ({"seed_c": seed_c} if output == "blocks" else {})
+        self._check_rounding(a.shape[0], a.shape[1], b.shape[1], rounding, seeds)
+        if rounding != "stochastic":
+            seeds = {}
+        return self._in_panels(Task(a, b, *widths, rounding, seeds, bias, bool(relu), output))
+
+    def _in_panels(self, task: Task):
+        """C, which becomes blocks some columns at a time."""
+        columns = task.sizes[2]
+        step = columns_in_blocks(self.config, *task.sizes[1:]) if task.output == "blocks" else columns
+        if step == columns:
+            return self._product(task)
+        if task.seeds:
+            raise ValueError(f"stochastic rounding of C needs at most {step} columns, not {columns}")
+        parts = []
+        for start in range(0, columns, step):
+            part = slice(start, min(start + step, columns))
+            bias = None if task.bias is None else task.bias[part]
+            parts.append(self._product(replace(task, b=task.b[:, part], bias=bias)))
+        mantissas, fields = (np.concatenate([getattr(p, name) for p in parts], 1) for name in ("mantissas", "fields"))
+        return golden.BlockTensor(mantissas, fields, parts[0].format, (task.sizes[0], columns), 1)
+
+    def _check_output(self, columns: int, bias, relu, output: str) -> None:
+        if output not in OUTPUTS:
+            raise ValueError(f"output must be one of {', '.join(OUTPUTS)}, not {output}")
+        if bias is not None:
+            if not isinstance(bias, np.ndarray) or bias.dtype != np.float32:
+                raise TypeError(f"bias must be a float32 array, not {getattr(bias, 'dtype', bias)!s}")
+            if bias.shape != (columns,):
+                raise ValueError(f"bias must have shape {(columns,)}, not {bias.shape}")
+        wanted = (("bias", bias is not None or relu, "bias"), (f"output {output}", OUTPUTS[output], OUTPUTS[output]))
+        for name, used, feature in wanted:
+            if used and feature not in self.config.features:
+                has = ", ".join(self.config.features) or "none"
+                raise ValueError(f"{name} needs a machine with the feature {feature}; this one has {has}")
+
+    def _check_rounding(self, rows: int, inner: int, columns: int, rounding: str, seeds: dict) -> None:
+        config = self.config
+        if rounding not in config.rounding_modes:
+            known = ", ".join(config.rounding_modes)
             raise ValueError(f"rounding must be one of the configuration's {known}, not {rounding}")
-        seeds = (seed_a, seed_b) if rounding == "stochastic" else (1, 1)
-        for name, seed in zip(("seed_a", "seed_b"), seeds, strict=True):
+        if rounding != "stochastic":
+            return
+        for name, seed in seeds.items():
             if not isinstance(seed, int | np.integer) or not 0 < seed < 1 << 32:
                 raise ValueError(f"{name} must be between 1 and 4294967295, not {seed}")
-        if rounding == "stochastic" and panels(self.config, a.shape[0], a.shape[1], b.shape[1]).inner_panels > 1:
-            raise ValueError(
-                f"stochastic rounding needs an inner size of at most "
-                f"{self.config.operand_depth * self.config.block_size}, not {a.shape[1]}"
-            )
-        return self._product(a, b, widths, rounding, seeds)
+        if panels(config, rows, inner, columns).inner_panels > 1:
+            longest = config.operand_depth * config.block_size
+            raise ValueError(f"stochastic rounding needs an inner size of at most {longest}, not {inner}")
 
     def reset(self) -> None:
         """As after power-on, all counters 0."""
@@ -99,7 +146,7 @@ class Device:
         counters = self.counters
         return golden.Health(**{name: counters[name] for name in HEALTH})
 
-    def _product(self, a, b, widths, rounding, seeds) -> NDArray[np.float32]:
+    def _product(self, task: Task):
         raise NotImplementedError
 
 
@@ -120,19 +167,25 @@ class GoldenDevice(Device):
         """Those of values: ``HEALTH`` and ``RESULTS``."""
         return dict(self._health)
 
-    def _product(self, a, b, widths, rounding, seeds) -> NDArray[np.float32]:
+    def _product(self, task: Task):
         config = self.config
-        loads = panels(config, a.shape[0], a.shape[1], b.shape[1]).loads
-        blocks = []
-        for x, axis, width, seed, count in zip((a, b), (1, 0), widths, seeds, loads, strict=True):
-            block_format = golden.BlockFormat(width, config.block_size, config.exponent_width)
-            blocks.append(golden.quantize(x, block_format, axis, rounding, int(seed)))
-            for name in HEALTH:
-                self._health[name] += count * getattr(blocks[-1].health, name)
-        c = golden.matmul(*blocks, accumulator=self._accumulator)
+        a, b = (task.blocks(name, config) for name in "ab")
+        for blocks, loads in zip((a, b), task.loads(config), strict=True):
+            self._count(blocks.health, loads)
+        c = golden.matmul(a, b, accumulator=self._accumulator)
         self._health["overflows"] += int(np.isinf(c).sum())
         self._health["nan_results"] += int(np.isnan(c).sum())
+        c = golden.finish(c, task.bias, task.relu)
+        if task.output == "bfloat16":
+            return (golden.to_bfloat16(c).astype(np.uint32) << 16).view(np.float32)
+        if task.output == "blocks":
+            c = golden.quantize(c, block_format(config, task.width_c), 1, task.rounding, task.seeds.get("seed_c"))
+            self._count(c.health)
         return c
+
+    def _count(self, health: golden.Health, times: int = 1) -> None:
+        for name in HEALTH:
+            self._health[name] += times * getattr(health, name)
 
 
 class CycleDevice(GoldenDevice):
@@ -157,9 +210,11 @@ class CycleDevice(GoldenDevice):
         """All cycle counters and those of values."""
         return self._model.counters | self._health
 
-    def _product(self, a, b, widths, rounding, seeds) -> NDArray[np.float32]:
-        c = super()._product(a, b, widths, rounding, seeds)
-        self._model.run(plan(self.config, a.shape[0], a.shape[1], b.shape[1], *widths))
+    def _product(self, task: Task):
+        if task.output != "fp32":
+            raise ValueError(f"the cycle model has results in fp32, not {task.output}")
+        c = super()._product(task)
+        self._model.run(plan(self.config, *task.sizes, task.width_a, task.width_b))
         return c
 
 
@@ -191,34 +246,14 @@ class RtlDevice(Device):
         """All of the core's counters."""
         return self._core.counters()
 
-    def _product(self, a, b, widths, rounding, seeds) -> NDArray[np.float32]:
-        from hw.core.command import Rounding
+    def _product(self, task: Task):
         from sim.rtl import Product
 
-        line = -(-a.shape[1] // self.config.block_size) * self.config.block_size
-        parts = list(pieces(self.config, a.shape[0], a.shape[1], b.shape[1], *widths))
-        products, places = [], []
-        for command, row, inner, column in parts:
-            rows, columns = slice(row, row + command.rows), slice(column, column + command.columns)
-            reduction = slice(inner, inner + command.inner)
-            fields = {
-                "width_a": command.width_a, "width_b": command.width_b, "load_a": int(command.load_a),
-                "load_b": int(command.load_b), "accumulate": int(command.accumulate), "store": int(command.store),
-                "rounding": Rounding[rounding.upper()],
-            }  # fmt: skip
-            if rounding == "stochastic":
-                fields |= {"seed_a": _later(seeds[0], row * line), "seed_b": _later(seeds[1], column * line)}
-            products.append(Product(a[rows, reduction], b[reduction, columns], fields))
-            places.append((rows, columns))
+        work = list(jobs(self.config, task))
+        products = [Product(*task.operands(job), job.fields, bias=task.bias_of(job)) for job in work]
         results, _ = self._core.run(products, self._rates)
-        c = np.empty((a.shape[0], b.shape[1]), np.float32)
-        for (rows, columns), result in zip(places, results, strict=True):
-            if result is not None:
-                c[rows, columns] = result
-        return c
-
-
-def _later(seed: int, draws: int) -> int:
-    """State of the random sequence ``draws`` numbers after ``seed``: what a part of a tensor begins with."""
-    columns = leap(draws)
-    return int(np.bitwise_xor.reduce(columns[[bit for bit in range(32) if seed >> bit & 1]]))
+        c = Assembly(self.config, task)
+        for job, result in zip(work, results, strict=True):
+            if job.stores:
+                c.put(job, result)
+        return c.value()

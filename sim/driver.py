@@ -1,22 +1,24 @@
 """A core behind registers as a device, whatever the transport."""
 
 import time
+from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
-from hw.bus.registers import CAPABILITIES, IDENTITY, VERSION, offset_of, register_map
-from hw.config import ACCUMULATORS, ROUNDING_MODES, CoreConfig
-from hw.core.command import FIELDS, CommandError, Rounding, pack_command
+import golden
+from hw.bus.registers import CAPABILITIES, FAULTS, IDENTITY, INTERRUPTS, VERSION, offset_of, register_map
+from hw.config import ACCUMULATORS, FEATURES, ROUNDING_MODES, CoreConfig
+from hw.core.command import CommandError, OperandFormat, pack_command
 from hw.core.counters import COUNTERS
-from sim.beats import _panels, operand_beats
-from sim.device import Device, _later
-from sim.plan import pieces
+from sim.command_queue import CommandQueue, Parcel, RegisterStreams, Stuck
+from sim.device import HEALTH, Device
+from sim.jobs import Assembly, Job, Task, jobs
+from sim.packets import bias_packets, block_packets, matrix_packets, result_from_words, result_words
 
 __all__ = ["DriverError", "RegisterDevice"]
 
 STATUS = {field.name: field for register in register_map() if register.name == "status" for field in register.fields}
 COMMAND_WORDS = sum(register.name.startswith("command_") for register in register_map())
+OPERANDS = {"fp32": "", "bfloat16": "bfloat16", "packed": "packed"}
+"""What operands are sent as, and the feature it needs."""
 
 
 class DriverError(RuntimeError):
@@ -27,104 +29,142 @@ class RegisterDevice(Device):
     """The machine at the other end of a transport.
 
     A transport has ``read(offset, count, fixed)``, which returns words, and ``write(offset, words, fixed)``, which
-    returns how many were taken. The configuration is what the registers say. After an error the machine has been reset
-    and can be used again.
+    returns how many were taken. For a core with streams beside its registers it also has ``parts``, ``send``,
+    ``receive`` and ``flush`` of ``sim.command_queue.RegisterStreams``, a packet to each part. The configuration is what
+    the registers say. After an error the machine has been reset and can be used again.
 
     Parameters
     ----------
-    transport : for instance ``sim.serial_link.SerialLink``. timeout : seconds a product may make no progress.
-    progress : called with (done, total) commands of each product.
+    transport : for instance ``sim.serial_link.SerialLink`` or ``sim.compiled_axi.CompiledAxi``.
+    timeout : seconds in which something has to move. progress : called with (done, total) commands of each product.
+    operands : what they are sent as. "packed": converted by golden on this side, to the bits that the core makes of
+        FP32, stochastic rounding included. "bfloat16": the core converts numbers that lose nothing as bfloat16, others
+        go in FP32. "fp32": the core converts. Default: the first of these that the machine has.
+    depth : commands under way at once (default: one more than wait in the core's queue).
 
     Raises
     ------
-    DriverError : if the other end is not a core of this register map.
+    DriverError : if the other end is not a core of this register map, or its streams are out of reach.
+    ValueError : for operands that the machine cannot take.
     """
 
-    def __init__(self, transport, timeout: float = 10.0, progress=None):
+    def __init__(
+        self, transport, timeout: float = 10.0, progress=None, operands: str | None = None, depth: int | None = None
+    ):  # fmt: skip
         self.transport = transport
         self.timeout = timeout
         self.progress = progress or (lambda done, total: None)
         identity, version = self._read("identity"), self._read("version")
         if identity != IDENTITY:
             raise DriverError(f"there is no core: identity is 0x{identity:08X}, not 0x{IDENTITY:08X}")
-        if version >> 16 != VERSION >> 16:
-            raise DriverError(f"the core's registers have version {version >> 16}, this driver knows {VERSION >> 16}")
+        if version >> 16 != VERSION >> 16 or version < VERSION:
+            raise DriverError(
+                f"the core's registers have version {_dotted(version)}, this driver needs {_dotted(VERSION)}"
+            )
         words = transport.read(offset_of(next(iter(CAPABILITIES))), len(CAPABILITIES))
         self.capabilities = dict(zip(CAPABILITIES, words, strict=True))
-        if self.capabilities["stream_words"]:
-            raise DriverError("the core takes its operands from streams, not from registers")
         super().__init__(_config(self.capabilities))
+        self.operands = operands or next(f for f in reversed(OPERANDS) if self._takes(f))
+        if self.operands not in OPERANDS or not self._takes(self.operands):
+            known = ", ".join(filter(self._takes, OPERANDS))
+            raise ValueError(f"operands must be one of the machine's {known}, not {operands}")
+        self.depth = depth or self.config.queue_depth + 1
         self.reset()
 
     def reset(self) -> None:
-        """What was queued or in execution is gone, all counters are 0."""
+        """What was queued or in execution is gone, all counters are 0. Also after ``transport`` was replaced."""
+        if self.capabilities["stream_words"] and not hasattr(self.transport, "send"):
+            raise DriverError("the core takes its operands from streams, and the transport has none")
+        self._streams = (
+            self.transport if hasattr(self.transport, "send") else RegisterStreams(self.transport, self.config)
+        )
+        self._streams.flush()  # so that no operand goes on after the reset
         self._write("control", 3)
+        self._streams.flush()  # and no result from before it is left
+        self._write("interrupt_cause", (1 << len(INTERRUPTS)) - 1)
+        self._converted = dict.fromkeys(HEALTH, 0)
 
     @property
     def counters(self) -> dict[str, int]:
-        """All of the core's counters."""
+        """All of the core's counters; conversions on this side count with the core's."""
         words = self.transport.read(offset_of(f"count_{next(iter(COUNTERS))}"), len(COUNTERS))
-        return dict(zip(COUNTERS, words, strict=True))
+        counters = dict(zip(COUNTERS, words, strict=True))
+        return counters | {name: counters[name] + count for name, count in self._converted.items()}
 
-    def _product(self, a, b, widths, rounding, seeds) -> NDArray[np.float32]:
-        parts = list(pieces(self.config, a.shape[0], a.shape[1], b.shape[1], *widths))
-        line = -(-a.shape[1] // self.config.block_size) * self.config.block_size
-        result = np.empty((a.shape[0], b.shape[1]), np.float32)
+    def _product(self, task: Task):
+        work = list(jobs(self.config, task))
+        blocks = {}
+        if self.operands == "packed":
+            blocks = {name: task.blocks(name, self.config) for name in "ab"}
+        result = Assembly(self.config, task)
+        done = 0
+
+        def deliver(job: Job, words) -> None:
+            nonlocal done
+            if job.stores:
+                result.put(job, result_from_words(words, job.fields, self.config))
+            done += 1
+            self.progress(done, len(work))
+
+        queue = CommandQueue(self.transport, self._streams, self.depth, self.timeout)
         try:
-            for done, (command, row, inner, column) in enumerate(parts):
-                rows, columns = slice(row, row + command.rows), slice(column, column + command.columns)
-                reduction = slice(inner, inner + command.inner)
-                sizes = {name: value for name, value in command._asdict().items() if name in FIELDS}
-                values = sizes | {"rounding": Rounding[rounding.upper()]}
-                if rounding == "stochastic":
-                    values |= {"seed_a": _later(seeds[0], row * line), "seed_b": _later(seeds[1], column * line)}
-                self._submit(pack_command(**values))
-                if command.load_a:
-                    self._send("data_a", operand_beats(a[rows, reduction], self.config))
-                if command.load_b:
-                    self._send("data_b", operand_beats(b[reduction, columns].T, self.config))
-                if command.store:
-                    result[rows, columns] = self._receive(command.rows, command.columns)
-                self.progress(done + 1, len(parts))
+            queue.run((self._parcel(task, job, blocks, partial(deliver, job)) for job in work), self._check)
+            self._settle()
+        except Stuck as error:
+            self.reset()
+            raise DriverError(f"the core did not {error} within {self.timeout} s") from None
         except (DriverError, KeyboardInterrupt):
             self.reset()
             raise
-        return result
+        for operand, loads in zip(blocks.values(), task.loads(self.config), strict=False):
+            for name in HEALTH:
+                self._converted[name] += loads * getattr(operand.health, name)
+        return result.value()
 
-    def _submit(self, command: int) -> None:
-        words = [command >> 32 * i & 0xFFFFFFFF for i in range(COMMAND_WORDS)]
-        if self.transport.write(offset_of("command_0"), words) != COMMAND_WORDS:
-            raise DriverError(f"the core's commands do not have {COMMAND_WORDS} words")
-        self._wait(lambda: self.transport.write(offset_of("submit"), [1]), "take a command")
-        # The decoder is through with a command before the next request is over.
-        error = self._read("status") >> STATUS["error"].position & ((1 << STATUS["error"].width) - 1)
-        if error:
-            raise DriverError(f"the core refused the command: {CommandError(error).name}")
+    def _parcel(self, task: Task, job: Job, blocks, deliver) -> Parcel:
+        packets, formats = {}, {}
+        a, b = task.operands(job)
+        for name, lines in (("a", a), ("b", b.T)):
+            if not job.fields[f"load_{name}"]:
+                continue
+            if blocks:
+                form = OperandFormat.PACKED
+                packets[name] = block_packets(_part(blocks[name], job.rows if name == "a" else job.columns, job.inner))
+            else:
+                exact = self.operands == "bfloat16" and not (lines.view("<u4") & 0xFFFF).any()
+                form = OperandFormat.BFLOAT16 if exact else OperandFormat.FP32
+                packets[name] = matrix_packets(lines, exact)
+            formats[f"format_{name}"] = form
+        bias = task.bias_of(job)
+        if bias is not None:
+            packets["bias"] = bias_packets(bias, job.shape[0], self.config)
+        fields = job.fields | formats
+        word = pack_command(**fields)
+        command = [word >> 32 * i & 0xFFFFFFFF for i in range(COMMAND_WORDS)]
+        return Parcel(command, packets, result_words(fields, self.config), deliver)
 
-    def _send(self, name: str, beats: np.ndarray) -> None:
-        words = beats.ravel().tolist()
-        done = 0
-        while done < len(words):
-            done += self._wait(lambda: self.transport.write(offset_of(name), words[done:], True), f"take {name}")  # noqa: B023
-
-    def _receive(self, rows: int, columns: int) -> np.ndarray:
-        words: list[int] = []
-        while left := rows * columns - len(words):
-            words += self._wait(lambda: self.transport.read(offset_of("data_c"), left, True), "give a result")
-        result, start = np.zeros((rows, columns), np.uint32), 0
-        for r, c in _panels(rows, columns, self.config):
-            size = (r.stop - r.start) * (c.stop - c.start)
-            result[r, c] = np.array(words[start : start + size], np.uint32).reshape(r.stop - r.start, -1)
-            start += size
-        return result.view(np.float32)
-
-    def _wait(self, attempt, what: str):
-        """Repeat ``attempt`` until it achieves something."""
+    def _settle(self) -> None:
+        """Wait until the core is idle: then it has complained if ever it will."""
         deadline = time.monotonic() + self.timeout
-        while not (outcome := attempt()):
+        while not self._check()["idle"]:
             if time.monotonic() > deadline:
-                raise DriverError(f"the core did not {what} within {self.timeout} s")
-        return outcome
+                raise Stuck("become idle")
+
+    def _check(self) -> dict[str, int]:
+        """The status, in which the core has no reason to complain."""
+        word = self._read("status")
+        status = {name: word >> field.position & ((1 << field.width) - 1) for name, field in STATUS.items()}
+        if status["refusal"]:
+            raise DriverError(f"the core refused a command: {CommandError(status['refusal']).name}")
+        if status["fault"]:
+            cause = self._read("interrupt_cause")
+            raised = [f"{name}: {text}" for i, (name, text) in enumerate(INTERRUPTS.items())
+                      if name in FAULTS and cause >> i & 1]  # fmt: skip
+            raise DriverError(f"the core reports {'; '.join(raised)}")
+        return status
+
+    def _takes(self, operands: str) -> bool:
+        return OPERANDS[operands] in ("", *self.config.features)
 
     def _read(self, name: str) -> int:
         words = self.transport.read(offset_of(name))
@@ -137,12 +177,25 @@ class RegisterDevice(Device):
             raise DriverError(f"the core refused to write {name}")
 
 
+def _dotted(version: int) -> str:
+    return f"{version >> 16}.{version & 0xFFFF}"
+
+
+def _part(blocks: golden.BlockTensor, lines: slice, inner: slice) -> golden.BlockTensor:
+    """Some lines of an operand, and of these the blocks of a part of the reduction."""
+    size = blocks.format.block_size
+    columns = slice(inner.start // size, -(-inner.stop // size))
+    mantissas, fields = blocks.mantissas[lines, columns], blocks.fields[lines, columns]
+    return golden.BlockTensor(mantissas, fields, blocks.format, (len(fields), inner.stop - inner.start), 1)
+
+
 def _config(capabilities: dict[str, int]) -> CoreConfig:
     """A machine of these capabilities; how its units lie in tiles and what its pipelines are does not show."""
     c = capabilities
     return CoreConfig(
         mantissa_widths=tuple(w for w in range(32) if c["mantissa_widths"] >> w & 1),
         rounding_modes=tuple(n for i, n in enumerate(ROUNDING_MODES) if c["rounding_modes"] >> i & 1),
+        features=tuple(n for i, n in enumerate(FEATURES) if c["features"] >> i & 1),
         accumulator=ACCUMULATORS[c["accumulator"]], tile_rows=c["rows"], tile_columns=c["tile_columns"],
         mesh_columns=c["columns"] // c["tile_columns"],
         **{name: c[name] for name in (

@@ -23,6 +23,10 @@ class SerialLink:
     port : name of the serial port. baud : bits per second. timeout : seconds to wait for an answer.
     attempts : times a request is sent.
 
+    Members
+    -------
+    repeats : requests sent again so far. traffic : bytes sent and received so far.
+
     Raises
     ------
     LinkError : if the port cannot be opened.
@@ -33,7 +37,7 @@ class SerialLink:
         self.baud = baud
         self.timeout = timeout
         self.attempts = attempts
-        self.repeats = 0
+        self.repeats = self.traffic = 0
         self._serial = None
         self.open()
 
@@ -88,6 +92,7 @@ class SerialLink:
         for _ in range(self.attempts):
             try:
                 self._serial.write(frame)
+                self.traffic += len(frame)
                 answer = self._answer(reads)
             except (serial.SerialException, OSError, TypeError) as error:  # TypeError: the port was closed meanwhile
                 self.close()
@@ -111,6 +116,7 @@ class SerialLink:
             return None
         payload = 4 * header[2] if reads else 0
         frame = start + header + self._serial.read(payload + 2)
+        self.traffic += len(frame)
         answer = decode_answer(frame, reads) if len(frame) == payload + 6 else None
         if answer is None:
             time.sleep(0.01)

@@ -25,12 +25,15 @@ def _stream_ports(name: str, bytes_: int, receives: bool) -> dict:
 class AxiCore(Component):
     """The core behind ``RegisterBank`` and AXI streams.
 
-    A packet on ``s_axis_a`` is a row of A, on ``s_axis_b`` a column of B; ``tlast`` ends it wherever it stands, and the
-    words of a packet are put together without regard to beats. ``tkeep`` may leave out bytes at the end of any beat; a
-    word with a kept byte counts whole, its other bytes are zero. A hole before a kept word becomes zeros and is
-    reported (``gap_a``, ``gap_b``). A packet on ``m_axis_c`` is the C of a product; only its last beat may be short.
+    A packet on ``s_axis_a`` is a row of A, on ``s_axis_b`` a column of B (of packed operands: the whole operand), on
+    ``s_axis_bias``, which is there with the feature "bias", a panel's part of the bias. ``tlast`` ends it wherever it
+    stands, and the words of a packet are put together without regard to beats. ``tkeep`` may leave out bytes at the end
+    of any beat; a word with a kept byte counts whole, its other bytes are zero. A hole before a kept word becomes zeros
+    and is reported (``gap_a``, ``gap_b``, ``gap_bias``). A packet on ``m_axis_c`` is the C of a product; only its last
+    beat may be short.
 
-    A row that ends early leaves the core waiting for the rest, or taking the next row's words for it; registers go on
+    A packet of A or B that is shorter or longer than its line is filled up with zeros or cut, and reported
+    (``short_a``, ``long_a``, …), see ``LineGuard``. A packet that is missing leaves the core waiting; registers go on
     answering, and a soft reset makes all good. Operands wait during a soft reset; C on its way is lost.
 
     Parameters
@@ -52,6 +55,7 @@ class AxiCore(Component):
             axi_lite_ports()
             | _stream_ports("s_axis_a", bus_width // 8, True)
             | _stream_ports("s_axis_b", bus_width // 8, True)
+            | (_stream_ports("s_axis_bias", bus_width // 8, True) if "bias" in config.features else {})
             | _stream_ports("m_axis_c", bus_width // 8, False)
             | {"interrupt": Out(1)}
         )
@@ -65,10 +69,10 @@ class AxiCore(Component):
         words = self.bus_width // 32
         bus = place(m, platform, "bus", AxiLite())
         bank = place(m, platform, "registers", RegisterBank(self.config, words, self.clock_hz))
-        core = place_resettable(m, platform, "core", StreamCore(self.config, words), bank.soft_reset)
+        core = place_resettable(m, platform, "core", StreamCore(self.config, words, guarded=True), bank.soft_reset)
         for name in axi_lite_ports():
             port, inner = getattr(self, name), getattr(bus, name)
-            outwards = AxiLite().signature.members[name].flow == Out
+            outwards = bus.signature.members[name].flow == Out
             m.d.comb += port.eq(inner) if outwards else inner.eq(port)
         m.d.comb += [
             bank.valid.eq(bus.request),
@@ -87,8 +91,10 @@ class AxiCore(Component):
             core.i_command.valid.eq(bank.o_command.valid & ~bank.soft_reset),
             bank.o_command.ready.eq(core.i_command.ready & ~bank.soft_reset),
         ]
-        self._operand(m, "a", core.i_a, bank)
-        self._operand(m, "b", core.i_b, bank)
+        for name in ("a", "b", "bias") if "bias" in self.config.features else ("a", "b"):
+            self._operand(m, name, getattr(core, f"i_{name}"), bank)
+        for event in ("short_a", "short_b", "long_a", "long_b"):
+            m.d.comb += getattr(bank, event).eq(getattr(core, event))
         result = core.o_c
         m.d.comb += [
             self.m_axis_c_tdata.eq(result.payload.data),

@@ -16,7 +16,7 @@ class Gearbox(Component):
     """Regroup the words of a packet into full beats; only a packet's last beat may be short, and its rest is zero.
 
     Latency is 1; throughput is one beat per cycle on the narrower side. ``o`` does not depend on ``o.ready``. A packet
-    without words is dropped, unless a short beat of it is still inside.
+    that ends by a beat without words may end in a beat without words.
 
     Members
     -------
@@ -59,5 +59,5 @@ class Gearbox(Component):
         with m.If(taken & self.o.payload.last):
             m.d.sync += ending.eq(0)
         with m.If(self.i.valid & self.i.ready):
-            m.d.sync += [buffer.eq(kept | entering), ending.eq(self.i.payload.last & (after != 0))]
+            m.d.sync += [buffer.eq(kept | entering), ending.eq(self.i.payload.last)]
         return m

@@ -1,6 +1,6 @@
 """The registers as hardware: one access at a time, answered after a fixed time whatever the core does."""
 
-from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -8,13 +8,14 @@ from hw.bus.gearbox import word_beat
 from hw.bus.registers import (
     ADDRESS_WIDTH,
     CONTROL,
+    FAULTS,
     IDENTITY,
     INTERRUPTS,
     VERSION,
     Register,
     capabilities,
     command_words,
-    register_map,
+    registers_of,
 )  # fmt: skip
 from hw.config import CoreConfig
 from hw.core.counters import COUNTERS, counters_layout
@@ -23,6 +24,7 @@ from hw.core.decoder import command_layout
 __all__ = ["RegisterBank"]
 
 SOFT_RESET_CYCLES = 4
+STREAM_EVENTS = tuple(name for name in FAULTS if name != "refused")
 
 
 class RegisterBank(Component):
@@ -39,8 +41,9 @@ class RegisterBank(Component):
     Members
     -------
     valid, write, address (bytes), write_data : an access, held for one cycle. done, read_data, error : its answer.
-    o_command, o_a, o_b, i_c : to and from the core. idle, core_error, counters : of the core.
-    gap_a, gap_b : events of the streams. soft_reset, clear : to the core. interrupt : some enabled cause is set.
+    o_command, o_a, o_b, o_bias, i_c : to and from the core. idle, core_error, counters : of the core.
+    gap_a, gap_b, gap_bias, short_a, short_b, long_a, long_b : events of the streams. soft_reset, clear : to the core.
+    interrupt : some enabled cause is set.
     """
 
     access_cycles = 2
@@ -49,17 +52,19 @@ class RegisterBank(Component):
         self.config = config
         self.stream_words = stream_words
         self.clock_hz = clock_hz
-        self.module_name = f"register_bank_{config.name}_{config.operand_depth}_{stream_words}_{clock_hz}"
+        features = "_".join(("", *config.features))
+        self.module_name = f"register_bank_{config.name}_{config.operand_depth}_{stream_words}_{clock_hz}{features}"
         words = stream.Signature(word_beat(1))
         super().__init__(
             {
                 "valid": In(1), "write": In(1), "address": In(ADDRESS_WIDTH), "write_data": In(32),
                 "done": Out(1), "read_data": Out(32), "error": Out(1),
                 "o_command": Out(stream.Signature(command_layout())),
-                "o_a": Out(words), "o_b": Out(words), "i_c": In(words),
-                "idle": In(1), "core_error": In(4), "counters": In(counters_layout()), "gap_a": In(1), "gap_b": In(1),
+                "o_a": Out(words), "o_b": Out(words), "o_bias": Out(words), "i_c": In(words),
+                "idle": In(1), "core_error": In(4), "counters": In(counters_layout()),
                 "soft_reset": Out(1), "clear": Out(1), "interrupt": Out(1),
             }
+            | dict.fromkeys(STREAM_EVENTS, In(1))
         )  # fmt: skip
 
     def elaborate(self, platform) -> Module:
@@ -75,6 +80,7 @@ class RegisterBank(Component):
         cause, enable = Signal(len(INTERRUPTS)), Signal(len(INTERRUPTS))
         self._events = {name: Signal(name=f"{name}_event") for name in INTERRUPTS}
         self._resetting = Signal(range(SOFT_RESET_CYCLES + 1))
+        self._refusal = Signal(4)
         self._command = Signal(32 * command_words())
         self._cleared = Signal(len(INTERRUPTS))
         self._begun = Signal()
@@ -83,7 +89,7 @@ class RegisterBank(Component):
         answer, broken = Signal(32), Signal()
         m.d.comb += broken.eq(1)
         with m.Switch(address):
-            for register in self._registers():
+            for register in registers_of(self.config, self.stream_words):
                 with m.Case(register.offset):
                     allowed = {"ro": read, "wo": write}.get(register.access, Const(1))
                     m.d.comb += broken.eq(~allowed)
@@ -94,10 +100,8 @@ class RegisterBank(Component):
         m.d.sync += [self.read_data.eq(answer), self.error.eq(broken & asked)]
         m.d.comb += [
             self.o_command.payload.eq(self._command[: command_layout().size]),
-            self.o_a.payload.data[0].eq(word),
-            self.o_a.payload.count.eq(1),
-            self.o_b.payload.data[0].eq(word),
-            self.o_b.payload.count.eq(1),
+            *(port.payload.data[0].eq(word) for port in (self.o_a, self.o_b, self.o_bias)),
+            *(port.payload.count.eq(1) for port in (self.o_a, self.o_b, self.o_bias)),
             self.soft_reset.eq(self._resetting != 0),
         ]
         with m.If(self._resetting != 0):
@@ -107,10 +111,6 @@ class RegisterBank(Component):
         self._interrupt(m, cause, enable)
         return m
 
-    def _registers(self) -> list[Register]:
-        windows = ("data_a", "data_a_last", "data_b", "data_b_last", "data_c")
-        return [r for r in register_map() if not (self.stream_words and r.name in windows)]
-
     def _values(self, cause, enable) -> dict:
         """What each readable register shows."""
         status = Cat(
@@ -119,8 +119,11 @@ class RegisterBank(Component):
             self.o_a.ready,
             self.o_b.ready,
             self.i_c.valid,
-            Const(0, 3),
+            self.o_bias.ready,
+            Cat(cause[list(INTERRUPTS).index(name)] for name in FAULTS).any(),
+            Const(0, 1),
             self.core_error,
+            Mux(cause[list(INTERRUPTS).index("refused")], self._refusal, 0),
         )
         constants = {"identity": IDENTITY, "version": VERSION}
         constants |= capabilities(self.config, self.stream_words, self.clock_hz)
@@ -161,7 +164,7 @@ class RegisterBank(Component):
         elif name == "data_c":
             m.d.comb += [self.i_c.ready.eq(1), broken.eq(~self.i_c.valid), self._events["underflow"].eq(broken)]
         elif name.startswith("data_"):
-            port = self.o_a if name.startswith("data_a") else self.o_b
+            port = getattr(self, f"o_{name.removeprefix('data_').removesuffix('_last')}")
             m.d.comb += [
                 port.valid.eq(1), port.payload.last.eq(name.endswith("_last")),
                 broken.eq(~port.ready), self._events["overflow"].eq(broken),
@@ -174,8 +177,9 @@ class RegisterBank(Component):
         m.d.comb += [
             self._events["completed"].eq(self.idle & ~was_idle & (self._resetting == 0)),
             self._events["refused"].eq((self.counters.refused != refused_before) & (self.counters.refused != 0)),
-            self._events["gap_a"].eq(self.gap_a),
-            self._events["gap_b"].eq(self.gap_b),
+            *(self._events[name].eq(getattr(self, name)) for name in STREAM_EVENTS),
             self.interrupt.eq((cause & enable).any()),
         ]
         m.d.sync += cause.eq((cause & ~self._cleared) | Cat(self._events.values()))
+        with m.If(self._events["refused"] & ~cause[list(INTERRUPTS).index("refused")]):
+            m.d.sync += self._refusal.eq(self.core_error)

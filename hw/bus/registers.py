@@ -2,21 +2,21 @@
 
 from dataclasses import dataclass
 
-from hw.config import ACCUMULATORS, ROUNDING_MODES, CoreConfig
+from hw.config import ACCUMULATORS, FEATURES, ROUNDING_MODES, CoreConfig
 from hw.core.command import FIELDS
 from hw.core.counters import COUNTERS
 
 __all__ = [
-    "ADDRESS_WIDTH", "CAPABILITIES", "IDENTITY", "INTERRUPTS", "VERSION", "Field", "Register", "capabilities",
-    "command_words", "offset_of", "register_map",
+    "ADDRESS_WIDTH", "CAPABILITIES", "FAULTS", "IDENTITY", "INTERRUPTS", "VERSION", "Field", "Register", "capabilities",
+    "command_words", "offset_of", "register_map", "registers_of",
 ]  # fmt: skip
 
 ADDRESS_WIDTH = 10
 """Bits of a byte address."""
 IDENTITY = 0x48424650
 """The letters HBFP."""
-VERSION = 0x00010000
-"""Of this map: major number in the upper half, minor in the lower."""
+VERSION = 0x00010001
+"""Of this map: major number in the upper half, minor in the lower. Additions raise the minor number, all else the major."""
 
 CAPABILITIES = {
     "mantissa_widths": "bit w is set if mantissas of w bits are supported",
@@ -36,6 +36,7 @@ CAPABILITIES = {
     "queue_depth": "commands that wait",
     "stream_words": "32-bit words of a beat of the AXI streams; 0 if operands and results go through registers",
     "clock_hz": "clock of the core, 0 if unknown",
+    "features": "bit f is set if the machine has feature f: " + ", ".join(f"{i} {n}" for i, n in enumerate(FEATURES)),
 }
 """What a machine tells about itself, a register each."""
 
@@ -46,8 +47,15 @@ INTERRUPTS = {
     "underflow": "a result word was read while there was none",
     "gap_a": "a beat of A had a hole between kept bytes; zeros were taken instead",
     "gap_b": "the same for B",
+    "gap_bias": "the same for the bias",
+    "short_a": "a packet of A ended before its line; zeros were taken for the rest",
+    "short_b": "the same for B",
+    "long_a": "a packet of A went on after its line; the rest was dropped",
+    "long_b": "the same for B",
 }
 """Causes of an interrupt, from bit 0 up."""
+FAULTS = ("refused", *(name for name in INTERRUPTS if name.startswith(("gap_", "short_", "long_"))))
+"""Causes after which results are not what was asked for."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,10 @@ STATUS = (
     Field("a_ready", 2, 1, "a word of A can be written"),
     Field("b_ready", 3, 1, "a word of B can be written"),
     Field("c_valid", 4, 1, "a word of C can be read"),
+    Field("bias_ready", 5, 1, "a word of the bias can be written"),
+    Field("fault", 6, 1, f"one of the causes {', '.join(FAULTS)} is set"),
     Field("error", 8, 4, "code of the latest command's refusal, 0 if it was accepted"),
+    Field("refusal", 12, 4, "code of the first refusal since the cause `refused` was cleared, 0 if there was none"),
 )
 
 
@@ -113,6 +124,8 @@ def register_map() -> tuple[Register, ...]:
         Register("data_b", 0x028, "wo", "a word of B"),
         Register("data_b_last", 0x02C, "wo", "the last word of a line of B"),
         Register("data_c", 0x030, "ro", "the next word of C, which reading removes"),
+        Register("data_bias", 0x034, "wo", "a word of the bias"),
+        Register("data_bias_last", 0x038, "wo", "the last word of a panel's part of the bias"),
     ]
     for i, (name, text) in enumerate(CAPABILITIES.items()):
         registers.append(Register(name, 0x080 + 4 * i, "ro", text))
@@ -121,6 +134,17 @@ def register_map() -> tuple[Register, ...]:
     for i, (name, text) in enumerate(COUNTERS.items()):
         registers.append(Register(f"count_{name}", 0x180 + 4 * i, "ro", text))
     return tuple(registers)
+
+
+def registers_of(config: CoreConfig, stream_words: int = 0) -> list[Register]:
+    """Those of ``register_map`` that a machine has."""
+    has_bias = "bias" in config.features
+    return [
+        register
+        for register in register_map()
+        if not register.name.startswith("data_")
+        or (stream_words == 0 and (has_bias or not register.name.startswith("data_bias")))
+    ]
 
 
 def offset_of(name: str) -> int:
@@ -140,6 +164,7 @@ def capabilities(config: CoreConfig, stream_words: int = 0, clock_hz: int = 0) -
         "mantissa_widths": sum(1 << width for width in config.mantissa_widths),
         "rounding_modes": sum(1 << ROUNDING_MODES.index(mode) for mode in config.rounding_modes),
         "accumulator": ACCUMULATORS.index(config.accumulator),
+        "features": sum(1 << FEATURES.index(name) for name in config.features),
         "stream_words": stream_words,
         "clock_hz": clock_hz,
     }

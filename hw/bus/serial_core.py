@@ -67,5 +67,7 @@ class SerialCore(Component):
         connect(m, bank.o_command, core.i_command)
         connect(m, bank.o_a, core.i_a)
         connect(m, bank.o_b, core.i_b)
+        if "bias" in self.config.features:
+            connect(m, bank.o_bias, core.i_bias)
         connect(m, core.o_c, bank.i_c)
         return m

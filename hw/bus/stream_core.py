@@ -5,6 +5,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
 from hw.bus.gearbox import Gearbox, word_beat
+from hw.bus.line_guard import LineGuard
 from hw.config import CoreConfig
 from hw.core.core import Core
 from hw.core.counters import counters_layout
@@ -17,16 +18,24 @@ __all__ = ["StreamCore", "place_resettable"]
 class StreamCore(Component):
     """Core between gearboxes.
 
+    Parameters
+    ----------
+    config : the machine. words : of the beats. guarded : hold packets of operands against their lines, see
+        ``LineGuard``; without, lines may also be put together from whole beats of the core that no packet ends.
+
     Members
     -------
     i_command, idle, error, counters, clear : of the core.
-    i_a, i_b : beats of ``words``; a packet is a line of the operand, so that lines start on fresh beats.
+    i_a, i_b : beats of ``words``; a packet is a line of the operand (packed: the operand), so that lines start on fresh
+        beats. i_bias : with the feature "bias", likewise; a packet is a panel's part.
     o_c : beats of ``words``; a packet is the C of a product, in the core's order.
+    short_a, short_b, long_a, long_b : events of the guards.
     """
 
-    def __init__(self, config: CoreConfig, words: int):
+    def __init__(self, config: CoreConfig, words: int, guarded: bool = False):
         self.config = config
         self.words = words
+        self.guarded = guarded
         self.core = Core(config)
         beats = stream.Signature(word_beat(words))
         super().__init__(
@@ -34,25 +43,37 @@ class StreamCore(Component):
                 "i_command": In(stream.Signature(command_layout())),
                 "i_a": In(beats), "i_b": In(beats), "o_c": Out(beats),
                 "idle": Out(1), "error": Out(4), "counters": Out(counters_layout()), "clear": In(1),
+                "short_a": Out(1), "short_b": Out(1), "long_a": Out(1), "long_b": Out(1),
             }
+            | ({"i_bias": In(beats)} if "bias" in config.features else {})
         )  # fmt: skip
 
     @property
     def module_name(self) -> str:
-        return f"stream_{self.words}_{self.core.module_name}"
+        return f"stream_{self.words}{'_guarded' * self.guarded}_{self.core.module_name}"
 
     def elaborate(self, platform) -> Module:
         m = Module()
         core = place(m, platform, "core", self.core)
-        for name in "ab":
-            gearbox = place(m, platform, f"gearbox_{name}", Gearbox(self.words, self.config.lanes))
-            outer, inner = getattr(self, f"i_{name}"), getattr(core, f"i_{name}")
-            _connect(m, outer, gearbox.i)
-            m.d.comb += [
-                inner.payload.eq(gearbox.o.payload.data),
-                inner.valid.eq(gearbox.o.valid),
-                gearbox.o.ready.eq(inner.ready),
-            ]
+        widths = {"a": self.config.lanes, "b": self.config.lanes}
+        if "bias" in self.config.features:
+            widths["bias"] = self.config.tile_columns
+        for name, width in widths.items():
+            gearbox = place(m, platform, f"gearbox_{name}", Gearbox(self.words, width))
+            _connect(m, getattr(self, f"i_{name}"), gearbox.i)
+            source, sink = gearbox.o, getattr(core, f"i_{name}")
+            if self.guarded and name != "bias":
+                guard = self._guard(m, platform, name, core)
+                _connect(m, source, guard.i)
+                _connect(m, guard.o, sink)
+            else:
+                # A beat without words only ends a packet.
+                empty = source.payload.count == 0
+                m.d.comb += [
+                    sink.payload.eq(source.payload.data),
+                    sink.valid.eq(source.valid & ~empty),
+                    source.ready.eq(sink.ready | empty),
+                ]
         results = place(m, platform, "gearbox_c", Gearbox(self.config.tile_columns, self.words))
         m.d.comb += [
             results.i.payload.data.eq(core.o_c.payload.data),
@@ -68,6 +89,14 @@ class StreamCore(Component):
         _connect(m, self.i_command, core.i_command)
         _connect(m, results.o, self.o_c)
         return m
+
+    def _guard(self, m: Module, platform, name: str, core) -> LineGuard:
+        guard = place(m, platform, f"guard_{name}", LineGuard(self.config.lanes))
+        for signal in ("line_start", "line_words"):
+            m.d.comb += getattr(guard, signal).eq(getattr(core, f"{signal}_{name}"))
+        for event in ("short", "long"):
+            m.d.comb += getattr(self, f"{event}_{name}").eq(getattr(guard, event))
+        return guard
 
 
 def _connect(m: Module, source, sink) -> None:

@@ -1,5 +1,6 @@
 import os
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,12 +10,14 @@ from examples.digits_board import main as digits_board
 from hw.board.boards import BOARDS
 from hw.bus.frames import Action, Status, decode_answer, encode_request
 from hw.bus.registers import offset_of
-from hw.core.command import pack_command
+from hw.config import FEATURES
+from sim.device import GoldenDevice
 from sim.driver import DriverError, RegisterDevice
 from sim.serial_board import SerialBoard
 from sim.serial_link import LinkError, SerialLink
 
 CONFIG = BOARDS["ice40_hx8k"].config
+FULL = replace(CONFIG, lanes=4, panel_columns=16, rounding_modes=("nearest", "stochastic"), features=FEATURES)
 BLOCK = golden.BlockFormat(4, CONFIG.block_size, CONFIG.exponent_width)
 
 
@@ -42,6 +45,32 @@ def test_products_of_any_size_equal_golden(board):
     assert link.repeats == 0
     assert device.config.rows == CONFIG.rows
     assert device.config.operand_depth == CONFIG.operand_depth
+
+
+def test_operands_and_results_in_every_form_equal_golden():
+    """Several commands of each product, in the core's every format; packed operands are the least on the line."""
+    a, b = matrices(12, 40, 20)
+    b.view(np.uint32)[:] &= 0xFFFF0000
+    bias = b[0].copy()
+    traffic = {}
+    with SerialBoard(FULL) as board:
+        for operands in ("packed", "bfloat16", "fp32"):
+            link, reference = SerialLink(board.port), GoldenDevice(FULL)
+            device = RegisterDevice(link, operands=operands)
+            for options in (
+                {"rounding": "stochastic", "seed_a": 7, "seed_b": 8}, {"bias": bias, "relu": True},
+                {"output": "bfloat16"}, {"output": "blocks", "bias": bias},
+            ):  # fmt: skip
+                actual, wanted = device.matmul(a, b, **options), reference.matmul(a, b, **options)
+                if options.get("output") == "blocks":
+                    assert (actual.fields == wanted.fields).all()
+                    assert (actual.mantissas == wanted.mantissas).all()
+                else:
+                    assert (actual.view(np.uint32) == wanted.view(np.uint32)).all(), options
+            assert device.health() == reference.health()
+            traffic[operands] = link.traffic
+            link.close()
+    assert traffic["packed"] < traffic["bfloat16"] < traffic["fp32"]
 
 
 def test_corrupted_frames_are_refused_and_asked_again():
@@ -84,20 +113,41 @@ def test_frames_are_checked_and_not_executed_twice(board):
 
 def test_refused_commands_name_their_error_and_leave_a_working_device(board):
     device = RegisterDevice(SerialLink(board.port))
-    with pytest.raises(DriverError, match=r"^the core refused the command: ZERO_SIZE$"):
-        device._submit(pack_command(rows=0, inner=1, columns=1, width_a=4, width_b=4))
-    assert equal(device, *matrices(2, 3, 4))
+    a, b = matrices(2, 3, 4)
+    device.config = replace(CONFIG, mantissa_widths=(4, 5))
+    with pytest.raises(DriverError, match=r"^the core refused a command: WIDTH$"):
+        device.matmul(a, b, width_b=5)
+    device.config = replace(CONFIG, operand_depth=1024)
+    with pytest.raises(DriverError, match=r"^the core refused a command: A_TOO_LARGE$"):
+        device.matmul(*matrices(1, 65 * 16, 1))
+    device.config = CONFIG
+    assert equal(device, a, b)
+
+
+def test_missing_features_are_named(board):
+    device = RegisterDevice(SerialLink(board.port))
+    a, b = matrices(2, 3, 4)
+    with pytest.raises(ValueError, match=r"^bias needs a machine with the feature bias; this one has none$"):
+        device.matmul(a, b, relu=True)
+    text = r"^output blocks needs a machine with the feature requantize; this one has none$"
+    with pytest.raises(ValueError, match=text):
+        device.matmul(a, b, output="blocks")
+    with pytest.raises(ValueError, match=r"^operands must be one of the machine's fp32, not packed$"):
+        RegisterDevice(device.transport, operands="packed")
 
 
 def test_stuck_core_is_reported_and_reset(board):
-    device = RegisterDevice(SerialLink(board.port), timeout=0.2)
+    """Words that get lost, and a core that takes none."""
+    link = SerialLink(board.port)
+    device = RegisterDevice(link, timeout=0.2)
     a, b = matrices(2, 3, 4)
-    sends = device._send
-    device._send = lambda name, beats: sends(name, beats[:1])
-    with pytest.raises(DriverError, match=r"^the core did not give a result within 0.2 s$"):
-        device.matmul(a, b)
-    device._send = sends
-    assert equal(device, a, b)
+    write, where = link.write, offset_of("data_b")
+    for taken, text in ((len, "give a result"), (lambda words: 0, "take b")):
+        link.write = lambda at, words, fixed=False: taken(words) if at == where else write(at, words, fixed)  # noqa: B023
+        with pytest.raises(DriverError, match=rf"^the core did not {text} within 0.2 s$"):
+            device.matmul(a, b)
+        link.write = write
+        assert equal(device, a, b)
 
 
 def test_absent_port_is_reported():
@@ -123,11 +173,19 @@ def test_port_without_a_core_is_reported():
     os.close(slave)
 
 
-def test_port_that_disappears_is_reported_and_another_one_works(board):
-    device = RegisterDevice(SerialLink(board.port, timeout=0.3))
-    board.unplug()
+def test_port_that_disappears_in_the_middle_is_reported_and_another_one_works(board):
+    seen = []
+
+    def progress(done, total):
+        seen.append((done, total))
+        board.unplug()
+
+    device = RegisterDevice(SerialLink(board.port, timeout=0.3), progress=progress)
     with pytest.raises(LinkError, match=r"went away|gave no valid answer"):
-        device.matmul(*matrices(2, 3, 4))
+        device.matmul(*matrices(35, 17, 3))
+    assert seen[0] == (1, seen[0][1])
+    assert len(seen) < seen[0][1]
+    device.progress = lambda done, total: None
     with SerialBoard(CONFIG) as other:
         device.transport = SerialLink(other.port)
         device.reset()

@@ -1,127 +1,42 @@
-import logging
+"""The core on AXI under the bus functional models of cocotbext-axi, most of it by way of the real driver."""
+
 import os
-import random
+from dataclasses import replace
 from types import SimpleNamespace
 
 import cocotb
 import numpy as np
 import pytest
 from cocotb.triggers import ClockCycles, RisingEdge, with_timeout
-from cocotbext.axi import (
-    AxiLiteBus,
-    AxiLiteMaster,
-    AxiResp,
-    AxiStreamBus,
-    AxiStreamFrame,
-    AxiStreamSink,
-    AxiStreamSource,
-)
+from cocotbext.axi import AxiResp
 
 import golden
 from examples.digits import classify, digits, train
 from hw.bus.axi_core import AxiCore
-from hw.bus.registers import (
-    CAPABILITIES,
-    IDENTITY,
-    INTERRUPTS,
-    VERSION,
-    capabilities,
-    command_words,
-    offset_of,
-    register_map,
-)  # fmt: skip
-from hw.config import CoreConfig
-from hw.core.command import CommandError, pack_command
+from hw.bus.registers import CAPABILITIES, IDENTITY, INTERRUPTS, VERSION, capabilities, register_map, registers_of
+from hw.config import FEATURES, CoreConfig
+from hw.core.command import CommandError, OperandFormat
 from hw.core.counters import COUNTERS
-from sim.beats import _panels
-from sim.plan import pieces
+from sim.device import GoldenDevice
+from sim.driver import DriverError
 from tests.bench import PARAMETERS, parameters, simulate
-from tests.streams import reset, start_clock
+from tests.bus.axi_bench import Bench, Transport
 
-CONFIG = CoreConfig(
+SMALL = CoreConfig(
     block_size=16, dot=4, lanes=4, tile_rows=2, tile_columns=2, operand_depth=32, queue_depth=2, datapath="behavioral"
 )
-WIDTHS = (32, 256)
+FULL = replace(SMALL, rounding_modes=("nearest", "stochastic"), panel_columns=16, features=FEATURES)
+CONFIGS = {32: SMALL, 256: FULL}
+WIDTH = parameters()["bus_width"] if os.environ.get(PARAMETERS) else 256
+CONFIG = CONFIGS[WIDTH]
+BLOCK = golden.BlockFormat(4, CONFIG.block_size, CONFIG.exponent_width)
 
 
-class Bench:
-    """The bus functional models around the core."""
-
-    def __init__(self, dut, stalls: bool = False):
-        self.dut = dut
-        logging.getLogger(f"cocotb.{dut._name}").setLevel(logging.WARNING)
-        self.registers = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axi"), dut.clk, dut.rst)
-        self.a = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis_a"), dut.clk, dut.rst)
-        self.b = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis_b"), dut.clk, dut.rst)
-        self.c = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis_c"), dut.clk, dut.rst)
-        if stalls:
-            for n, model in enumerate((self.a, self.b, self.c)):
-                model.set_pause_generator(_pauses(n))
-            writes, reads = self.registers.write_if, self.registers.read_if
-            channels = (writes.aw_channel, writes.w_channel, writes.b_channel, reads.ar_channel, reads.r_channel)
-            for n, channel in enumerate(channels):
-                channel.set_pause_generator(_pauses(n + 10))
-
-    async def begin(self):
-        start_clock(self.dut)
-        await reset(self.dut)
-
-    async def write(self, name: str, value: int) -> AxiResp:
-        answer = await with_timeout(self.registers.write(offset_of(name), value.to_bytes(4, "little")), 100, "us")
-        return answer.resp
-
-    async def read(self, name: str) -> int:
-        answer = await with_timeout(self.registers.read(offset_of(name), 4), 100, "us")
-        assert answer.resp == AxiResp.OKAY
-        return int.from_bytes(answer.data, "little")
-
-    async def submit(self, **fields: int) -> AxiResp:
-        word = pack_command(**{"load_a": 1, "load_b": 1, "store": 1, "width_a": 4, "width_b": 4} | fields)
-        for i in range(command_words()):
-            assert await self.write(f"command_{i}", word >> 32 * i & 0xFFFFFFFF) == AxiResp.OKAY
-        return await self.write("submit", 1)
-
-    async def product(self, a, b, **fields: int):
-        """C of a command, its operands sent line by line."""
-        assert await self.submit(rows=a.shape[0], inner=a.shape[1], columns=b.shape[1], **fields) == AxiResp.OKAY
-        if fields.get("load_a", 1):
-            for line in a:
-                self.a.send_nowait(AxiStreamFrame(line.tobytes()))
-        if fields.get("load_b", 1):
-            for line in b.T:
-                self.b.send_nowait(AxiStreamFrame(line.tobytes()))
-        frame = await with_timeout(self.c.recv(), 2, "ms")
-        words = np.frombuffer(bytes(frame.tdata), np.float32)
-        result, start = np.zeros((a.shape[0], b.shape[1]), np.float32), 0
-        for r, c in _panels(*result.shape, CONFIG):
-            size = (r.stop - r.start) * (c.stop - c.start)
-            result[r, c] = words[start : start + size].reshape(r.stop - r.start, -1)
-            start += size
-        assert start == len(words)
-        return result
-
-    async def matmul(self, a, b):
-        """A product of any rows and columns, in commands that fit."""
-        result = np.empty((a.shape[0], b.shape[1]), np.float32)
-        for command, row, _, column in pieces(CONFIG, a.shape[0], a.shape[1], b.shape[1], 4, 4):
-            rows, columns = slice(row, row + command.rows), slice(column, column + command.columns)
-            loads = {"load_a": int(command.load_a), "load_b": int(command.load_b)}
-            result[rows, columns] = await self.product(a[rows], b[:, columns], **loads)
-        return result
-
-    async def check(self, shape=(3, 21, 5), seed=0):
-        """A product equals golden."""
-        rng = np.random.default_rng(seed)
-        a, b = (rng.normal(size=s).astype(np.float32) for s in (shape[:2], shape[1:]))
-        actual = await self.product(a, b)
-        wanted = golden.matmul(a, b, golden.BlockFormat(4, CONFIG.block_size, CONFIG.exponent_width))
-        assert (actual.view(np.uint32) == wanted.view(np.uint32)).all(), shape
-
-
-def _pauses(seed: int):
-    generator = random.Random(seed)
-    while True:
-        yield generator.random() < 0.4
+async def causes(bench) -> set[str]:
+    """The causes that are set; they are cleared."""
+    word = await bench.read("interrupt_cause")
+    await bench.write("interrupt_cause", word)
+    return {name for bit, name in enumerate(INTERRUPTS) if word >> bit & 1}
 
 
 @cocotb.test()
@@ -131,65 +46,91 @@ async def registers_answer_as_described(dut):
     await bench.begin()
     assert await bench.read("identity") == IDENTITY
     assert await bench.read("version") == VERSION
-    wanted = capabilities(CONFIG, parameters()["bus_width"] // 32)
+    wanted = capabilities(CONFIG, WIDTH // 32)
     assert {name: await bench.read(name) for name in CAPABILITIES} == wanted
-    windows = {"data_a", "data_a_last", "data_b", "data_b_last", "data_c"}
-    taken = set()
+    present = registers_of(CONFIG, WIDTH // 32)
     for register in register_map():
-        present = register.name not in windows
-        taken |= {register.offset} if present else set()
-        answer = await bench.registers.read(register.offset, 4)
-        assert answer.resp == (AxiResp.OKAY if present and register.access != "wo" else AxiResp.SLVERR), register
+        answer, _ = await bench.read_at(register.offset)
+        allowed = register in present and register.access != "wo"
+        assert answer == (AxiResp.OKAY if allowed else AxiResp.SLVERR), register
         if register.name != "submit" and register.name != "control":
-            answer = await bench.registers.write(register.offset, bytes(4))
-            assert answer.resp == (AxiResp.OKAY if present and register.access != "ro" else AxiResp.SLVERR), register
-    for offset in sorted(set(range(0, 1024, 4)) - taken)[::7]:
-        assert (await bench.registers.read(offset, 4)).resp == AxiResp.SLVERR
-        assert (await bench.registers.write(offset, bytes(4))).resp == AxiResp.SLVERR
-    assert (await bench.registers.write(offset_of("interrupt_enable"), b"\x3f")).resp == AxiResp.SLVERR
+            allowed = register in present and register.access != "ro"
+            answer = await bench.write_at(register.offset, 0)
+            assert answer == (AxiResp.OKAY if allowed else AxiResp.SLVERR), register
+    for offset in sorted(set(range(0, 1024, 4)) - {register.offset for register in present})[::7]:
+        assert (await bench.read_at(offset))[0] == AxiResp.SLVERR
+        assert await bench.write_at(offset, 0) == AxiResp.SLVERR
+    enable = next(register.offset for register in present if register.name == "interrupt_enable")
+    assert (await bench.registers.write(enable, b"\x3f")).resp == AxiResp.SLVERR
     assert await bench.read("interrupt_enable") == 0
     assert await bench.write("interrupt_enable", 0x3F) == AxiResp.OKAY
     assert await bench.read("interrupt_enable") == 0x3F
 
 
-async def _products(dut, stalls: bool):
-    """Lengths that end anywhere in a beat."""
+@cocotb.test()
+@cocotb.parametrize(stalls=[False, True])
+async def products_equal_golden(dut, stalls):
+    """The driver, with lengths that end anywhere in a beat, with and without stalls of every channel."""
     bench = Bench(dut, stalls)
     await bench.begin()
+    driver = await bench.device()
     for seed, shape in enumerate(((1, 1, 1), (2, 16, 2), (3, 21, 5), (5, 7, 3), (2, 33, 7))):
-        await bench.check(shape, seed)
-    assert await bench.read("count_completed") == 5
+        await driver.check(shape, seed)
+    assert driver.device.config.features == CONFIG.features
 
 
-@cocotb.test()
-async def products_equal_golden(dut):
-    await _products(dut, stalls=False)
-
-
-@cocotb.test()
-async def products_equal_golden_under_stalls_of_every_channel(dut):
-    await _products(dut, stalls=True)
+@cocotb.test(skip=CONFIG.features == ())
+@cocotb.parametrize(operands=["packed", "bfloat16", "fp32"], stalls=[False, True])
+async def operands_and_results_in_every_form_equal_golden(dut, operands, stalls):
+    """Several commands, so that they overlap; numbers that bfloat16 holds and others."""
+    bench = Bench(dut, stalls)
+    await bench.begin()
+    driver = await bench.device(operands=operands)
+    reference = GoldenDevice(CONFIG)
+    rng = np.random.default_rng(3)
+    a, b, bias = (rng.normal(size=s).astype(np.float32) for s in ((9, 37), (37, 20), (20,)))
+    b.view(np.uint32)[:] &= 0xFFFF0000
+    for options in (
+        {"bias": bias, "relu": True},
+        {"output": "bfloat16"},
+        {"output": "blocks", "bias": bias},
+        {"rounding": "stochastic", "seed_a": 7, "seed_b": 8},
+    ):
+        actual, wanted = await driver.matmul(a, b, **options), reference.matmul(a, b, **options)
+        if options.get("output") == "blocks":
+            assert (actual.fields == wanted.fields).all()
+            assert (actual.mantissas == wanted.mantissas).all()
+        else:
+            assert (actual.view(np.uint32) == wanted.view(np.uint32)).all(), options
+    assert await bench.read("count_refused") == 0
 
 
 @cocotb.test()
 async def interrupts_tell_completion_and_refusal(dut):
     bench = Bench(dut)
     await bench.begin()
-    assert dut.interrupt.value == 0
+    driver = await bench.device()
     await bench.write("interrupt_enable", 0b11)
-    await bench.check()
+    assert dut.interrupt.value == 0
+    await driver.check()
     await with_timeout(_high(dut, dut.interrupt), 10, "us")
-    assert await bench.read("interrupt_cause") == 1 << list(INTERRUPTS).index("completed")
-    await bench.write("interrupt_cause", 0x3F)
+    assert await causes(bench) == {"completed"}
     await ClockCycles(dut.clk, 3)
     assert dut.interrupt.value == 0
     await bench.submit(rows=0, inner=1, columns=1)
     await ClockCycles(dut.clk, 60)
-    assert await bench.read("interrupt_cause") & 1 << list(INTERRUPTS).index("refused")
     status = await bench.read("status")
-    assert CommandError(status >> 8 & 15) == CommandError.ZERO_SIZE
-    assert status & 1
-    await bench.check()
+    assert CommandError(status >> 8 & 15) == CommandError(status >> 12 & 15) == CommandError.ZERO_SIZE
+    assert status & 0x41 == 0x41  # idle, fault
+    await bench.submit(rows=1, inner=1, columns=1)
+    for name in "ab":
+        bench.send(name, np.ones(1, np.float32))
+    await bench.receive()
+    status = await bench.read("status")
+    assert not status >> 8 & 15, "the latest command was accepted"
+    assert CommandError(status >> 12 & 15) == CommandError.ZERO_SIZE, "the refusal stays until its cause is cleared"
+    assert await causes(bench) == {"completed", "refused"}
+    assert not await bench.read("status") >> 6
 
 
 async def _high(dut, signal):
@@ -206,73 +147,154 @@ async def full_queue_refuses_commands(dut):
     assert AxiResp.SLVERR in answers
     accepted = answers.index(AxiResp.SLVERR)
     assert CONFIG.queue_depth <= accepted < 16
-    assert await bench.read("interrupt_cause") & 1 << list(INTERRUPTS).index("overflow")
+    assert "overflow" in await causes(bench)
     assert not await bench.read("status") & 3
     await bench.write("control", 1)
     await ClockCycles(dut.clk, 10)
     assert await bench.read("status") & 3 == 3
-    await bench.check()
+    await (await bench.device()).check()
 
 
 @cocotb.test()
-async def soft_reset_recovers_from_a_line_that_ends_early(dut):
+async def packets_that_are_no_lines_are_reported_and_harm_no_other_line(dut):
+    """Too short by words or beats, too long by words or beats, or joined: filled up or cut, told, and nothing waits."""
     bench = Bench(dut)
     await bench.begin()
-    await bench.check()
-    await bench.submit(rows=2, inner=40, columns=2)
+    rng = np.random.default_rng(1)
+    inner = 23  # the last of the core's beats holds three words
+    a, b = (rng.normal(size=s).astype(np.float32) for s in ((3, inner), (inner, 2)))
+    for name, other in (("a", b.T), ("b", a)):
+        lines = a if name == "a" else b.T
+        for length in (1, 2, 20, 22, 23, 24, 25, 40):
+            await bench.submit(rows=3, inner=inner, columns=2)
+            for line in other:
+                bench.send("b" if name == "a" else "a", line)
+            altered = lines.copy()
+            altered[0, length:] = 0
+            bench.send(name, np.resize(lines[0], length))
+            for line in lines[1:]:
+                bench.send(name, line)
+            x, y = (altered, b) if name == "a" else (a, altered.T)
+            wanted = golden.matmul(x, np.ascontiguousarray(y), BLOCK).ravel()
+            assert (await bench.receive() == wanted).all(), length
+            kind = "short" if length < inner else "long" if length > inner else ""
+            fault = bool(kind)
+            assert await bench.read("status") >> 6 & 1 == fault, length
+            assert await causes(bench) == {"completed"} | ({f"{kind}_{name}"} if fault else set()), length
+
+
+@cocotb.test()
+async def packets_may_end_in_a_beat_without_bytes(dut):
+    bench = Bench(dut)
+    await bench.begin()
+    value = np.arange(1, 25, dtype=np.float32)
     for _ in range(2):
-        bench.a.send_nowait(AxiStreamFrame(bytes(4 * 5)))
-        bench.b.send_nowait(AxiStreamFrame(bytes(4 * 40)))
+        await bench.submit(rows=1, inner=24, columns=1)
+        bench.send("b", np.ones(24, np.float32))
+        bench.send("a", value.tobytes() + bytes(WIDTH // 8), keep=[1] * 96 + [0] * (WIDTH // 8))
+        wanted = golden.matmul(value[None], np.ones((24, 1), np.float32), BLOCK)
+        assert await bench.receive() == wanted[0]
+    assert await causes(bench) == {"completed"}
+
+
+@cocotb.test()
+async def soft_reset_recovers_from_a_packet_that_is_missing(dut):
+    """A row without ``tlast`` takes the next for its rest, which is told; the core waits for one more."""
+    bench = Bench(dut)
+    await bench.begin()
+    await bench.submit(rows=2, inner=40, columns=2)
+    for name in "ab":
+        bench.send(name, np.ones(80, np.float32))
     await ClockCycles(dut.clk, 500)
     assert not await bench.read("status") & 1
+    assert await causes(bench) == {"long_a", "long_b"}
     await bench.write("control", 1)
     await ClockCycles(dut.clk, 10)
     assert await bench.read("status") & 1
+    driver = await bench.device()
     for seed in range(3):
-        await bench.check(seed=seed)
+        await driver.check(seed=seed)
+
+
+@cocotb.test(skip=CONFIG.features == ())
+@cocotb.parametrize(change=[-1, 8])
+async def packed_operands_of_another_length_are_reported(dut, change):
+    """Too few words end in zero blocks, too many are dropped, here to the beat of the core."""
+    bench = Bench(dut)
+    await bench.begin()
+    driver = await bench.device()
+    rng = np.random.default_rng(1)
+    a, b = (rng.normal(size=s).astype(np.float32) for s in ((4, 40), (40, 4)))
+    packed = golden.pack(golden.quantize(a, BLOCK))
+    words = np.resize(packed, 4 * (-(-len(packed) // 16) * 4 + (change if change > 0 else -4)))
+    await bench.submit(rows=4, inner=40, columns=4, format_a=OperandFormat.PACKED)
+    bench.send("a", words)
+    for column in b.T:
+        bench.send("b", column)
+    await bench.receive()
+    assert await causes(bench) == {"completed", "short_a" if change < 0 else "long_a"}
+    await driver.check()
+
+
+@cocotb.test()
+async def driver_names_faults_and_goes_on(dut):
+    """A packet cut on its way, a command the core refuses, a packet lost; after each the device works."""
+    bench = Bench(dut)
+    await bench.begin()
+    transport = Transport(bench)
+    driver = await bench.device(transport, timeout=0.3, operands="fp32")
+    a, b = np.ones((3, 21), np.float32), np.ones((21, 5), np.float32)
+    transport.disturb = lambda name, words: words[:-1] if name == "a" else words
+    with pytest.raises(DriverError, match=r"^the core reports short_a: a packet of A ended before its line; "):
+        await driver.matmul(a, b)
+    transport.disturb = lambda name, words: np.concatenate([words, words])
+    with pytest.raises(DriverError, match=r"^the core reports long_a: .*; long_b: "):
+        await driver.matmul(a, b)
+    transport.disturb = lambda name, words: words
+    await driver.check()
+    widths, driver.device.config = driver.device.config, replace(CONFIG, mantissa_widths=(4, 5))
+    with pytest.raises(DriverError, match=r"^the core refused a command: WIDTH$"):
+        await driver.matmul(a, b, width_a=5)
+    driver.device.config = widths
+    await driver.check()
 
 
 @cocotb.test()
 async def holes_between_bytes_are_reported(dut):
     """A hole becomes a zero; bytes left out at the end of a beat in the middle of a packet do not count."""
-    width = parameters()["bus_width"] // 8
+    width = WIDTH // 8
     bench = Bench(dut)
     await bench.begin()
-    value = np.array([1, 2, 3, 4, 5, 6, 7, 8] * 4, np.float32)
-    await bench.submit(rows=1, inner=8, columns=1)
-    bench.b.send_nowait(AxiStreamFrame(np.ones(8, np.float32).tobytes()))
+    value = np.arange(1, 9, dtype=np.float32)
+    await bench.submit(rows=1, inner=8 if width > 4 else 7, columns=1)
+    bench.send("b", np.ones(8 if width > 4 else 7, np.float32))
     keep = [1] * 32
-    if width > 4:
-        keep[4:8] = [0] * 4
-    bench.a.send_nowait(AxiStreamFrame(value[:8].tobytes(), tkeep=keep))
-    frame = await with_timeout(bench.c.recv(), 1, "ms")
-    wanted = 36 - (2 if width > 4 else 0)
-    assert np.frombuffer(bytes(frame.tdata), np.float32) == [wanted]
-    cause = await bench.read("interrupt_cause")
-    assert bool(cause & 1 << list(INTERRUPTS).index("gap_a")) == (width > 4)
+    keep[4:8] = [0] * 4
+    bench.send("a", value.tobytes(), keep)
+    assert await bench.receive() == [34]
+    assert await causes(bench) == {"completed"} | ({"gap_a"} if width > 4 else set())
     await bench.submit(rows=1, inner=4, columns=1)
-    bench.b.send_nowait(AxiStreamFrame(np.ones(4, np.float32).tobytes()))
+    bench.send("b", np.ones(4, np.float32))
     pieces, keep = b"", []
     for number in (1, 2, 4, 7):
         pieces += np.float32(number).tobytes() + bytes(width - 4)
         keep += [1] * 4 + [0] * (width - 4)
-    bench.a.send_nowait(AxiStreamFrame(pieces, tkeep=keep))
-    frame = await with_timeout(bench.c.recv(), 1, "ms")
-    assert np.frombuffer(bytes(frame.tdata), np.float32) == [14]
+    bench.send("a", pieces, keep)
+    assert await bench.receive() == [14]
 
 
-@cocotb.test(skip=bool(os.environ.get(PARAMETERS)) and parameters()["bus_width"] < 128)
+@cocotb.test(skip=CONFIG.features == ())
 async def digits_network_equals_golden(dut):
-    """Both layers of the network of the examples, for two images."""
+    """Both layers of the network of the examples, for two images, bias and ReLU by the core."""
     bench = Bench(dut)
     await bench.begin()
+    driver = await bench.device()
     images, test_images, labels, _ = digits()
     layers = train(images, labels, SimpleNamespace(track=lambda steps, description: list(steps)[:3]))
     x = test_images[:2]
     (w1, b1), (w2, b2) = layers
-    scores = await bench.matmul(np.maximum(await bench.matmul(x, w1) + b1, 0), w2) + b2
-    block = golden.BlockFormat(4, CONFIG.block_size, CONFIG.exponent_width)
-    wanted = classify(x, layers, lambda a, b: golden.matmul(a, b, block))
+    scores = await driver.matmul(await driver.matmul(x, w1, bias=b1, relu=True), w2, bias=b2)
+    wanted = classify(x, layers, lambda a, b: golden.matmul(a, b, BLOCK))
     assert (scores.view(np.uint32) == wanted.view(np.uint32)).all()
 
 
@@ -280,9 +302,9 @@ async def digits_network_equals_golden(dut):
 async def counters_count_and_clear(dut):
     bench = Bench(dut)
     await bench.begin()
-    await bench.check()
+    await (await bench.device()).check()
     counts = {name: await bench.read(f"count_{name}") for name in COUNTERS}
-    assert counts["completed"] == 1
+    assert counts["completed"] > 0
     assert 0 < counts["busy"] <= counts["active"] < counts["cycles"]
     await bench.write("control", 2)
     assert await bench.read("count_completed") == 0
@@ -290,11 +312,12 @@ async def counters_count_and_clear(dut):
 
 
 @pytest.mark.cocotb
-@pytest.mark.parametrize("bus_width", WIDTHS)
+@pytest.mark.parametrize("bus_width", CONFIGS)
 def test_axi_core(bus_width):
-    assert simulate(AxiCore(CONFIG, bus_width), "tests.bus.test_axi_core", {"bus_width": bus_width}) == 9
+    count = simulate(AxiCore(CONFIGS[bus_width], bus_width), "tests.bus.test_axi_core", {"bus_width": bus_width})
+    assert count == 20
 
 
 def test_rejects_unknown_bus_width():
     with pytest.raises(ValueError, match=r"^bus_width must be one of 32, 64, 128, 256, 512, not 48$"):
-        AxiCore(CONFIG, 48)
+        AxiCore(SMALL, 48)

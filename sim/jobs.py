@@ -1,0 +1,161 @@
+"""What a device is asked for, cut into the commands of its core, and put together from their results."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+import golden
+from golden.stochastic import leap
+from hw.config import CoreConfig
+from hw.core.command import FIELDS, OutputFormat, Rounding
+from sim.plan import Command, Piece, panels, pieces
+
+__all__ = ["Assembly", "Job", "Task", "block_format", "columns_in_blocks", "jobs"]
+
+FORMATS = {"fp32": OutputFormat.FP32, "bfloat16": OutputFormat.BFLOAT16, "blocks": OutputFormat.PACKED}
+
+
+def block_format(config: CoreConfig, width: int) -> golden.BlockFormat:
+    """The machine's blocks of this mantissa width."""
+    return golden.BlockFormat(width, config.block_size, config.exponent_width)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A command: its fields, and the rows, columns and part of the reduction it is about."""
+
+    fields: dict[str, int]
+    rows: slice
+    inner: slice
+    columns: slice
+
+    @property
+    def stores(self) -> bool:
+        """Whether a part of C comes back."""
+        return bool(self.fields["store"])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of its part of C."""
+        return self.fields["rows"], self.fields["columns"]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """The arguments of ``Device.matmul``, checked and complete; ``seeds`` only where rounding is stochastic."""
+
+    a: NDArray[np.float32]
+    b: NDArray[np.float32]
+    width_a: int
+    width_b: int
+    width_c: int
+    rounding: str = "nearest"
+    seeds: dict[str, int] = field(default_factory=dict)
+    bias: NDArray[np.float32] | None = None
+    relu: bool = False
+    output: str = "fp32"
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Rows, inner size, columns."""
+        return *self.a.shape, self.b.shape[1]
+
+    def loads(self, config: CoreConfig) -> tuple[int, int]:
+        """How often each element of A and of B is loaded."""
+        return (1, 1) if self.output == "blocks" else panels(config, *self.sizes).loads
+
+    def blocks(self, name: str, config: CoreConfig) -> golden.BlockTensor:
+        """Operand "a" or "b" as golden converts it, and as the core would."""
+        width, seed = getattr(self, f"width_{name}"), self.seeds.get(f"seed_{name}")
+        x, axis = (self.a, 1) if name == "a" else (self.b, 0)
+        return golden.quantize(x, block_format(config, width), axis, self.rounding, None if seed is None else int(seed))
+
+    def operands(self, job: Job) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The parts of A and B that a command multiplies."""
+        return self.a[job.rows, job.inner], self.b[job.inner, job.columns]
+
+    def bias_of(self, job: Job) -> NDArray[np.float32] | None:
+        """The part of the bias that a command adds."""
+        return self.bias[job.columns] if job.fields["bias"] else None
+
+
+def jobs(config: CoreConfig, task: Task) -> Iterator[Job]:
+    """The commands of a task, in order. Operands are in FP32; the fields that say otherwise are left to the caller."""
+    line, line_c = (-(-size // config.block_size) * config.block_size for size in task.sizes[1:])
+    for command, row, inner, column in _pieces(config, task):
+        fields = {name: int(value) for name, value in command._asdict().items() if name in FIELDS}
+        fields |= {"rounding": Rounding[task.rounding.upper()], "bias": 0}
+        if command.store:
+            fields |= {"output": FORMATS[task.output], "width_c": task.width_c, "relu": int(task.relu)}
+            fields |= {"bias": int(task.bias is not None)}
+        for name, draws in (("seed_a", row * line), ("seed_b", column * line), ("seed_c", row * line_c)):
+            if name in task.seeds:
+                fields[name] = _later(task.seeds[name], draws)
+        rows, columns = slice(row, row + command.rows), slice(column, column + command.columns)
+        yield Job(fields, rows, slice(inner, inner + command.inner), columns)
+
+
+def _pieces(config: CoreConfig, task: Task) -> Iterator[Piece]:
+    """The plan; where C becomes blocks, commands of whole rows of C, for which B stays."""
+    if task.output != "blocks":
+        yield from pieces(config, *task.sizes, task.width_a, task.width_b)
+        return
+    rows, inner, columns = task.sizes
+    step = config.rows * (config.operand_depth // -(-inner // config.block_size))
+    for row in range(0, rows, step):
+        sizes = min(step, rows - row), inner, columns
+        yield Piece(Command(*sizes, task.width_a, task.width_b, load_b=row == 0), row, 0, 0)
+
+
+def columns_in_blocks(config: CoreConfig, inner: int, columns: int) -> int:
+    """How many of the columns a command may have whose C becomes blocks: a panel's, and whole blocks or all.
+
+    Raises
+    ------
+    ValueError : if there is no room for a block of them.
+    """
+    groups = config.operand_depth // -(-inner // config.block_size)
+    most = min(config.panel_columns, groups * config.columns)
+    if columns <= most:
+        return columns
+    if most < config.block_size:
+        depth = config.operand_depth // -(-min(columns, config.block_size) // config.columns)
+        raise ValueError(f"output blocks needs an inner size of at most {depth * config.block_size}, not {inner}")
+    return most // config.block_size * config.block_size
+
+
+def _later(seed: int, draws: int) -> int:
+    """State of the random sequence ``draws`` numbers after ``seed``: what a part of a tensor begins with."""
+    columns = leap(draws)
+    return int(np.bitwise_xor.reduce(columns[[bit for bit in range(32) if seed >> bit & 1]]))
+
+
+class Assembly:
+    """C from the results of its jobs: matrices, or the bytes of packed blocks, which hold whole rows."""
+
+    def __init__(self, config: CoreConfig, task: Task):
+        rows, _, columns = task.sizes
+        self.format = block_format(config, task.width_c) if task.output == "blocks" else None
+        self.shape = rows, columns
+        if self.format is None:
+            self.matrix = np.empty(self.shape, np.float32)
+        else:
+            blocks = -(-columns // self.format.block_size)
+            self.mantissas = np.empty((rows, blocks, self.format.block_size), self.format.dtype)
+            self.fields = np.empty((rows, blocks), np.uint16)
+
+    def put(self, job: Job, result: NDArray[np.float32] | bytes) -> None:
+        """A job's part."""
+        if self.format is None:
+            self.matrix[job.rows, job.columns] = result
+            return
+        part = golden.unpack(result, self.format, job.shape)
+        self.mantissas[job.rows], self.fields[job.rows] = part.mantissas, part.fields
+
+    def value(self) -> NDArray[np.float32] | golden.BlockTensor:
+        """All of C."""
+        if self.format is None:
+            return self.matrix
+        return golden.BlockTensor(self.mantissas, self.fields, self.format, self.shape, 1)
