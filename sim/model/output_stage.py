@@ -48,7 +48,7 @@ class OutputStage(Stage):
 
     def __init__(self, timing: Timing, jump: bool):
         self.timing = timing
-        self.columns = timing.config.tile_columns
+        self.columns, self.block_size = timing.config.tile_columns, timing.config.block_size
         self.latency = timing.finisher_cycles + timing.packer_cycles
         self.jump = jump
         self.port, self.bias = Port(Fraction(1)), Source(Fraction(1))
@@ -64,7 +64,8 @@ class OutputStage(Stage):
     def begin(self, output: OutputFormat, width: int, bias: bool, loading: int = -1) -> None:
         """A C of this format, with its mantissa width where it becomes blocks, and with a bias or not."""
         timing = self.timing
-        self.open, self.loading, self.adds, self.first = self.sent + 1, loading, bias, None
+        self.open, self.loading, self.first = self.sent + 1, loading, None
+        self.output, self.adds = output, bias
         finisher = RigidRegisters(timing.finisher_cycles)
         if output == OutputFormat.PACKED:
             packer = BlockPacker(timing, width, self._leave)
@@ -85,11 +86,14 @@ class OutputStage(Stage):
         """
         beats = -(-columns // self.columns)
         way = self.stages[1]
+        open_ports = self.port.always and (not self.adds or self.bias.always)
         if isinstance(way, _Numbers):
-            if self.port.always and (not self.adds or self.bias.always):
+            if open_ports:
                 return self._unhindered(offered, rows * beats, way.halves and beats > 1)
             if not self.latency:
                 return self._direct(offered, rows * beats)
+        elif self.jump and open_ports and self.output == OutputFormat.PACKED and columns % self.block_size == 0:
+            return self._whole_blocks(offered, rows * beats, last)
         self.taken = offered - 1
         self._row(beats, self.adds, last and rows == 1)
         repeat(self, rows - 2, lambda: self._row(beats, False, False), self.jump)
@@ -113,6 +117,26 @@ class OutputStage(Stage):
         self.taken = self.sent = self.port.nth(time, count)
         self.blocked += self.sent + 1 - time - count
         return before
+
+    def _whole_blocks(self, offered: int, count: int, last: bool) -> int:
+        """Blocks enter the requantizer no sooner than they leave it, so nothing waits."""
+        timing, packer = self.timing, self.stages[2]
+        time = max(offered, self.open)
+        self.taken = time + count - 1
+        per_block = self.block_size // self.columns
+        passed = time - 1 + timing.finisher_cycles + timing.requantizer_cycles + timing.quantizer_cycles
+
+        def packed(number: int) -> int:
+            """The cycle in which a beat of words is there that this beat of blocks completes."""
+            block, beat = divmod(number, timing.block_beats)
+            return passed + (block + 1) * per_block + beat + timing.block_packer_cycles
+
+        beats = count // per_block * timing.block_beats
+        first, spills = packer.fill(beats, timing.block_beats, last)
+        self.sent = packed(beats - 1) + spills
+        if self.first is None and first is not None:
+            self.first = min(packed(first), self.sent)
+        return self.taken - 1 if count > 1 else offered - 1
 
     def _row(self, beats: int, bias: bool, last: bool) -> None:
         for beat in range(1, beats + 1):

@@ -30,8 +30,10 @@ class Stage:
 
     def counts(self) -> list[int]:
         """All counters, those of the parts included."""
-        own = [getattr(self, name) for name in self.COUNTS]
-        return own + [count for part in self.parts for count in part.counts()]
+        counts = [getattr(self, name) for name in self.COUNTS]
+        for part in self.parts:
+            counts += part.counts()
+        return counts
 
     def advance(self, cycles: int, counts: list[int]) -> None:
         """Move the state ``cycles`` on and the counters by ``counts``, consumed in the order of ``counts()``."""

@@ -97,6 +97,26 @@ class BlockPacker(Stage):
             due += 1
         return taken
 
+    def fill(self, beats: int, block_beats: int, last: bool) -> tuple[int | None, bool]:
+        """Beats of whole blocks pass without a wait, the last of C among them or not.
+
+        Returns
+        -------
+        The number of the beat that completes a beat of words first, if one does, and whether the last one completes two
+        chunks.
+        """
+        later, start = self.granules
+        full, before = self.chunk * self.chunks, self.index * self.chunk + self.level
+
+        def filled(count: int) -> int:
+            return before + count * later + -(-count // block_beats) * (start - later)
+
+        first = next((number for number in range(beats) if filled(number + 1) >= full), beats - 1 if last else None)
+        final = filled(beats) - filled(beats - 1)
+        spills = last and filled(beats - 1) % self.chunk + final > self.chunk
+        self.index, self.level = (0, 0) if last else divmod(filled(beats) % full, self.chunk)
+        return first, spills
+
     def _move(self, time: int, ends: bool) -> int:
         moved = max(time, self.sent)
         self.index += 1

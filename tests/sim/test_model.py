@@ -65,6 +65,25 @@ def test_the_first_panel_of_a_result_is_no_repetition():
     assert quick.counters == slow.counters
 
 
+BLOCKS = [name for name, config in MACHINES.items() if "requantize" in config.features]
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_whole_blocks_at_open_ports_need_no_events(name):
+    """The closed form for C in blocks says what its beats one by one say, the first and the last at the port included."""
+    config = MACHINES[name]
+    for rows in (1, 2, 5, config.output_rows, 3 * config.output_rows + 1):
+        for columns in range(config.block_size, config.panel_columns + 1, config.block_size):
+            width = config.mantissa_widths[(rows + columns) % len(config.mantissa_widths)]
+            command = Command(rows, 9, columns, width, width, output=OutputFormat.PACKED, width_c=width)
+            command = command._replace(bias="bias" in config.features)
+            progress = {jump: [] for jump in (True, False)}
+            models = [CoreModel(config, jump=jump, observe=steps.append) for jump, steps in progress.items()]
+            assert len({model.run([command] * 2) for model in models}) == 1
+            assert models[0].counters == models[1].counters
+            assert progress[True] == progress[False]
+
+
 def test_results_that_stay_may_be_a_loop():
     """Each command's C is the next one's A, a thousand times over."""
     config = MACHINES["features"]
@@ -112,7 +131,7 @@ def test_pieces_are_the_plan_with_places():
             assert (products == 1).all()
 
 
-@pytest.mark.parametrize("name", [name for name, config in MACHINES.items() if "requantize" in config.features])
+@pytest.mark.parametrize("name", BLOCKS)
 def test_a_plan_for_results_in_blocks_has_whole_blocks_of_rows(name):
     config = replace(MACHINES[name], operand_depth=64)
     for m, k, n in ((1, 1, 1), (50, 40, 60), (7, 33, 401), (100, 9, 16)):
