@@ -117,35 +117,51 @@ class Sequencer(Component):
         with m.If(accept):
             m.d.sync += [job.eq(self.i.payload), running.eq(1)]
 
-        # The loop nest, inside out. Each counter has its end and its step; the next one steps when all inside end.
+        # The loop nest, inside out; the next counter steps when all inside end. Whether a counter ends is worked out a
+        # step ahead, so that a step is decided by registers alone.
         step, pass_, slot = Signal(range(c.steps)), Signal(range(9)), Signal(range(c.interleave))
-        block, column, rows_left = Signal(SIZE_WIDTH), Signal(SIZE_WIDTH), Signal(SIZE_WIDTH)
-        groups_left, columns_left = Signal(SIZE_WIDTH), Signal(SIZE_WIDTH)
-        panel_tile = Signal(range(c.panel_tiles))
-        slots_used, slots_run = Signal(range(c.interleave + 1)), Signal(range(c.interleave + 1))
-        m.d.comb += [
-            slots_used.eq(Mux(groups_left < c.interleave, groups_left, c.interleave)),
-            slots_run.eq(Mux(slots_used < self.least_slots, self.least_slots, slots_used)),
-        ]
-        slice_a, slice_b, shift, pass_last = self._passes(m, job, pass_)
-        step_last = step == c.steps - 1
-        block_done = Signal()
-        slot_last, block_last, column_last, panel_last = Signal(), Signal(), Signal(), Signal()
+        blocks_left, tiles_left, first_block = Signal(SIZE_WIDTH), Signal(SIZE_WIDTH), Signal()
+        panel_tile, columns_left = Signal(range(c.panel_tiles)), Signal(SIZE_WIDTH)
+        slice_a, slice_b, shift, pass_last = self._passes(m, accept, pass_)
+        step_last, block_done = step == c.steps - 1, Signal()
+        issue, slot_steps, block_steps, tile_steps, panel_steps = (
+            Signal(name=f"{n}_steps") for n in ("all", "slot", "block", "tile", "panel")
+        )
+        panel, next_panel, offered_panel = self._panels(m, accept, panel_steps)
+        ends = data.StructLayout({"slot": 1, "block": 1, "tile": 1, "panel": 1})
+        last, following, job_last = Signal(ends), Signal(ends), Signal()
+        panel_full = panel_tile == c.panel_tiles - 1
+        store = Mux(accept, self.i.payload.store, job.store)
+        steps = block_steps, tile_steps, tile_steps & (last.tile | panel_full)
+        drained = self._throttle(m, issue, accept, steps, job.store, store, following)
         m.d.comb += [
             block_done.eq(step_last & pass_last),
-            slot_last.eq(slot == slots_run - 1),
-            block_last.eq(block == job.blocks - 1),
-            column_last.eq(column == job.column_groups - 1),
-            panel_last.eq(groups_left <= c.interleave),
-        ]
-
-        issue = Signal()
-        drained = self._throttle(m, issue, job, slot, step, pass_, block_last, panel_tile, block_done, slot_last)
-        m.d.comb += [
             issue.eq(running & drained),
             self.stalled_store.eq(running & ~drained),
-            last_issue.eq(issue & block_done & slot_last & block_last & column_last & panel_last),
+            slot_steps.eq(issue & block_done),
+            block_steps.eq(slot_steps & last.slot),
+            tile_steps.eq(block_steps & last.block),
+            panel_steps.eq(tile_steps & last.tile),
+            last_issue.eq(slot_steps & job_last),
+            following.eq(last),
         ]
+        with m.If(slot_steps):
+            wrapped = Mux(panel_steps, next_panel.one_slot, panel.one_slot)
+            m.d.comb += following.slot.eq(Mux(last.slot, wrapped, slot + 1 == panel.last_slot))
+        with m.If(block_steps):
+            m.d.comb += following.block.eq(Mux(last.block, job.blocks == 1, blocks_left == 2))
+        with m.If(tile_steps):
+            m.d.comb += following.tile.eq(Mux(last.tile, job.column_groups == 1, tiles_left == 2))
+        with m.If(panel_steps):
+            m.d.comb += following.panel.eq(next_panel.last)
+        with m.If(accept):
+            m.d.comb += [
+                following.slot.eq(offered_panel.one_slot),
+                following.block.eq(self.i.payload.blocks == 1),
+                following.tile.eq(self.i.payload.column_groups == 1),
+                following.panel.eq(offered_panel.last),
+            ]
+        m.d.sync += [last.eq(following), job_last.eq(following.as_value().all())]
 
         # Addresses: A's block of (panel, slot, block) and B's of (column, block), kept by addition only.
         half_a, half_b = self.half_a, self.half_b
@@ -163,53 +179,94 @@ class Sequencer(Component):
             m.d.sync += step.eq(Mux(step_last, 0, step + 1))
             with m.If(step_last):
                 m.d.sync += pass_.eq(Mux(pass_last, 0, pass_ + 1))
-            with m.If(block_done):
-                m.d.sync += [slot.eq(slot + 1), address_a.eq(address_a + job.blocks)]
-                with m.If(slot_last):
-                    m.d.sync += [
-                        slot.eq(0), block.eq(block + 1), row_start.eq(row_start + 1), address_a.eq(row_start + 1),
-                        address_b.eq(address_b + 1),
-                    ]  # fmt: skip
-                    with m.If(block_last):
-                        m.d.sync += [
-                            block.eq(0), column.eq(column + 1), address_a.eq(panel_base), row_start.eq(panel_base),
-                            panel_tile.eq(Mux(panel_tile == c.panel_tiles - 1, 0, panel_tile + 1)),
-                        ]  # fmt: skip
-                        with m.If(panel_tile == c.panel_tiles - 1):
-                            m.d.sync += columns_left.eq(columns_left - c.panel_columns)
-                        with m.If(column_last):
-                            m.d.sync += [
-                                column.eq(0), address_b.eq(0), panel_tile.eq(0), columns_left.eq(job.columns),
-                                address_a.eq(address_a + 1), panel_base.eq(address_a + 1), row_start.eq(address_a + 1),
-                                groups_left.eq(groups_left - c.interleave), rows_left.eq(rows_left - c.output_rows),
-                            ]  # fmt: skip
+        with m.If(slot_steps):
+            m.d.sync += [slot.eq(slot + 1), address_a.eq(address_a + job.blocks)]
+        with m.If(block_steps):
+            m.d.sync += [
+                slot.eq(0), blocks_left.eq(blocks_left - 1), first_block.eq(0), row_start.eq(row_start + 1),
+                address_a.eq(row_start + 1), address_b.eq(address_b + 1),
+            ]  # fmt: skip
+        with m.If(tile_steps):
+            m.d.sync += [
+                blocks_left.eq(job.blocks), first_block.eq(1), tiles_left.eq(tiles_left - 1),
+                address_a.eq(panel_base), row_start.eq(panel_base),
+                panel_tile.eq(Mux(panel_full, 0, panel_tile + 1)),
+            ]  # fmt: skip
+            with m.If(panel_full):
+                m.d.sync += columns_left.eq(columns_left - c.panel_columns)
+        with m.If(panel_steps):
+            m.d.sync += [
+                tiles_left.eq(job.column_groups), address_b.eq(0), panel_tile.eq(0), columns_left.eq(job.columns),
+                address_a.eq(address_a + 1), panel_base.eq(address_a + 1), row_start.eq(address_a + 1),
+            ]  # fmt: skip
         with m.If(accept):
-            for counter in (step, pass_, slot, block, column, panel_tile, panel_base, row_start, address_a, address_b):
+            for counter in (step, pass_, slot, panel_tile, panel_base, row_start, address_a, address_b):
                 m.d.sync += counter.eq(0)
             m.d.sync += [
-                groups_left.eq(self.i.payload.row_groups), rows_left.eq(self.i.payload.rows),
+                first_block.eq(1), blocks_left.eq(self.i.payload.blocks), tiles_left.eq(self.i.payload.column_groups),
                 columns_left.eq(self.i.payload.columns),
             ]  # fmt: skip
 
-        used = slot < slots_used
         m.d.comb += [
-            self.control.valid.eq(issue & used),
+            self.control.valid.eq(issue & (slot < panel.slots)),
             self.control.clear.eq((step == 0) & (pass_ == 0)),
             self.control.shift.eq(shift & (step == 0)),
             self.control.block.eq(block_done),
-            self.control.first.eq((block == 0) & ~job.accumulate),
-            self.control.last.eq(block_last & job.store),
-            self.control.final.eq(slot == slots_used - 1),
+            self.control.first.eq(first_block & ~job.accumulate),
+            self.control.last.eq(last.block & job.store),
+            self.control.final.eq(slot == panel.slots - 1),
             self.control.slot.eq(slot),
-            self.o_tile.valid.eq(issue & block_done & (slot == slots_used - 1) & block_last & job.store),
-            self.o_tile.slots.eq(slots_used),
-            self.o_tile.rows.eq(Mux(rows_left < c.output_rows, rows_left, c.output_rows)),
+            self.o_tile.valid.eq(slot_steps & (slot == panel.slots - 1) & last.block & job.store),
+            self.o_tile.slots.eq(panel.slots),
+            self.o_tile.rows.eq(panel.rows),
             self.o_tile.columns.eq(Mux(columns_left < c.panel_columns, columns_left, c.panel_columns)),
             self.o_tile.panel_tile.eq(panel_tile),
-            self.o_tile.panel_last.eq(column_last | (panel_tile == c.panel_tiles - 1)),
-            self.o_tile.last.eq(column_last & panel_last),
+            self.o_tile.panel_last.eq(last.tile | panel_full),
+            self.o_tile.last.eq(last.tile & last.panel),
         ]
         return m
+
+    def _panels(self, m: Module, accept, panel_steps):
+        """The row panel being worked on, the next one, and the first one of the job on offer."""
+        c = self.config
+        layout = data.StructLayout(
+            {
+                "slots": range(c.interleave + 1),
+                "last_slot": range(c.interleave),
+                "one_slot": 1,
+                "rows": range(c.output_rows + 1),
+                "last": 1,
+            }
+        )
+        groups_left, rows_left = Signal(SIZE_WIDTH), Signal(SIZE_WIDTH)
+
+        def ahead(name, groups, rows, count):
+            """The panel ``count`` panels ahead of one with so many groups of rows, and rows, left."""
+            panel, run = Signal(layout, name=name), Signal(range(c.interleave + 1), name=f"{name}_run")
+            m.d.comb += [
+                panel.slots.eq(Mux(groups < (count + 1) * c.interleave, groups - count * c.interleave, c.interleave)),
+                run.eq(Mux(panel.slots < self.least_slots, self.least_slots, panel.slots)),
+                panel.last_slot.eq(run - 1),
+                panel.one_slot.eq(run == 1),
+                panel.rows.eq(Mux(rows < (count + 1) * c.output_rows, rows - count * c.output_rows, c.output_rows)),
+                panel.last.eq(groups <= (count + 1) * c.interleave),
+            ]
+            return panel
+
+        current, following = Signal(layout, name="panel"), Signal(layout, name="next_panel")
+        job = self.i.payload
+        offered = ahead("offered_panel", job.row_groups, job.rows, 0)
+        with m.If(panel_steps):
+            m.d.sync += [
+                current.eq(following), following.eq(ahead("panel_ahead", groups_left, rows_left, 2)),
+                groups_left.eq(groups_left - c.interleave), rows_left.eq(rows_left - c.output_rows),
+            ]  # fmt: skip
+        with m.If(accept):
+            m.d.sync += [
+                current.eq(offered), following.eq(ahead("offered_next", job.row_groups, job.rows, 1)),
+                groups_left.eq(job.row_groups), rows_left.eq(job.rows),
+            ]  # fmt: skip
+        return current, following, offered
 
     def _halves(self, m: Module, accept):
         """Which operand halves are read, and whether the next job's operands are there."""
@@ -227,7 +284,7 @@ class Sequencer(Component):
             ready.append(~load | full)
         return ready
 
-    def _passes(self, m: Module, job, pass_):
+    def _passes(self, m: Module, accept, pass_):
         """Slices, shift and end of the current pass; constants where the machine has one width."""
         c = self.config
         if not c.mixed:
@@ -236,9 +293,9 @@ class Sequencer(Component):
         slices = {}
         for name in "ab":
             slices[name] = Signal(range(most + 1), name=f"slices_{name}")
-            m.d.comb += slices[name].eq(
-                Array(c.slices(max(w, 2)) for w in range(c.mantissa_widths[-1] + 1))[job[f"width_{name}"]]
-            )
+            of_width = Array(c.slices(max(w, 2)) for w in range(c.mantissa_widths[-1] + 1))
+            with m.If(accept):
+                m.d.sync += slices[name].eq(of_width[self.i.payload[f"width_{name}"]])
         entry = data.StructLayout({"a": range(most), "b": range(most), "shift": 1, "last": 1})
         current = Signal(entry)
         for count_a in range(1, most + 1):
@@ -253,22 +310,32 @@ class Sequencer(Component):
                             ]  # fmt: skip
         return current.a, current.b, current.shift, current.last
 
-    def _throttle(self, m: Module, issue, job, slot, step, pass_, block_last, panel_tile, block_done, slot_last):
-        """Whether the step may be issued: the first of an output tile's last block waits for drain chain and panel."""
-        drain = Signal(range(self.drain_cycles + 1))
-        panels = Signal(range(3))
-        takes_panel = Signal()
-        tile_ends = Signal()
-        critical = job.store & block_last & (slot == 0) & (step == 0) & (pass_ == 0)
-        needs_panel = panel_tile == 0
-        may = ~critical | ((drain == 0) & (~needs_panel | (panels != 2)))
+    def _throttle(self, m: Module, issue, accept, steps, stores, store, following):
+        """Whether the step may be issued: the first of an output tile's last block waits for drain chain and panel.
+
+        Found a step ahead too: ``steps`` say what ends with the present one, ``following`` where the coming one stands;
+        ``stores`` and ``store`` are of their jobs.
+        """
+        block_steps, tile_steps, panel_ends = steps
+        drain, free, free_next = Signal(range(self.drain_cycles + 1)), Signal(init=1), Signal()
+        panels, panels_next = Signal(range(3)), Signal(range(3))
+        begins, begins_next, fresh, fresh_next = Signal(), Signal(), Signal(), Signal()
+        critical, may = Signal(), Signal()
         m.d.comb += [
-            takes_panel.eq(issue & critical & needs_panel),
-            tile_ends.eq(issue & job.store & block_last & block_done & slot_last),
+            panels_next.eq(panels + (issue & critical & fresh) - self.panel_free),
+            free_next.eq(free | (drain == 1)),
+            begins_next.eq(Mux(accept, 1, Mux(issue, block_steps, begins))),
+            fresh_next.eq(Mux(accept, 1, Mux(tile_steps, panel_ends, fresh))),
         ]
-        m.d.sync += panels.eq(panels + takes_panel - self.panel_free)
-        with m.If(tile_ends):
-            m.d.sync += drain.eq(self.drain_cycles - 1)
-        with m.Elif(drain != 0):
+        with m.If(~free):
             m.d.sync += drain.eq(drain - 1)
+        with m.If(tile_steps & stores):
+            m.d.comb += free_next.eq(0)
+            m.d.sync += drain.eq(self.drain_cycles - 1)
+        critical_next = store & following.block & begins_next
+        m.d.sync += [
+            panels.eq(panels_next), free.eq(free_next), begins.eq(begins_next), fresh.eq(fresh_next),
+            critical.eq(critical_next),
+            may.eq(~critical_next | (free_next & (~fresh_next | (panels_next != 2)))),
+        ]  # fmt: skip
         return may
