@@ -1,94 +1,120 @@
-"""Command line of the density flow: ``python -m synth density|report|libraries``."""
+"""Command line of the density flow: ``python -m synth density|report|fpga|libraries``."""
 
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
+from rich.table import Table
 
 from hw.baseline.formats import FORMATS, format_named
-from synth.density import Design
+from synth.density import ACCOUNTINGS, CONVERTERS, Design
 from synth.flow import BUILD
+from synth.fpga import FAMILIES, implement
 from synth.liberty import LibraryError, find_library, known_libraries
-from synth.report import claims_table, markdown, rows_table, write_html
+from synth.recipes import EFFORTS
+from synth.report import markdown, rewrite, write_html
+from synth.sets import QUICK, full, quick
 from synth.sweep import load, save, sweep
+from synth.tables import Table as Results
+from synth.tables import claims_table, tables
+from synth.tools import ToolError
 
-QUICK = ("hbfp4", "hbfp4-aligned", "hbfp6", "mxfp4", "mxfp6-e2m3", "int8", "int4", "bf16", "fp32")
-CELLS = ("hbfp4", "mxfp6-e2m3", "mxfp4", "int8", "bf16", "fp32")
-BLOCKS = (16, 32, 128, 256, 576)
-SHAPES = ((1, 4), (4, 4), (16, 4), (None, 1), (None, 2), (None, 8))
+
+def _found() -> list[str]:
+    """Libraries that are here, the built-in one only if there is no other."""
+    found = [name for name, path in known_libraries().items() if path and name != "reference"]
+    return found or ["reference"]
 
 
 def _libraries(names: str) -> list[str]:
-    if names == "all":
-        return [name for name, path in known_libraries().items() if path]
+    if names in ("all", "first"):
+        return _found() if names == "all" else _found()[:1]
     for name in names.split(","):
         find_library(name, BUILD)
     return names.split(",")
 
 
-def _quick(libraries: list[str]) -> list[Design]:
-    tiles = [Design(name, library) for library in libraries for name in QUICK]
-    return tiles + [Design(name, library, dot=16, rows=1, columns=1) for library in libraries for name in CELLS]
-
-
-def _full(libraries: list[str]) -> list[Design]:
-    designs = [Design(name, library) for library in libraries for name in FORMATS]
-    designs += [Design(name, library, dot=16, rows=1, columns=1) for library in libraries for name in CELLS]
-    first = libraries[0]
-    designs += [Design(f"hbfp{m}/{n}", first) for m in (4, 6) for n in BLOCKS]
-    return designs + [Design("hbfp4", first, dot=dot, rows=size, columns=size) for dot, size in SHAPES]
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m synth", description="Area, clock and density of number formats.")
     commands = parser.add_subparsers(dest="command", required=True)
-    density = commands.add_parser("density", help="measure formats in a tile")
+    density = commands.add_parser("density", help="measure formats in one accounting")
     density.add_argument("--formats", default=",".join(QUICK), help=f"of {', '.join(FORMATS)}; block formats take /N")
+    density.add_argument("--accounting", default="tile", choices=ACCOUNTINGS, help="what is counted (default tile)")
+    density.add_argument("--converter", default="none", choices=CONVERTERS, help="of a dot unit (default none)")
     density.add_argument("--dot", type=int, help="products per unit and cycle (default: a block, or 64)")
     density.add_argument("--rows", type=int, default=4, help="unit rows of a tile (default 4)")
     density.add_argument("--columns", type=int, default=4, help="unit columns of a tile (default 4)")
+    density.add_argument("--mesh", type=int, default=1, help="tiles in a row of an array (default 1)")
     density.add_argument("--accumulator-cycles", type=int, default=1, help="register stages of the accumulator")
+    density.add_argument("--tree-cycles", type=int, default=0, help="of the sum of products; of floats, per operation")
+    density.add_argument("--effort", default="area", choices=EFFORTS, help="what mapping aims at (default area)")
     density.add_argument("--no-clock-gates", action="store_true", help="enabled registers get multiplexers instead")
     report = commands.add_parser("report", help="the report: tables, plots, HTML, JSON")
-    report.add_argument("--full", action="store_true", help="every format, block size and shape")
+    report.add_argument("--full", action="store_true", help="every format, accounting, block size, shape and library")
     report.add_argument("--from", dest="source", type=Path, help="make it from a results file instead of measuring")
+    report.add_argument("--into", type=Path, action="append", default=[],
+                        help="also rewrite the tables between <!-- claims --> markers of this page")  # fmt: skip
     commands.add_parser("libraries", help="which libraries are here")
     for command in (density, report):
-        command.add_argument("--library", default="reference" if command is density else "all",
-                             help="names or files, with commas between; all: every known one that is here")  # fmt: skip
+        command.add_argument("--library", default="reference" if command is density else None,
+                             help="names or files, with commas between; first: the first of those known by name that is "
+                             "here (a quick report); all: each of them (a full one)")  # fmt: skip
         command.add_argument("--jobs", type=int, default=2, help="processes (default 2)")
         command.add_argument("--dask", help="address of a Dask scheduler to use instead of processes")
         command.add_argument("--timeout", type=float, default=900, help="seconds a tool may run (default 900)")
+    fpga = commands.add_parser("fpga", help="lookup tables and clock of tiles in FPGA families")
+    fpga.add_argument("--formats", default="hbfp4", help="as of density (default hbfp4)")
+    fpga.add_argument("--family", default="ecp5", choices=FAMILIES, help="default ecp5")
+    fpga.add_argument("--dot", type=int, help="products per unit and cycle (default: a block)")
+    fpga.add_argument("--size", type=int, default=2, help="unit rows and columns (default 2)")
+    fpga.add_argument("--accumulator-cycles", type=int, default=1, help="register stages of the accumulator")
+    fpga.add_argument("--tree-cycles", type=int, default=0, help="register stages of the sum of products")
+    fpga.add_argument(
+        "--seeds", type=int, default=0, help="place and route (ecp5) with so many seeds; median of clocks"
+    )
+    fpga.add_argument("--timeout", type=float, default=1800, help="seconds a tool may run (default 1800)")
+    for command in (density, report, fpga):
         command.add_argument("--build", type=Path, default=BUILD, help="folder of caches and results")
-    density.add_argument("--json", nargs="?", const="-", help="write results as JSON, to standard output or a file")
+    for command in (density, fpga):
+        command.add_argument("--json", nargs="?", const="-", help="write results as JSON, to standard output or a file")
     return parser
 
 
+def _failed(failures) -> int:
+    for design, error in failures:
+        print(f"{design.format} in {design.library} ({design.accounting}): {error}", file=sys.stderr)
+    return 1 if failures else 0
+
+
 def _density(options, console) -> int:
-    for name in options.formats.split(","):
+    names = options.formats.split(",")
+    for name in names:
         format_named(name)
     designs = [
         Design(name, library, options.dot, options.rows, options.columns, options.accumulator_cycles,
-               not options.no_clock_gates)
-        for library in _libraries(options.library) for name in options.formats.split(",")
+               not options.no_clock_gates, options.accounting, options.converter, options.tree_cycles, options.effort,
+               options.mesh)
+        for library in _libraries(options.library) for name in names
     ]  # fmt: skip
     rows, failures = sweep(designs, jobs=options.jobs, dask=options.dask, seconds=options.timeout, build=options.build)
     if options.json == "-":
         json.dump([row.to_dict() for row in rows], sys.stdout, indent=1)
         print()
     else:
-        console.print(rows_table(rows))
+        parts = list(dict.fromkeys(part for row in rows for part in row.parts))
+        lines = [
+            [row.design.format, row.design.library, f"{row.area:.1f}", *(f"{row.parts.get(part, 0):.1f}" for part in parts),
+             f"{row.period:.2f}" if row.period else "–", row.timing]
+            for row in rows
+        ]  # fmt: skip
+        title = f"Area per MAC, {options.accounting}"
+        console.print(Results(title, "", ("format", "library", "area", *parts, "ns", "timing"), lines, 2).terminal())
         if options.json:
             save(Path(options.json), rows, failures, " ".join(["python -m synth", *sys.argv[1:]]))
     return _failed(failures)
-
-
-def _failed(failures) -> int:
-    for design, error in failures:
-        print(f"{design.format} in {design.library}: {error}", file=sys.stderr)
-    return 1 if failures else 0
 
 
 def _report(options, console) -> int:
@@ -96,18 +122,57 @@ def _report(options, console) -> int:
     if options.source:
         rows, failures = load(options.source), []
     else:
-        libraries = _libraries(options.library)
-        designs = _full(libraries) if options.full else _quick(libraries)
+        libraries = _libraries(options.library or ("all" if options.full else "first"))
+        designs = full(libraries) if options.full else [d for library in libraries for d in quick(library)]
+        others = [name for name in _found() if name not in libraries]
+        if others and not options.library:
+            console.print(
+                f"Measuring in {', '.join(libraries)}; also here: {', '.join(others)} (--library, or --full)."
+            )
         rows, failures = sweep(
             designs, jobs=options.jobs, dask=options.dask, seconds=options.timeout, build=options.build
         )
     folder = options.build / "report"
-    save(folder / "density.json", rows, failures, command)
     if rows:
-        console.print(rows_table(rows), claims_table(rows))
+        console.print(*(table.terminal() for table in [*tables(rows)[2:], claims_table(rows)]))
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "density.md").write_text(markdown(rows))
         console.print(f"report: {write_html(rows, failures, folder, command)}")
+    if not options.source:
+        save(folder / "density.json", rows, failures, command)
+    for page in options.into:
+        console.print(f"{page}: {'rewritten' if rewrite(page, rows) else 'up to date'}")
     return _failed(failures)
+
+
+def _fpga(options, console) -> int:
+    found, failures = [], 0
+    for name in options.formats.split(","):
+        format_named(name)
+    for name in options.formats.split(","):
+        try:
+            found.append(implement(
+                name, options.family, dot=options.dot, size=options.size, tree_cycles=options.tree_cycles,
+                cycles=options.accumulator_cycles, seeds=options.seeds, seconds=options.timeout, build=options.build,
+            ))  # fmt: skip
+        except (ToolError, ValueError) as error:
+            print(f"{name} in {options.family}: {error}", file=sys.stderr)
+            failures += 1
+    values = [asdict(item) | {"tables_per_mac": item.tables_per_mac} for item in found]
+    if options.json == "-":
+        json.dump(values, sys.stdout, indent=1)
+        print()
+        return 1 if failures else 0
+    table = Table(title=f"{options.family}, {options.size}x{options.size} units, no DSP blocks")
+    for heading in ("format", "MACs", "LUTs", "LUTs/MAC", "flip-flops", "MHz"):
+        table.add_column(heading, justify="left" if heading == "format" else "right")
+    for item in found:
+        table.add_row(item.format, str(item.macs), str(item.tables), f"{item.tables_per_mac:.1f}", str(item.flip_flops),
+                      f"{item.megahertz:.1f}" if item.megahertz else "–")  # fmt: skip
+    console.print(table)
+    if options.json:
+        Path(options.json).write_text(json.dumps(values, indent=1) + "\n")
+    return 1 if failures else 0
 
 
 def main() -> int:
@@ -119,7 +184,7 @@ def main() -> int:
             for name, path in known_libraries().items():
                 console.print(f"{name:10} {path or 'not found'}")
             return 0
-        return _density(options, console) if options.command == "density" else _report(options, console)
+        return {"density": _density, "report": _report, "fpga": _fpga}[options.command](options, console)
     except (LibraryError, ValueError) as error:
         print(f"python -m synth: error: {error}", file=sys.stderr)
         return 2

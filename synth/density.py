@@ -1,4 +1,4 @@
-"""Areas and clocks of tiles of every format: one row per design, each verified before it is quoted."""
+"""Areas and clocks of every format in every accounting: one row per design, each verified before it is quoted."""
 
 import hashlib
 import json
@@ -7,20 +7,20 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 
-from hw.baseline.elements import element_for
-from hw.baseline.formats import format_named
-from hw.emit import emit_verilog
-from synth.designs import PARTS, config_for, simulate_unit, tile_for
-from synth.flow import BUILD, Synthesis, modules_of, synthesise
-from synth.liberty import Library, find_library
-from synth.tools import ToolError, sta_version, static_timing, yosys, yosys_version
+from synth.flow import BUILD, Synthesis
+from synth.liberty import Library, LibraryError, find_library
+from synth.timing import TIMER, flat_verilog, least_period
+from synth.tools import ToolError, sta_version, static_timing, yosys_version
 
-__all__ = ["Design", "Row", "measure"]
+__all__ = ["ACCOUNTINGS", "CONVERTERS", "Design", "Row", "cached_period", "measure"]
+
+ACCOUNTINGS = ("tile", "array", "dot unit", "formula")
+CONVERTERS = ("none", "own", "shared")
 
 
 @dataclass(frozen=True)
 class Design:
-    """What to measure: a format in a tile, mapped to a library.
+    """What to measure: a format in an accounting, mapped to a library.
 
     Parameters
     ----------
@@ -30,6 +30,11 @@ class Design:
     rows, columns : units of the tile.
     cycles : register stages of the accumulator.
     clock_gates : whether enabled registers get clock gates where the library has them.
+    accounting : of ``ACCOUNTINGS``, see ``synth/accounting.py``.
+    converter : for a dot unit, of ``CONVERTERS``: whose the converter to blocks is.
+    tree_cycles : register stages between operands and block sum; of floating-point formats in each operation.
+    effort : "area" or "speed", as of ``synthesise``.
+    mesh : tiles in a row and in a column of an array.
     """
 
     format: str
@@ -39,6 +44,22 @@ class Design:
     columns: int = 4
     cycles: int = 1
     clock_gates: bool = True
+    accounting: str = "tile"
+    converter: str = "none"
+    tree_cycles: int = 0
+    effort: str = "area"
+    mesh: int = 1
+
+    @property
+    def usual(self) -> bool:
+        """Whether this is the tile every format is compared in: 4×4 units, nothing pipelined, mapped by area."""
+        return (self.accounting, self.dot, self.rows, self.columns, self.cycles, self.tree_cycles, self.effort,
+                self.clock_gates) == ("tile", None, 4, 4, 1, 0, "area", True)  # fmt: skip
+
+    @property
+    def cell(self) -> bool:
+        """Whether this is a cell: one unit of 16 products with registers of its own."""
+        return (self.accounting, self.dot, self.rows, self.columns, self.effort) == ("tile", 16, 1, 1, "area")
 
 
 @dataclass
@@ -47,27 +68,32 @@ class Row:
 
     Members
     -------
-    area : everything in the tile; ``core`` (products and their sum), ``accumulator``, ``unit`` (what else is in a
-        unit), ``edge`` (operand registers, drain chain, control, decoders) add up to it.
+    area : everything the accounting counts, and ``parts`` what it is made of.
     flip_flops : the part of ``area`` that is flip-flops.
-    period : least clock period in ns, relaxed (nothing sized for speed), or ``None``.
-    verified : results of the mapped unit that were compared with the reference.
+    period : least clock period in ns, or ``None`` where the accounting has no clock.
+    includes : what is counted.
+    verified : results of the mapped parts that were compared with the reference.
+    memory_bits : bits of memories that belong to it, per MAC, whose area is not counted.
     """
 
     design: Design
     area: float
-    core: float
-    accumulator: float
-    unit: float
-    edge: float
+    parts: dict[str, float]
     flip_flops: float
     period: float | None
     timing: str
     bits_per_element: float
     verified: int
     macs: int
+    includes: str = ""
+    memory_bits: float = 0.0
     scripts: dict[str, str] = field(default_factory=dict)
     tools: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def density(self) -> float | None:
+        """Operations (two per MAC) per ns and unit of area, at the least period."""
+        return 2 / (self.period * self.area) if self.period else None
 
     def to_dict(self) -> dict:
         """JSON-ready values."""
@@ -79,28 +105,15 @@ class Row:
         return cls(**values | {"design": Design(**values["design"])})
 
 
-CORE = ("dot_product", "scaled_dot_product", "paired_dot_product", "float_multiply", "float_add")
-ACCUMULATORS = ("block_accumulator", "integer_accumulator", "word_accumulator")
-UNITS = ("processing_element", "element_")
-
-
-TIMED_CELLS = 100_000
-
-
-def _category(name: str) -> str:
-    for category, prefixes in (("core", CORE), ("accumulator", ACCUMULATORS), ("unit", UNITS)):
-        if name.startswith(prefixes):
-            return category
-    return "edge"
-
-
 @cache
-def _sources() -> str:
+def sources() -> str:
     """Digest of everything a row depends on but the design, the library and the tools."""
     root, digest = Path(__file__).parent.parent, hashlib.sha256()
+    report = ("__main__", "claims", "fpga", "plots", "report", "sets", "sweep", "tables")
     for path in sorted([*root.glob("hw/**/*.py"), *root.glob("golden/*.py"), *root.glob("synth/*.py")]):
-        if path.stem not in ("report", "plots", "claims", "sweep", "__main__"):
-            digest.update(path.read_bytes())
+        if path.parent.name in ("board", "bus") or (path.parent.name == "synth" and path.stem in report):
+            continue
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
@@ -109,15 +122,22 @@ def measure(design: Design, *, build: Path = BUILD, seconds: float = 900, timing
 
     Raises
     ------
+    ValueError : for an unknown accounting or converter.
     ToolError, LibraryError, Mismatch : when it does not map, or does not compute what it should.
     """
+    from synth import accounting
+
+    if design.accounting not in ACCOUNTINGS:
+        raise ValueError(f"accounting must be one of {', '.join(ACCOUNTINGS)}, not {design.accounting}")
+    if design.converter not in CONVERTERS:
+        raise ValueError(f"converter must be one of {', '.join(CONVERTERS)}, not {design.converter}")
     library = find_library(design.library, build)
-    timer = sta_version() if timing else "not timed"
-    parts = [repr(design), _sources(), hashlib.sha256(library.path.read_bytes()).hexdigest(), yosys_version(), str(timer)]
+    timer = sta_version() or TIMER if timing else "not timed"
+    parts = [repr(design), sources(), hashlib.sha256(library.path.read_bytes()).hexdigest(), yosys_version(), timer]
     known = build / "rows" / (hashlib.sha256(" ".join(parts).encode()).hexdigest()[:24] + ".json")
     if known.exists():
         return Row.from_dict(json.loads(known.read_text()))
-    row = _measure(design, library, build, seconds, timing)
+    row = accounting.MEASURES[design.accounting](design, library, build=build, seconds=seconds, timing=timing)
     known.parent.mkdir(parents=True, exist_ok=True)
     part = known.with_suffix(f".{os.getpid()}")
     part.write_text(json.dumps(row.to_dict()))
@@ -125,48 +145,30 @@ def measure(design: Design, *, build: Path = BUILD, seconds: float = 900, timing
     return row
 
 
-def _measure(design: Design, library: Library, build: Path, seconds: float, timing: bool) -> Row:
-    """Synthesise, simulate and time one design."""
-    form = format_named(design.format)
-    config = config_for(form, design.dot, design.rows, design.columns, design.cycles)
-    tile = tile_for(form, config)
-    verilog = emit_verilog(tile)
-    parts = [name for name in modules_of(verilog) if name.startswith(PARTS)]
-    gates = design.clock_gates and any(cell.clock_gate and cell.area > 0 for cell in library.cells.values())
-    synthesis = synthesise(verilog, tile.module_name, parts, library, clock_gates=gates, seconds=seconds, build=build)
-    verified = simulate_unit(form, config, synthesis, library)
-    macs = config.macs_per_cycle
-    areas = dict.fromkeys(("core", "accumulator", "unit", "edge"), 0.0)
-    for name, times in synthesis.instances().items():
-        areas[_category(name)] += synthesis.parts[name].area * times / macs
-    unit = element_for(form)(config).module_name
-    period, timer = _period(synthesis, library, unit, build) if timing else (None, "not timed")
-    return Row(
-        design, synthesis.area / macs, **areas, flip_flops=synthesis.total("flip_flops") / macs, period=period,
-        timing=timer, bits_per_element=form.bits_per_element, verified=verified, macs=macs,
-        scripts={name: part.variant for name, part in synthesis.parts.items()}, tools={"yosys": yosys_version()},
-    )  # fmt: skip
+TIMED_CELLS = 100_000  # cells that OpenSTA is given at most
 
 
-def _period(synthesis: Synthesis, library: Library, unit: str, build: Path) -> tuple[float | None, str]:
-    """Least period of one unit, operands arriving with the clock; kept beside the unit's netlist."""
-    if sta_version() is None:
-        return None, "OpenSTA is not installed"
+def cached_period(synthesis: Synthesis, library: Library, unit: str, build: Path) -> tuple[float | None, str]:
+    """Least period of one unit, operands arriving with the clock, and what says so; kept beside the unit's netlist."""
     below = Synthesis(unit, library.name, synthesis.parts).instances()
-    if sum(times * sum(synthesis.parts[name].cells.values()) for name, times in below.items()) > TIMED_CELLS:
-        return None, f"not timed: more than {TIMED_CELLS} cells"
-    netlists = [Path(synthesis.parts[name].netlist) / "netlist.v" for name in below]
-    key = hashlib.sha256(" ".join(sorted(path.parent.name for path in netlists)).encode()).hexdigest()[:16]
-    folder = (build / "timing" / f"{unit[:40]}-{library.name}-{key}").resolve()
-    known = folder / "period"
-    if not known.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            # OpenSTA reads no concatenations: one flat module whose ports are single bits.
-            script = [*(f"read_verilog {path}" for path in netlists), f"hierarchy -top {unit}", "flatten"]
-            script += ["rename -hide w:*", "splitnets -ports", "opt_clean -purge", "write_verilog -noattr -noexpr flat.v"]
-            yosys("\n".join(script) + "\n", folder)
-            known.write_text(str(static_timing(library.path, [folder / "flat.v"], unit, folder)))
-        except ToolError as error:
-            return None, str(error)
-    return float(known.read_text()), sta_version()
+    netlists = {name: synthesis.netlists[name] for name in below}
+    cells = sum(times * sum(synthesis.parts[name].cells.values()) for name, times in below.items())
+    timer = sta_version() if cells <= TIMED_CELLS else None
+    key = " ".join(sorted(path.parent.name for path in netlists.values())) + (timer or TIMER)
+    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+    folder = (build / "timing" / f"{unit[:40]}-{library.name}-{digest}").resolve()
+    known = folder / "least_period"
+    try:
+        if not known.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            if timer:
+                (folder / "flat.v").write_text(flat_verilog(netlists, unit))
+                value = static_timing(library.path, [folder / "flat.v"], unit, folder)
+            else:
+                value = least_period(netlists, library, unit)
+            part = known.with_suffix(f".{os.getpid()}")
+            part.write_text(str(value))
+            part.replace(known)
+        return float(known.read_text()), timer or TIMER
+    except (ToolError, LibraryError) as error:
+        return None, str(error)

@@ -11,7 +11,7 @@ from hw.array.tile import Tile
 from hw.baseline.elements import element_for
 from hw.baseline.formats import NumberFormat
 from hw.config import CoreConfig
-from synth.netlist import Netlist
+from synth.netlist import Mismatch, Netlist
 from synth.oracle import dot_words, element_value, float_word
 
 __all__ = ["PARTS", "Mismatch", "config_for", "simulate_unit", "tile_for"]
@@ -21,20 +21,16 @@ PARTS = ("dot_product", "scaled_dot_product", "float_multiply", "float_add", "bl
          "pair_selects")  # fmt: skip
 
 
-class Mismatch(AssertionError):
-    """A mapped netlist that does not compute what the reference does."""
-
-
 def config_for(
-    form: NumberFormat, dot: int | None = None, rows: int = 4, columns: int = 4, cycles: int = 1
+    form: NumberFormat, dot: int | None = None, rows: int = 4, columns: int = 4, cycles: int = 1, tree_cycles: int = 0
 ) -> CoreConfig:
     """Configuration of a tile of this format: a block per cycle and unit, 64 elements where nothing is shared."""
     block = form.block_size or dot or 64
-    widths = (4, 6) if form.name == "mixed46" else (form.significand_width,) if form.kind == "hbfp" else (4,)
+    widths = (4, 6) if form.name.startswith("mixed46") else (form.significand_width,) if form.kind == "hbfp" else (4,)
     accumulator = form.accumulator if form.accumulator in ("bf16", "aligned") else "fp32"
     return CoreConfig(
         widths, block_size=block, dot=min(dot or block, block), tile_rows=rows, tile_columns=columns,
-        accumulator=accumulator, accumulator_cycles=cycles, interleave=max(1, cycles - 1),
+        accumulator=accumulator, accumulator_cycles=cycles, interleave=max(1, cycles - 1), tree_cycles=tree_cycles,
     )  # fmt: skip
 
 
@@ -57,7 +53,8 @@ def _words(rng: Random, form: NumberFormat, count: int) -> list[int]:
         spread = max(1, min(4, middle // 2))
         words = [
             (rng.getrandbits(1) << form.exponent_width | rng.randint(middle - spread, middle + spread))
-            << form.significand_width - 1 | rng.getrandbits(form.significand_width - 1)
+            << form.significand_width - 1
+            | rng.getrandbits(form.significand_width - 1)
             for _ in range(count)
         ]
     return words
@@ -108,63 +105,85 @@ def simulate_unit(form: NumberFormat, config: CoreConfig, synthesis, library, *,
                   seed: int = 1, change=None) -> int:  # fmt: skip
     """Run the mapped unit against the reference; returns the number of results compared.
 
+    Blocks go to one output, as fast as the accumulator's loop allows.
+
     Raises
     ------
     Mismatch : naming the first result that differs.
     """
     unit = element_for(form)(config)
     netlist = Netlist(synthesis, library, lanes, unit.module_name, change)
-    rng, bits, dot = Random(seed), form.element_bits, config.dot
-    sum_width = config.block_sum_width
-    models = [_Model(form, config, sum_width) for _ in range(lanes)]
-    fields = [name for name in unit.operand.members if name != "mantissas"]
-    pending, compared = [], 0
-    steps = config.steps
-    held = [([], []) for _ in range(lanes)]
-    for cycle in range(blocks * steps + 1):
-        inputs = {"read": [int(cycle == steps)] * lanes, "write": [int(cycle % steps == 0 and cycle > 0)] * lanes}
-        operands = [(_words(rng, form, dot), _words(rng, form, dot)) for _ in range(lanes)]
-        for side, place in (("a", 0), ("b", 1)):
-            packed = [sum(w << i * bits for i, w in enumerate(lane[place])) for lane in operands]
-            prepare = getattr(unit, f"prepare_{side}")
-            if prepare is not None:
-                packed = _prepare(prepare(), packed, synthesis, library, lanes)
-            inputs[side] = packed
-        if unit.sums:
-            inputs["sum_control"] = [int(cycle % steps == 0)] * lanes
-        if pending:
-            scales, factors, nans = pending
-            for side in range(2):
-                name = "ab"[side]
-                for field in fields:
-                    width = Shape.cast(unit.operand[field].shape).width
-                    source = {"scale": scales, "factor": factors, "nan": nans}[field]
-                    inputs[f"{field}_{name}"] = [lane[side] % (1 << width) for lane in source]
-        result = netlist.step(inputs, "value")["value"]
-        if cycle % steps == 0 and cycle > 0:
-            for lane, model in enumerate(models):
-                scale, factor, is_nan = sum(scales[lane]), factors[lane][0] * factors[lane][1], any(nans[lane])
-                expected = model.add(*held[lane], scale, factor, is_nan)
-                got = result[lane] % 2**32 if form.accumulator == "aligned" else result[lane]
-                if expected is not None and got != expected:
-                    raise Mismatch(f"{form.name}: unit {unit.module_name} gives {got:#x} instead of {expected:#x}")
-                compared += 1
-            held = [([], []) for _ in range(lanes)]
-        for lane in range(lanes):
-            held[lane][0].extend(operands[lane][0])
-            held[lane][1].extend(operands[lane][1])
-        if cycle % steps == 0:
-            base = rng.choice((-3, 0, 40, -75))
-        pending = (
-            [(base + rng.randint(-6, 6), base + rng.randint(-6, 6)) for _ in range(lanes)],
-            [(rng.randint(8, 15), rng.randint(8, 15)) if "factor" in fields else (1, 1) for _ in range(lanes)],
-            [(int(rng.random() < 0.01), 0) if "nan" in fields else (0, 0) for _ in range(lanes)],
-        )
-    return compared
+    prepared = {
+        side: Netlist(synthesis, library, lanes, getattr(unit, f"prepare_{side}")().module_name)
+        for side in "ab" if getattr(unit, f"prepare_{side}") is not None
+    }  # fmt: skip
+    rng, steps = Random(seed), config.steps
+    models = [_Model(form, config, config.block_sum_width) for _ in range(lanes)]
+    accumulator, latency = unit.accumulator, unit.sum_cycles
+    distance = max(steps, accumulator.loop_cycles)
+    drive: dict[int, dict] = {}
+    expected: dict[int, list] = {}
+
+    def at(cycle, **values):
+        drive.setdefault(cycle, {}).update(values)
+
+    for block in range(blocks):
+        held = [([], []) for _ in range(lanes)]
+        for step in range(steps):
+            cycle = block * distance + step
+            operands = [(_words(rng, form, config.dot), _words(rng, form, config.dot)) for _ in range(lanes)]
+            for place, side in enumerate("ab"):
+                words = [sum(w << i * form.element_bits for i, w in enumerate(lane[place])) for lane in operands]
+                at(cycle, **{side: _prepare(prepared[side], words) if side in prepared else words})
+            for lane in range(lanes):
+                held[lane][0].extend(operands[lane][0])
+                held[lane][1].extend(operands[lane][1])
+            if unit.sums:
+                at(cycle + latency, sum_control=[int(step == 0)] * lanes)
+        arrival = block * distance + steps + latency
+        fields, scales, factors, nans = _fields(rng, unit, lanes)
+        at(arrival, **fields)
+        at(arrival + accumulator.read_cycle, read=[int(block == 0) << _slot_bits(config)] * lanes)
+        written = arrival + accumulator.write_cycle
+        at(written, write=[1 << _slot_bits(config)] * lanes)
+        expected[written] = [
+            model.add(*held[lane], scales[lane], factors[lane], nans[lane]) for lane, model in enumerate(models)
+        ]
+    quiet = {
+        name: [0] * lanes for name, (way, _) in netlist.ports.items() if way == "input" and name not in ("clk", "rst")
+    }
+    for cycle in range(max(expected) + 1):
+        result = netlist.step(quiet | drive.get(cycle, {}), "value")["value"]
+        for wanted, got in zip(expected.get(cycle, []), result, strict=False):
+            if wanted is not None and (got % 2**32 if form.accumulator == "aligned" else got) != wanted:
+                raise Mismatch(f"{form.name}: unit {unit.module_name} gives {got:#x} instead of {wanted:#x}")
+    return blocks * lanes
 
 
-def _prepare(part, packed, synthesis, library, lanes):
+def _slot_bits(config: CoreConfig) -> int:
+    return Shape.cast(range(config.interleave)).width
+
+
+def _fields(rng: Random, unit, lanes: int):
+    """Ports with what belongs to the two blocks of each lane, and that as sums and products."""
+    names = [name for name in unit.operand.members if name != "mantissas"]
+    base = rng.choice((-3, 0, 40, -75))
+    drawn = {
+        "scale": [(base + rng.randint(-6, 6), base + rng.randint(-6, 6)) for _ in range(lanes)],
+        "factor": [(rng.randint(8, 15), rng.randint(8, 15)) for _ in range(lanes)],
+        "nan": [(int(rng.random() < 0.01), 0) for _ in range(lanes)],
+    }
+    ports = {}
+    for place, side in enumerate("ab"):
+        for name in names:
+            width = Shape.cast(unit.operand[name].shape).width
+            ports[f"{name}_{side}"] = [pair[place] % (1 << width) for pair in drawn[name]]
+    factors = [a * b for a, b in drawn["factor"]] if "factor" in names else [1] * lanes
+    nans = [any(pair) for pair in drawn["nan"]] if "nan" in names else [False] * lanes
+    return ports, [a + b for a, b in drawn["scale"]], factors, nans
+
+
+def _prepare(netlist: Netlist, words):
     """What a row's or column's preparing part makes of its operands."""
-    netlist = Netlist(synthesis, library, lanes, part.module_name)
-    netlist.evaluate({"i": packed})
+    netlist.evaluate({"i": words})
     return netlist.output("o")

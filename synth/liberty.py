@@ -10,7 +10,16 @@ from pathlib import Path
 
 from synth.cells import truth_table
 
-__all__ = ["Cell", "Library", "LibraryError", "find_library", "known_libraries", "parse_liberty"]
+__all__ = [
+    "Cell",
+    "Group",
+    "Library",
+    "LibraryError",
+    "find_library",
+    "known_libraries",
+    "parse_group",
+    "parse_liberty",
+]
 
 SEARCH_PATH = "HBFP_LIBERTY_PATH"
 REFERENCE = Path(__file__).parent / "reference.lib"
@@ -141,6 +150,15 @@ def find_library(name: str, build: Path) -> Library:
     return Library(title, path.resolve(), cells)
 
 
+@dataclass
+class Group:
+    """A Liberty group's attributes, and its inner groups as (kind, title, group)."""
+
+    attributes: dict[str, str] = field(default_factory=dict)
+    groups: list[tuple[str, str, "Group"]] = field(default_factory=list)
+
+
+CELL = re.compile(r"^\s*cell\s*\(\s*\"?([\w$]+)\"?\s*\)\s*\{", re.MULTILINE)
 TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|\\\s*\n|\s+|("(?:[^"\\]|\\.)*")|([{}();:,])|([^\s{}();:,"]+)', re.DOTALL)
 SKIPPED = {
     "timing", "internal_power", "leakage_power", "lu_table_template", "power_lut_template", "output_current_rise",
@@ -160,20 +178,20 @@ def parse_liberty(path: Path) -> dict[str, Cell]:
     except OSError as error:
         raise LibraryError(f"library {path} cannot be read: {error}") from error
     cells = {}
-    for start in re.finditer(r"^\s*cell\s*\(\s*\"?([\w$]+)\"?\s*\)\s*\{", text, re.MULTILINE):
+    for start in CELL.finditer(text):
         try:
-            attributes, groups, _ = _group(text, start.end())
+            group = parse_group(text, start.end(), SKIPPED)[0]
         except IndexError:
             raise LibraryError(f"library {path} does not parse: cell {start[1]} has no end") from None
-        cells[start[1]] = _cell(start[1], attributes, groups)
+        cells[start[1]] = _cell(start[1], group)
     if not cells or not re.search(r"^\s*library\s*\(", text, re.MULTILINE):
         raise LibraryError(f"library {path} does not parse: it has no cells")
     return cells
 
 
-def _group(text: str, position: int):
-    """Attributes, groups (kind, name, attributes) and end of the group whose opening brace is before ``position``."""
-    attributes, groups, words = {}, [], []
+def parse_group(text: str, position: int, skipped: frozenset[str] | set[str] = frozenset()) -> tuple[Group, int]:
+    """The group whose opening brace is before ``position``, without inner groups of the kinds ``skipped``, and its end."""
+    group, words = Group(), []
     while True:
         token = TOKEN.match(text, position)
         if token is None:
@@ -185,17 +203,17 @@ def _group(text: str, position: int):
         elif word is not None:
             words.append(word)
         elif mark == "}":
-            return attributes, groups, position
+            return group, position
         elif mark == ";":
             if len(words) >= 2:
-                attributes[words[0]] = " ".join(words[1:])
+                group.attributes[words[0]] = " ".join(words[1:])
             words = []
         elif mark == "{":
-            if words and words[0] in SKIPPED:
+            if words and words[0] in skipped:
                 position = _skip(text, position)
             else:
-                inner, _, position = _group(text, position)
-                groups.append((words[0], " ".join(words[1:]), inner))
+                inner, position = parse_group(text, position, skipped)
+                group.groups.append((words[0], " ".join(words[1:]), inner))
             words = []
 
 
@@ -209,18 +227,19 @@ def _skip(text: str, position: int) -> int:
     raise IndexError
 
 
-def _cell(name: str, attributes: dict, groups: list) -> Cell:
-    cell = Cell(name, float(attributes.get("area", 0)), dont_use=attributes.get("dont_use", "false") == "true")
-    cell.clock_gate = attributes.get("clock_gating_integrated_cell", "")
-    for kind, title, inner in groups:
+def _cell(name: str, group: Group) -> Cell:
+    own = group.attributes
+    cell = Cell(name, float(own.get("area", 0)), dont_use=own.get("dont_use", "false") == "true")
+    cell.clock_gate = own.get("clock_gating_integrated_cell", "")
+    for kind, title, inner in group.groups:
         if kind == "pin":
-            cell.directions[title] = inner.get("direction", "")
-            if "function" in inner:
-                cell.functions[title] = inner["function"]
-            if inner.get("state_function"):
-                cell.functions.setdefault(title, inner["state_function"])
+            cell.directions[title] = inner.attributes.get("direction", "")
+            if "function" in inner.attributes:
+                cell.functions[title] = inner.attributes["function"]
+            if inner.attributes.get("state_function"):
+                cell.functions.setdefault(title, inner.attributes["state_function"])
         elif kind == "ff":
-            cell.flip_flop = dict(inner) | {"state": title.replace(",", " ").split()}
+            cell.flip_flop = dict(inner.attributes) | {"state": title.replace(",", " ").split()}
         elif kind in ("latch", "statetable"):
             cell.latch = True
     return cell

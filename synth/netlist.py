@@ -7,7 +7,11 @@ from synth.cells import compile_function
 from synth.flow import Synthesis
 from synth.liberty import Library, LibraryError
 
-__all__ = ["Netlist"]
+__all__ = ["Mismatch", "Netlist"]
+
+
+class Mismatch(AssertionError):
+    """A mapped netlist that does not compute what the reference does."""
 
 
 class Netlist:

@@ -8,7 +8,7 @@ from math import inf, isinf, isnan, nan
 from golden import scalar
 from hw.baseline.formats import NumberFormat
 
-__all__ = ["dot_words", "element_value", "float_word", "round_float", "word_value"]
+__all__ = ["dot_words", "element_value", "float_word", "round_float", "word_product", "word_value"]
 
 
 def word_value(word: int, exponent_width: int, significand_width: int, specials: bool = True) -> float | Fraction:
@@ -45,7 +45,8 @@ def float_word(value: float, significand_width: int = 24) -> int:
     return word >> (24 - significand_width)
 
 
-def _product(a, b, width: int):
+def word_product(a, b, width: int):
+    """Product of two values as of ``word_value``, rounded to a significand of ``width`` bits."""
     if isnan(a) or isnan(b):
         return nan
     if isinf(a) or isinf(b):
@@ -65,12 +66,10 @@ def dot_words(form: NumberFormat, a: list[int], b: list[int], total_width: int) 
     specials = not form.name.startswith("fp8-e4m3")
     e, s = form.exponent_width, form.significand_width
     terms = [
-        _product(word_value(x, e, s, specials), word_value(y, e, s, specials), total_width)
+        word_product(word_value(x, e, s, specials), word_value(y, e, s, specials), total_width)
         for x, y in zip(a, b, strict=True)
     ]
     while len(terms) > 1:
         sums = [scalar.add(terms[i], terms[i + 1], total_width) for i in range(0, len(terms) - 1, 2)]
         terms = sums + terms[2 * len(sums) :]
     return terms[0]
-
-

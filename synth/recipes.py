@@ -2,16 +2,26 @@
 
 from synth.liberty import Library
 
-__all__ = ["ABC_SCRIPTS", "RIPPLE", "full_adder_map", "gate_script"]
+__all__ = ["EFFORTS", "RIPPLE", "full_adder_map", "gate_script"]
 
 # Technology mapping by area. Several, because none is best on both arithmetic and control.
-ABC_SCRIPTS = {
+AREA = {
     "amap": "strash; ifraig; scorr; dch -f; amap -m; topo",
     "amap2": "strash; ifraig; scorr; dc2; dc2; dch -f; amap -m; topo",
     "nf": "strash; ifraig; scorr; &get -n; &dch -f; &nf -a 10; &put; topo",
     "nf2": "strash; ifraig; scorr; dc2; dc2; &get -n; &dch -f; &nf -a 10; &put; topo",
     "direct": "strash; &get -n; &nf -a 10; &put; topo",
 }
+
+# Mapping by delay, then buffers and drive strengths; adders with carries in logarithmic depth.
+SPEED = {
+    "fast_map": "strash; ifraig; scorr; dch; map -B 0.9; topo; buffer -c; topo; upsize -c; dnsize -c",
+    "fast_nf": "strash; ifraig; scorr; &get -n; &syn3; &syn3; &dch -f; &nf; &put; buffer -c; topo; upsize -c; dnsize -c",
+    "sized": "strash; ifraig; scorr; dc2; dch -f; map -a -B 0.9; topo; buffer -c; topo; upsize -c; dnsize -c",
+}
+
+# What a part may be mapped by: of "area" the smallest result is kept, of "speed" the least product of area and delay.
+EFFORTS = {"area": AREA, "speed": {"amap2": AREA["amap2"]} | SPEED}
 
 # Carries ripple: the smallest adder, and abc rebuilds it where that saves area.
 RIPPLE = """
@@ -44,30 +54,37 @@ def full_adder_map(library: Library) -> str:
     )
 
 
-def gate_script(part: str, others: list[str], library: Library, variants: dict[str, str], clock_gates: bool) -> str:
+def gate_script(
+    part: str, others: list[str], library: Library, variants: dict[str, str], clock_gates: bool, memories: bool = False
+) -> str:
     """Yosys script that maps one part of a design to a library, once for each abc script.
 
-    Reads ``design.v``, ``ripple.v`` and ``full_adder.v``; writes ``<variant>.json`` and ``<variant>.v``. ``others`` are
-    parts that stay instances.
+    Reads ``design.v``, ``ripple.v``, ``full_adder.v`` and the library, by its file's name; writes ``<variant>.json`` and
+    ``<variant>.v``. ``others`` are parts that stay instances; memories stay cells of their own.
     """
     cells = library.full_adder() is not None
     boxes = [*others, *(["full_adder"] if cells and part != "full_adder" else [])]
-    liberty = f"-liberty {library.path}"
+    liberty = f"-liberty {library.path.name}"
     avoided = [c.name for c in library.cells.values() if c.dont_use or any(word in c.name for word in AVOIDED)]
     avoid = "".join(f" -dont_use {name}" for name in avoided)
-    lines = [
+    read = [
         "read_verilog design.v",
         f"hierarchy -top {part}",
         *([f"blackbox {' '.join(boxes)}"] if boxes else []),
-        "proc", "flatten", "setattr -unset init", "opt -full", "peepopt", "wreduce", "opt -full",
-        "alumacc", "opt", "techmap -map ripple.v", "techmap", "opt -full",
+        "proc", "flatten", "setattr -unset init", *(["memory -nomap"] if memories else []),
+        "opt -full", "peepopt", "wreduce", "opt -full",
+    ]  # fmt: skip
+    gates = [
+        "opt -full",
         *([f"clockgate {liberty} -min_net_size 4{avoid}"] if clock_gates else []),
         "dfflegalize -cell $_DFF_P_ x", "opt -full", f"dfflibmap {liberty}{avoid}", "opt_clean", "delete t:$scopeinfo",
-        "design -save before",
     ]  # fmt: skip
+    lines = [*read, "alumacc", "opt", "techmap -map ripple.v", "techmap", *gates, "design -save before"]
+    if any(name.startswith("fast") for name in variants):
+        lines += ["design -reset", *read, "alumacc", "opt", "techmap", *gates, "design -save fast"]
     for name in variants:
         lines += [
-            "design -load before",
+            f"design -load {'fast' if name.startswith('fast') else 'before'}",
             f"abc {liberty}{avoid} -script {name}.abc",
             *(["techmap -map full_adder.v"] if cells else []),
             "opt_clean -purge",

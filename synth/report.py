@@ -1,97 +1,53 @@
-"""The density report: tables for a terminal, Markdown for the documentation, one HTML page for a browser."""
+"""The density report: Markdown for the documentation, one HTML page for a browser."""
 
 import base64
 import html
+import re
 from pathlib import Path
 
-from rich.table import Table
-
-from synth.claims import memory_density, ratio, verdicts
+from synth.claims import libraries_of, ratio
 from synth.density import Row
 from synth.plots import plot_all
+from synth.tables import aims_table, claims_table, tables
 
-__all__ = ["claims_table", "markdown", "rows_table", "write_html"]
-
-HEADINGS = ("format", "library", "dot", "tile", "area/MAC", "core", "accum.", "unit", "edge", "flip-flops", "ns",
-            "bits/el.", "vs FP32", "× memory")  # fmt: skip
-
-
-def _shape(row: Row) -> tuple[str, str]:
-    d = row.design
-    return str(d.dot or row.macs // (d.rows * d.columns)), f"{d.rows}x{d.columns}"
-
-
-def _line(row: Row, rows: list[Row]) -> list[str]:
-    d = row.design
-    base = next((r for r in rows if r.design.format == "fp32" and r.design.library == d.library
-                 and (r.design.dot, r.design.rows) == (d.dot, d.rows)), None)  # fmt: skip
-    return [
-        d.format, d.library, *_shape(row), f"{row.area:.1f}", f"{row.core:.1f}", f"{row.accumulator:.1f}",
-        f"{row.unit:.1f}", f"{row.edge:.1f}", f"{row.flip_flops:.1f}", f"{row.period:.2f}" if row.period else "–",
-        f"{row.bits_per_element:.3f}", f"{base.area / row.area:.1f}" if base else "–",
-        f"{memory_density(row, base):.0f}" if base else "–",
-    ]  # fmt: skip
-
-
-def rows_table(rows: list[Row]) -> Table:
-    """Every row, as a terminal table."""
-    table = Table(title="Area per multiply-accumulate, by part (library units)")
-    for heading in HEADINGS:
-        table.add_column(heading, justify="left" if heading in ("format", "library") else "right")
-    for row in rows:
-        table.add_row(*_line(row, rows))
-    return table
-
-
-def _claim_lines(rows: list[Row]) -> tuple[list[str], list[list[str]]]:
-    libraries = list(dict.fromkeys(row.design.library for row in rows))
-    lines = [
-        [v["claim"].source, v["claim"].text, v["claim"].accounting, f"{v['claim'].published:g}",
-         *(f"{v['measured'][name]:.2f}" if v["measured"].get(name) else "–" for name in libraries), v["verdict"]]
-        for v in verdicts(rows)
-    ]  # fmt: skip
-    return ["source", "claim", "accounting", "published", *libraries, "verdict"], lines
-
-
-def claims_table(rows: list[Row]) -> Table:
-    """Published against measured, as a terminal table."""
-    headings, lines = _claim_lines(rows)
-    table = Table(title="Published claims")
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for line in lines:
-        table.add_row(*line)
-    return table
-
-
-def _markdown_table(headings, lines) -> str:
-    rows = [headings, ["---"] * len(headings), *lines]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+__all__ = ["markdown", "rewrite", "sections", "write_html"]
 
 
 def markdown(rows: list[Row]) -> str:
-    """Both tables as Markdown."""
-    tiles = [row for row in rows if row.design.dot is None]
-    return (
-        "## Published claims\n\n" + _markdown_table(*_claim_lines(rows))
-        + "\n\n## Tiles\n\n" + _markdown_table(list(HEADINGS), [_line(row, rows) for row in tiles])
-        + "\n\n## Cells and other shapes\n\n"
-        + _markdown_table(list(HEADINGS), [_line(row, rows) for row in rows if row.design.dot is not None]) + "\n"
-    )  # fmt: skip
+    """Every table as Markdown."""
+    return "\n".join(table.markdown() for table in tables(rows))
 
 
-STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:75em;margin:2em auto;padding:0 1em;color:#222}
+def sections(rows: list[Row]) -> dict[str, str]:
+    """Texts that other pages hold between markers of these names."""
+    headline = claims_table(rows, headline=True)
+    return {"claims": headline.markdown("####"), "aims": aims_table(rows).markdown("###"), "results": markdown(rows)}
+
+
+def rewrite(path: Path, rows: list[Row]) -> bool:
+    """Put the tables between a page's markers ``<!-- name -->`` and ``<!-- /name -->``; whether that changed the page.
+
+    Raises
+    ------
+    ValueError : for a page without markers.
+    """
+    old = new = path.read_text()
+    found = False
+    for name, text in sections(rows).items():
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        found = found or pattern.search(new) is not None
+        new = pattern.sub(lambda match, text=text: f"{match[1]}{text}{match[2]}", new)
+    if not found:
+        raise ValueError(f"{path} has no markers <!-- claims --> … <!-- /claims --> to write between")
+    if new != old:
+        path.write_text(new)
+    return new != old
+
+
+STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:80em;margin:2em auto;padding:0 1em;color:#222}
 table{border-collapse:collapse;font-size:13px;margin:1em 0}
 td,th{border-bottom:1px solid #ddd;padding:.25em .6em;text-align:right}
-td:first-child,th:first-child,.text td:nth-child(2){text-align:left}th{border-bottom:2px solid #888}img{max-width:100%}
-.holds{color:#176b2c}.fails{color:#a02020}"""
-
-
-def _html_table(headings, lines, kind="") -> str:
-    def row(cells, tag):
-        return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-    return f'<table class="{kind}">{row(headings, "th")}{"".join(row(line, "td") for line in lines)}</table>'
+.text{text-align:left}th{border-bottom:2px solid #888}img{max-width:100%}"""
 
 
 def write_html(rows: list[Row], failures: list, folder: Path, command: str) -> Path:
@@ -102,20 +58,17 @@ def write_html(rows: list[Row], failures: list, folder: Path, command: str) -> P
         data = base64.b64encode((folder / f"{name}.png").read_bytes()).decode()
         pictures += f'<figure><img alt="{name}" src="data:image/png;base64,{data}"></figure>'
     tools = ", ".join(sorted({version for row in rows for version in (*row.tools.values(), row.timing)}))
-    libraries = list(dict.fromkeys(row.design.library for row in rows))
     headline = "; ".join(
-        f"{name}: HBFP4 is {value:.1f} times denser than FP32" for name in libraries
+        f"{name}: HBFP4 is {value:.1f} times denser than FP32" for name in libraries_of(rows)
         if (value := ratio(rows, name, "hbfp4", "fp32"))
     )  # fmt: skip
     failed = "".join(f"<li>{html.escape(str(design))}: {html.escape(error)}</li>" for design, error in failures)
     page = (
         f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Arithmetic density</title><style>{STYLE}</style>'
         f"<h1>Arithmetic density</h1><p>{html.escape(headline)}.</p>"
-        "<p>Areas are of mapped cells, without wires, clock tree and memories. A tile has 4x4 units, operand registers, "
-        "drain chains and control; a dot unit leaves out operand registers; a cell is one unit of 16 products with its "
-        "own. Every mapped unit was simulated against an exact reference first.</p>"
-        f"<h2>Published claims</h2>{_html_table(*_claim_lines(rows), 'text')}"
-        f"<h2>Designs</h2>{_html_table(list(HEADINGS), [_line(row, rows) for row in rows])}{pictures}"
+        "<p>Areas are of mapped cells, without wires, clock tree and memories. Accountings are never mixed. Every mapped "
+        "unit was simulated against an exact reference first.</p>"
+        f"{''.join(table.html() for table in tables(rows))}{pictures}"
         + (f"<h2>Not measured</h2><ul>{failed}</ul>" if failed else "")
         + f"<p>Made by <code>{html.escape(command)}</code> with {html.escape(tools)}.</p></html>"
     )

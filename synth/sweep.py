@@ -1,5 +1,6 @@
 """Many designs at once: a process pool or a Dask cluster, a progress bar, and results that survive an interruption."""
 
+import hashlib
 import json
 import os
 import time
@@ -12,8 +13,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from synth.density import Design, Row, measure
+from synth.density import Design, Row, measure, sources
 from synth.flow import BUILD
+from synth.liberty import find_library
 
 __all__ = ["Failure", "sweep"]
 
@@ -47,7 +49,7 @@ def sweep(
         task = progress.add_task("synthesis", total=len(designs))
         for index, result in _results(designs, jobs, dask, seconds, str(build)):
             results[index] = result
-            progress.update(task, advance=1, description=designs[index].format)
+            progress.update(task, advance=1, description=f"{designs[index].format} ({designs[index].accounting})")
     rows = [result for _, result in sorted(results.items()) if isinstance(result, Row)]
     failures = [(designs[i], result) for i, result in sorted(results.items()) if isinstance(result, str)]
     return rows, failures
@@ -80,6 +82,9 @@ def save(path: Path, rows: list[Row], failures: list[Failure], command: str) -> 
     """Write results as JSON, replacing the file at once or not at all."""
     value = {
         "command": command,
+        "sources": sources(),
+        "libraries": {name: _digest(name) for name in dict.fromkeys(row.design.library for row in rows)},
+        **_core(rows),
         "rows": [row.to_dict() for row in rows],
         "failures": [{"design": asdict(design), "error": error} for design, error in failures],
     }
@@ -87,6 +92,24 @@ def save(path: Path, rows: list[Row], failures: list[Failure], command: str) -> 
     part = path.with_suffix(f".{os.getpid()}-{time.monotonic_ns()}")
     part.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
     part.replace(path)
+
+
+def _digest(library: str) -> str:
+    """Digest of a library's file."""
+    return hashlib.sha256(find_library(library, BUILD).path.read_bytes()).hexdigest()
+
+
+def _core(rows: list[Row]) -> dict[str, float]:
+    """Area and clock of the first core with HBFP4, as the simulator reads them."""
+    for row in rows:
+        if (
+            row.design.accounting == "array"
+            and row.design.format == "hbfp4"
+            and row.period
+            and row.design.library != "reference"
+        ):
+            return {"area_um2": row.area * row.macs, "clock_mhz": 1000 / row.period}
+    return {}
 
 
 def load(path: Path) -> list[Row]:

@@ -1,20 +1,28 @@
 """The unit: a block dot product, its integer sum, one floating-point accumulation per block."""
 
+from functools import partial
+
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
 from hw.accumulate.block_accumulator import BlockAccumulator
 from hw.array.dot_product import DotProduct
+from hw.array.paired_dot_product import PairedDotProduct, PairSelects, PairSums
 from hw.config import CoreConfig
 from hw.emit import place
 from hw.types import block_slice
 
 __all__ = ["ProcessingElement"]
 
+PAIRED_WIDTH = 6  # mantissas from which on pairs make the smaller dot product, in NanGate 45
+
 
 class ProcessingElement(Component):
     """Multiplies slices of blocks and keeps ``interleave`` outputs.
+
+    Wide mantissas in a tile of several rows and columns are multiplied by pairs (``PairedDotProduct``), which the tile
+    prepares once for all units of a row or column: then ``prepare_a`` and ``prepare_b`` make what ``a`` and ``b`` take.
 
     The unit has no control of its own: the tile delays each control to the cycle in which the unit samples it.
     Latency from ``a``, ``b`` to ``sum_control`` is ``config.tree_cycles``; to ``scale_*`` and ``nan`` one more; from there
@@ -22,7 +30,7 @@ class ProcessingElement(Component):
 
     Members
     -------
-    a, b : ``dot`` sign-magnitude mantissas each.
+    a, b : ``dot`` sign-magnitude mantissas each, or pairs made of them.
     sum_control : ``clear`` and ``shift`` as in ``control_layout``; only where a block takes several steps or passes.
     scale_a, scale_b, nan_a, nan_b : log2 of the blocks' intervals and their NaN flags.
     read, write : of ``BlockAccumulator``.
@@ -36,6 +44,10 @@ class ProcessingElement(Component):
         self.sums = config.steps > 1 or config.mixed
         self.operand = block_slice(config.multiplier_width, config.dot, config.scale_width)
         operand = self.operand["mantissas"].shape
+        if self.paired:
+            self.prepare_a, self.prepare_b = (
+                partial(part, config.multiplier_width, config.dot, magnitudes=True) for part in (PairSums, PairSelects)
+            )
         self.accumulator = BlockAccumulator(
             config.accumulator,
             config.block_sum_width,
@@ -44,8 +56,8 @@ class ProcessingElement(Component):
             config.accumulator_cycles,
         )
         members = {
-            "a": In(operand),
-            "b": In(operand),
+            "a": In(self.prepare_a().o.shape() if self.paired else operand),
+            "b": In(self.prepare_b().o.shape() if self.paired else operand),
             "scale_a": In(signed(config.scale_width)),
             "scale_b": In(signed(config.scale_width)),
             "nan_a": In(1),
@@ -59,6 +71,13 @@ class ProcessingElement(Component):
         super().__init__(members)
 
     @property
+    def paired(self) -> bool:
+        """Whether the products are made by pairs."""
+        c = self.config
+        return (c.datapath == "structural" and c.multiplier_width >= PAIRED_WIDTH and c.dot % 2 == 0
+                and min(c.tile_rows, c.tile_columns) > 1)  # fmt: skip
+
+    @property
     def sum_cycles(self) -> int:
         """Cycles from ``a`` and ``b`` to ``sum_control``; the block sum is registered in that cycle."""
         return self.config.tree_cycles
@@ -69,15 +88,17 @@ class ProcessingElement(Component):
         mixed = f"x{c.mantissa_widths[-1]}" if c.mixed else ""
         return (
             f"processing_element_m{c.multiplier_width}{mixed}_n{c.block_size}_d{c.dot}_e{c.exponent_width}"
-            f"_{c.accumulator}_l{c.interleave}_c{c.accumulator_cycles}_{c.tree_cycles}_{c.datapath}"
+            f"_{c.accumulator}_l{c.interleave}_c{c.accumulator_cycles}_{c.tree_cycles}_{c.datapath}{'_paired' * self.paired}"
         )
 
     def elaborate(self, platform) -> Module:
         c = self.config
         m = Module()
-        product = place(
-            m, platform, "dot_product", DotProduct(c.multiplier_width, c.dot, datapath=c.datapath, cycles=c.tree_cycles)
-        )
+        if self.paired:
+            body = PairedDotProduct(c.multiplier_width, c.dot, c.tree_cycles, symmetric=True)
+        else:
+            body = DotProduct(c.multiplier_width, c.dot, datapath=c.datapath, cycles=c.tree_cycles)
+        product = place(m, platform, "dot_product", body)
         accumulator = place(m, platform, "accumulator", self.accumulator)
         m.d.comb += [product.a.eq(self.a), product.b.eq(self.b)]
 

@@ -12,10 +12,10 @@ from hw.accumulate.float_add import add_aligned, align, normalise_sum, round_sum
 from hw.accumulate.float_convert import word_term
 from hw.accumulate.float_format import FloatFormat
 from hw.array.dot_product import DotProduct
+from hw.array.paired_dot_product import PairedDotProduct, PairSelects, PairSums
 from hw.array.processing_element import ProcessingElement
 from hw.baseline.float_multiply import FloatAdd, FloatMultiply
 from hw.baseline.formats import NumberFormat
-from hw.baseline.paired_dot_product import PairedDotProduct, PairSelects, PairSums
 from hw.baseline.scaled_product import ScaledDotProduct, SmallFloatDecoder, element_layout
 from hw.config import CoreConfig, signed_width
 from hw.emit import place
@@ -203,8 +203,10 @@ class FloatElement(_Element):
     """Floating-point products, a tree of floating-point adders, and a last addition to the output.
 
     Every operation rounds to nearest even in the accumulator's format; products of narrow formats are exact there.
-    ``config.tree_cycles`` registers are in each addition of the tree, and up to two in each product.
+    ``config.tree_cycles`` chooses how many registers are in each product and each addition of the tree.
     """
+
+    registers = ((0, 0), (2, 1), (3, 2), (4, 4))
 
     def __init__(self, config: CoreConfig, form: NumberFormat):
         self.form, self.total = form, FLOATS.get(form.accumulator, form.float_format)
@@ -212,14 +214,14 @@ class FloatElement(_Element):
             self.total = FLOATS["fp32"]
         name = f"word_accumulator_e{self.total.exponent_width}s{self.total.significand_width}"
         accumulator = Accumulator(_WordSum(self.total), name, config.interleave, config.accumulator_cycles)
-        self.product_cycles = min(config.tree_cycles, 2)
+        self.product_cycles, self.add_cycles = self.registers[config.tree_cycles]
         if config.tree_cycles and config.dot & (config.dot - 1):
             raise ValueError(f"dot must be a power of two for tree_cycles {config.tree_cycles}, not {config.dot}")
         super().__init__(config, form.name.replace("-", "_"), form.float_format.layout, accumulator)
 
     @property
     def sum_cycles(self) -> int:
-        return self.product_cycles + (self.config.dot - 1).bit_length() * self.config.tree_cycles
+        return self.product_cycles + (self.config.dot - 1).bit_length() * self.add_cycles
 
     def elaborate(self, platform):
         m = Module()
@@ -237,7 +239,7 @@ class FloatElement(_Element):
         while len(words) > 1:
             sums = []
             for i in range(0, len(words) - 1, 2):
-                adder = place(m, platform, f"sum{level}_{i // 2}", FloatAdd(self.total, self.config.tree_cycles))
+                adder = place(m, platform, f"sum{level}_{i // 2}", FloatAdd(self.total, self.add_cycles))
                 m.d.comb += [adder.a.eq(words[i]), adder.b.eq(words[i + 1])]
                 sums.append(adder.o)
             words, level = sums + words[2 * len(sums) :], level + 1
@@ -249,5 +251,3 @@ def element_for(form: NumberFormat):
     """Class (or factory) of the units of a format, to be given to ``Tile``."""
     kinds = {"integer": IntegerElement, "paired": PairedElement, "scaled": ScaledElement, "float": FloatElement}
     return ProcessingElement if form.kind == "hbfp" else lambda config: kinds[form.kind](config, form)
-
-

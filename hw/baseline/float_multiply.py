@@ -15,7 +15,7 @@ __all__ = ["FloatAdd", "FloatMultiply", "UnsignedMultiplier"]
 
 
 class UnsignedMultiplier(Component):
-    """``product = a * b``, combinational, as one bit heap.
+    """``product = a * b`` as one bit heap, ``cycles`` later.
 
     Parameters
     ----------
@@ -23,9 +23,9 @@ class UnsignedMultiplier(Component):
     booth : recode ``b`` into digits -2 … 2, which halves the partial products; smaller from about 8 bits on.
     """
 
-    def __init__(self, width: int, booth: bool):
-        self.width, self.booth = width, booth
-        self.module_name = f"unsigned_multiplier_{width}_{'booth' if booth else 'array'}"
+    def __init__(self, width: int, booth: bool, cycles: int = 0):
+        self.width, self.booth, self.cycles = width, booth, cycles
+        self.module_name = f"unsigned_multiplier_{width}_{'booth' if booth else 'array'}{f'_c{cycles}' * (cycles > 0)}"
         super().__init__({"a": In(width), "b": In(width), "product": Out(2 * width)})
 
     def elaborate(self, platform):
@@ -38,7 +38,7 @@ class UnsignedMultiplier(Component):
             for i in range(self.width):
                 for j in range(self.width):
                     heap.add(network.net(self.a[i] & self.b[j]), i + j)
-        m.d.comb += self.product.eq(Cat(network.place(m, platform, heap.reduce())))
+        m.d.comb += self.product.eq(Cat(network.place(m, platform, heap.reduce(), self.cycles)))
         return m
 
     def _add_digits(self, m, network, heap):
@@ -69,12 +69,14 @@ class FloatMultiply(Component):
     ----------
     form : of the operands; exponent all ones is infinity or NaN if ``specials``, else an ordinary number.
     result : of the product.
-    cycles : registers: none, behind the rounding, or before and behind it.
+    cycles : registers: the first behind the rounding, the second before it, others in the multiplication.
     """
 
     def __init__(self, form: FloatFormat, result: FloatFormat, specials: bool = True, cycles: int = 0):
         self.form, self.result, self.specials, self.cycles = form, result, specials, cycles
-        self.multiplier = UnsignedMultiplier(form.significand_width, booth=form.significand_width >= 8)
+        self.multiplier = UnsignedMultiplier(
+            form.significand_width, booth=form.significand_width >= 8, cycles=max(0, cycles - 2)
+        )
         suffix = "" if specials else "_finite"
         self.module_name = (
             f"float_multiply_e{form.exponent_width}s{form.significand_width}"
@@ -92,28 +94,32 @@ class FloatMultiply(Component):
             multiplier.b.eq(Cat(b.fraction, Const(1, 1))),
         ]
         product, high = multiplier.product, multiplier.product[-1]
-        exact = Signal(
-            data.StructLayout({
-                "significand": 2 * form.significand_width,
-                "exponent": signed(max(form.exponent_width, result.exponent_width) + 2),
-                "sign": 1, "infinite": 1, "nan": 1,
-            }),
-            name="exact",
-        )  # fmt: skip
-        zero = a_zero | b_zero
-        significand = Signal(2 * form.significand_width)
+        flags = {"sign": 1, "infinite": 1, "nan": 1}
+        exponent = signed(max(form.exponent_width, result.exponent_width) + 2)
+        beside = Signal(data.StructLayout({"exponent": exponent, "zero": 1, **flags}), name="beside")
         m.d.comb += [
-            significand.eq(Mux(high, product, product << 1)),
-            exact.significand.eq(Cat(significand[:-1], significand[-1] & ~zero)),
-            exact.exponent.eq(a.exponent + b.exponent + (result.bias - 2 * form.bias) + high),
-            exact.sign.eq(a.sign ^ b.sign),
+            beside.exponent.eq(a.exponent + b.exponent + (result.bias - 2 * form.bias)),
+            beside.zero.eq(a_zero | b_zero),
+            beside.sign.eq(a.sign ^ b.sign),
         ]
         if self.specials:
             a_special, b_special = a.exponent.all(), b.exponent.all()
             m.d.comb += [
-                exact.infinite.eq(a_special | b_special),
-                exact.nan.eq((a_special & (a.fraction.any() | b_zero)) | (b_special & (b.fraction.any() | a_zero))),
+                beside.infinite.eq(a_special | b_special),
+                beside.nan.eq((a_special & (a.fraction.any() | b_zero)) | (b_special & (b.fraction.any() | a_zero))),
             ]
+        for _ in range(self.multiplier.cycles):
+            beside = registered(m, beside)
+        exact = Signal(
+            data.StructLayout({"significand": 2 * form.significand_width, "exponent": exponent, **flags}), name="exact"
+        )
+        significand = Signal(2 * form.significand_width)
+        m.d.comb += [
+            significand.eq(Mux(high, product, product << 1)),
+            exact.significand.eq(Cat(significand[:-1], significand[-1] & ~beside.zero)),
+            exact.exponent.eq(beside.exponent + high),
+            *(getattr(exact, name).eq(getattr(beside, name)) for name in flags),
+        ]
         if self.cycles > 1:
             exact = registered(m, exact)
         field, fraction = round_and_pack(m, result, exact.significand, exact.exponent, "product", exact.infinite)
@@ -137,7 +143,7 @@ def registered(m: Module, record):
 class FloatAdd(Component):
     """Sum of two words, rounded to nearest even; subnormals in and out flushed, every NaN canonical.
 
-    Latency is ``cycles``: registers behind the whole, then after the addition, then after the alignment.
+    Latency is ``cycles``: registers behind the whole, then after addition, alignment, normalisation.
     """
 
     def __init__(self, form: FloatFormat, cycles: int = 0):
@@ -153,6 +159,9 @@ class FloatAdd(Component):
         added = add_aligned(m, self.form, aligned)
         if self.cycles > 1:
             added = registered(m, added)
-        word = round_sum(m, self.form, normalise_sum(m, self.form, added))
+        normal = normalise_sum(m, self.form, added)
+        if self.cycles > 3:
+            normal = registered(m, normal)
+        word = round_sum(m, self.form, normal)
         m.d.comb += self.o.eq(registered(m, word) if self.cycles else word)
         return m

@@ -54,7 +54,7 @@ def _formats() -> list[NumberFormat]:
     return [
         *hbfp,
         replace(hbfp[0], name="hbfp4-aligned", accumulator="aligned"),
-        replace(hbfp[0], name="hbfp4-bf16", accumulator="bf16"),
+        *(replace(form, name=f"{form.name}-bf16", accumulator="bf16") for form in hbfp),
         NumberFormat("mixed46", "hbfp", 0, 4, 64, 8),
         NumberFormat("fp32", "float", 8, 24),
         NumberFormat("fp16", "float", 5, 11),
@@ -90,5 +90,3 @@ def format_named(name: str) -> NumberFormat:
         raise ValueError(f"format must be one of {', '.join(FORMATS)} (block formats with /N), not {name}")
     form = FORMATS[base]
     return replace(form, name=name, block_size=int(size)) if size else form
-
-

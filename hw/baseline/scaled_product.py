@@ -36,10 +36,12 @@ class SmallFloatDecoder(Component):
     def __init__(self, exponent_width: int, significand_width: int, dot: int):
         self.exponent_width, self.significand_width, self.dot = exponent_width, significand_width, dot
         self.module_name = f"small_float_decoder_e{exponent_width}s{significand_width}_d{dot}"
-        super().__init__({
-            "i": In(data.ArrayLayout(element_layout(exponent_width, significand_width), dot)),
-            "o": Out(data.ArrayLayout(decoded_layout(exponent_width, significand_width), dot)),
-        })
+        super().__init__(
+            {
+                "i": In(data.ArrayLayout(element_layout(exponent_width, significand_width), dot)),
+                "o": Out(data.ArrayLayout(decoded_layout(exponent_width, significand_width), dot)),
+            }
+        )
 
     def elaborate(self, platform):
         m = Module()

@@ -11,8 +11,7 @@ from hw.baseline.elements import element_for
 from hw.baseline.formats import format_named
 from hw.emit import emit_verilog
 from synth import tools
-from synth.claims import ratio, verdicts
-from synth.density import Design, Row, measure
+from synth.density import Design, measure
 from synth.designs import PARTS, Mismatch, config_for, simulate_unit
 from synth.flow import modules_of, synthesise
 from synth.liberty import REFERENCE, LibraryError, find_library
@@ -22,12 +21,19 @@ from synth.tools import ToolError, yosys
 FORMATS = ("hbfp4/8", "hbfp4-aligned/8", "hbfp4-bf16/8", "mixed46/8", "mxfp4/8", "mxfp6-e2m3/8", "mxfp6-e3m2/8",
            "mxfp8-e4m3/4", "mxint8/8", "nvfp4/8", "msfp12/8")  # fmt: skip
 UNSHARED = ("int8", "int4", "fp32", "fp16", "bf16", "bf16-bf16", "fp8-e4m3", "fp8-e5m2")
+PIPELINES = (
+    ("hbfp4/16", 16, 1, 3),
+    ("hbfp6/4", 4, 1, 5),
+    ("mxfp4/8", 8, 1, 3),
+    ("int8", 8, 2, 2),
+    ("bf16-bf16", 4, 3, 4),
+)
 
 
-def unit_of(name, tmp_path, dot=None):
-    """A mapped unit: its format, configuration, synthesis and library."""
+def unit_of(name, tmp_path, dot=None, size=1, cycles=1, tree_cycles=0):
+    """A mapped unit of a tile of ``size`` rows and columns: its format, configuration, synthesis and library."""
     form = format_named(name)
-    config = config_for(form, dot, 1, 1)
+    config = config_for(form, dot, size, size, cycles, tree_cycles)
     unit = element_for(form)(config)
     library = find_library("reference", tmp_path)
     texts = [emit_verilog(part) for part in (unit, *(p() for p in (unit.prepare_a, unit.prepare_b) if p))]
@@ -48,6 +54,17 @@ def test_mapped_block_units_agree_with_the_reference(name, tmp_path):
 @pytest.mark.parametrize("name", UNSHARED)
 def test_mapped_units_agree_with_the_reference(name, tmp_path):
     assert simulate_unit(*unit_of(name, tmp_path, dot=2)) == 144
+
+
+def test_mapped_units_multiply_wide_mantissas_by_pairs(tmp_path):
+    form, config, synthesis, library = unit_of("hbfp8/4", tmp_path, size=2)
+    assert any(name.startswith("paired_dot_product") for name in synthesis.parts)
+    assert simulate_unit(form, config, synthesis, library) == 144
+
+
+@pytest.mark.parametrize(("name", "dot", "tree_cycles", "cycles"), PIPELINES)
+def test_mapped_pipelines_agree_with_the_reference(name, dot, tree_cycles, cycles, tmp_path):
+    assert simulate_unit(*unit_of(name, tmp_path, dot, 2, cycles, tree_cycles)) == 144
 
 
 @pytest.mark.parametrize(("old", "new"), [("NAND2", "NOR2"), ("XNOR2", "XOR2"), ("FA", "HA")])
@@ -110,17 +127,33 @@ def test_a_sweep_reports_the_rows_that_worked(tmp_path):
     assert failures[0][1] == "ValueError: dot must be the block size 32, not 16"
 
 
-def fake_row(name, area, library="reference"):
-    return Row(Design(name, library), area, area, 0, 0, 0, 0, None, "", 4, 1, 1024)
+def test_a_tool_that_dies_is_reported(tmp_path):
+    with pytest.raises(ToolError, match=r"^Yosys failed: .*; log: "):
+        tools._run([sys.executable, "-c", "import os; os.abort()"], tmp_path, tmp_path / "yosys.log", 60, "Yosys")
 
 
-def test_claims_compare_the_same_accounting():
-    rows = [fake_row("hbfp4", 10), fake_row("fp32", 240), fake_row("mxfp4", 20), fake_row("hbfp4", 10, "other")]
-    assert ratio(rows, "reference", "hbfp4", "fp32") == 24
-    assert ratio(rows, "other", "hbfp4", "fp32") is None
-    found = {v["claim"].published: v["verdict"] for v in verdicts(rows) if v["claim"].other == "fp32"}
-    assert found[21.3] == "holds"
-    assert found[25] == "does not hold"
+def test_a_design_that_does_not_map_is_reported_and_not_kept(tmp_path):
+    text = re.sub(r"cell \((?!INV|DFF)\w+\) \{ area", "cell (DFF) { area", REFERENCE.read_text())
+    poor = tmp_path / "poor.lib"
+    poor.write_text(text)
+    rows, failures = sweep([Design("int4", str(poor), dot=2, rows=1, columns=1), Design("int4", dot=2, rows=1, columns=1)],
+                           build=tmp_path, quiet=True)  # fmt: skip
+    assert [row.design.library for row in rows] == ["reference"]
+    assert re.match(r"ToolError: .*; log: ", failures[0][1])
+    assert not [path for path in tmp_path.glob("cache/*/part.json") if "-poor-" in str(path)]
+
+
+def test_an_interrupted_sweep_goes_on_and_a_repeated_one_measures_nothing(tmp_path, monkeypatch):
+    designs = [Design("int4", dot=dot, rows=1, columns=1) for dot in (1, 2)]
+    sweep(designs[:1], build=tmp_path, quiet=True)
+    ran = []
+    monkeypatch.setattr("synth.flow.yosys", lambda *arguments: ran.append(arguments) or yosys(*arguments))
+    rows, _ = sweep(designs, build=tmp_path, quiet=True)
+    assert ran
+    assert all("_d1_" not in arguments[0] for arguments in ran)
+    ran.clear()
+    assert sweep(designs, build=tmp_path, quiet=True)[0] == rows
+    assert not ran
 
 
 @pytest.mark.parametrize(

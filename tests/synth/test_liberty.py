@@ -30,12 +30,16 @@ def test_functions_in_every_notation():
 
 def test_missing_library_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setattr("synth.liberty._search", lambda name: None)
-    with pytest.raises(LibraryError, match=r"^library osu018 was not found; apt-get install qflow-tech-osu018; or name"):
+    with pytest.raises(
+        LibraryError, match=r"^library osu018 was not found; apt-get install qflow-tech-osu018; or name"
+    ):
         find_library("osu018", tmp_path)
 
 
 def test_unknown_library_lists_the_known(tmp_path):
-    with pytest.raises(LibraryError, match=r"^library must be a file or one of reference, nangate45, .*, not nonsense$"):
+    with pytest.raises(
+        LibraryError, match=r"^library must be a file or one of reference, nangate45, .*, not nonsense$"
+    ):
         find_library("nonsense", tmp_path)
 
 

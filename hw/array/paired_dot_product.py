@@ -1,12 +1,13 @@
-"""Dot products of two's complement integers by pairs: sums of neighbours are made at the tile's edge and selected."""
+"""Dot products by pairs: sums of neighbours are made at the tile's edge, and selected by bits of the other operand."""
 
-from amaranth.hdl import Cat, Module, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
 from hw.array.bit_heap import AdderNetwork, BitHeap
 from hw.config import signed_width
 from hw.emit import place
+from hw.types import sign_magnitude
 
 __all__ = ["PairSelects", "PairSums", "PairedDotProduct"]
 
@@ -21,38 +22,51 @@ def _selects_layout(width: int, dot: int) -> data.ArrayLayout:
     return data.ArrayLayout(pair, dot // 2)
 
 
-class PairSums(Component):
+class _Prepared(Component):
+    """Elements ``i`` of one operand, in two's complement or (``magnitudes``) sign and magnitude, on their way to ``o``."""
+
+    def __init__(self, name: str, width: int, dot: int, layout, magnitudes: bool):
+        self.width, self.dot, self.magnitudes = width, dot, magnitudes
+        self.module_name = f"{name}_{width}_d{dot}{'_magnitudes' * magnitudes}"
+        element = sign_magnitude(width) if magnitudes else signed(width)
+        super().__init__({"i": In(data.ArrayLayout(element, dot)), "o": Out(layout)})
+
+    def numbers(self, m: Module) -> list:
+        """The elements as signed numbers."""
+        if not self.magnitudes:
+            return [self.i[index] for index in range(self.dot)]
+        values = []
+        for index in range(self.dot):
+            value, element = Signal(signed(self.width), name=f"value_{index}"), self.i[index]
+            m.d.comb += value.eq(Mux(element.sign, -element.magnitude, element.magnitude))
+            values.append(value)
+        return values
+
+
+class PairSums(_Prepared):
     """Each pair of elements with its sum, for all units of a row. Combinational."""
 
-    def __init__(self, width: int, dot: int):
-        self.dot = dot
-        self.module_name = f"pair_sums_{width}_d{dot}"
-        super().__init__({
-            "i": In(data.ArrayLayout(signed(width), dot)), "o": Out(_sums_layout(width, dot)),
-        })  # fmt: skip
+    def __init__(self, width: int, dot: int, magnitudes: bool = False):
+        super().__init__("pair_sums", width, dot, _sums_layout(width, dot), magnitudes)
 
     def elaborate(self, platform):
         m = Module()
-        for i in range(self.dot // 2):
-            first, second = self.i[2 * i], self.i[2 * i + 1]
+        numbers = self.numbers(m)
+        for i, (first, second) in enumerate(zip(numbers[::2], numbers[1::2], strict=True)):
             m.d.comb += [self.o[i].first.eq(first), self.o[i].second.eq(second), self.o[i].sum.eq(first + second)]
         return m
 
 
-class PairSelects(Component):
+class PairSelects(_Prepared):
     """For each pair of elements and each of their bits, which of the two have it, for a column. Combinational."""
 
-    def __init__(self, width: int, dot: int):
-        self.dot = dot
-        self.module_name = f"pair_selects_{width}_d{dot}"
-        super().__init__({
-            "i": In(data.ArrayLayout(width, dot)), "o": Out(_selects_layout(width, dot)),
-        })  # fmt: skip
+    def __init__(self, width: int, dot: int, magnitudes: bool = False):
+        super().__init__("pair_selects", width, dot, _selects_layout(width, dot), magnitudes)
 
     def elaborate(self, platform):
         m = Module()
-        for i in range(self.dot // 2):
-            first, second = self.i[2 * i], self.i[2 * i + 1]
+        numbers = self.numbers(m)
+        for i, (first, second) in enumerate(zip(numbers[::2], numbers[1::2], strict=True)):
             m.d.comb += [
                 self.o[i].first.eq(first & ~second),
                 self.o[i].second.eq(second & ~first),
@@ -69,11 +83,9 @@ class PairedTree(Component):
     comes, ``sum = K - T = ~(T - K - 1)``. Latency is ``cycles``.
     """
 
-    def __init__(self, width: int, dot: int, cycles: int = 0):
-        self.element_width, self.dot, self.cycles = width, dot, cycles
-        largest = dot * 4 ** (width - 1)
-        self.sum_width = signed_width(-largest, largest)
-        self.module_name = f"paired_tree_{width}_d{dot}{f'_c{cycles}' * (cycles > 0)}"
+    def __init__(self, width: int, dot: int, sum_width: int, cycles: int = 0):
+        self.element_width, self.dot, self.sum_width, self.cycles = width, dot, sum_width, cycles
+        self.module_name = f"paired_tree_{width}_d{dot}_s{sum_width}{f'_c{cycles}' * (cycles > 0)}"
         super().__init__({"rows": In(dot // 2 * width * (width + 1)), "sum": Out(self.sum_width)})
 
     def elaborate(self, platform):
@@ -93,22 +105,26 @@ class PairedTree(Component):
 
 
 class PairedDotProduct(Component):
-    """``sum = Σ a[i] * b[i]`` of two's complement integers, ``a`` given as pair sums and ``b`` as pair selects.
+    """``sum = Σ a[i] * b[i]`` of integers, ``a`` given as pair sums and ``b`` as pair selects.
 
-    Exact for every code. Latency is ``cycles``; throughput is one dot product per cycle.
+    Each pair contributes one row per bit of ``b``: nothing, one element of ``a``, the other, or the sum of both; about
+    half the bits of separate products. Exact for every code of the largest magnitude that ``sum`` is wide enough for.
+    Latency is ``cycles``; throughput is one dot product per cycle.
 
     Parameters
     ----------
     width : bits of an element. dot : number of products, even. cycles : ranks of registers inside.
+    symmetric : no element is ``-2**(width - 1)``.
     """
 
-    def __init__(self, width: int, dot: int, cycles: int = 0):
+    def __init__(self, width: int, dot: int, cycles: int = 0, symmetric: bool = False):
         if dot % 2:
             raise ValueError(f"dot must be even, not {dot}")
         self.width, self.dot = width, dot
-        self.tree = PairedTree(width, dot, cycles)
-        self.sum_width = self.tree.sum_width
-        self.module_name = f"paired_dot_product_{width}_d{dot}{f'_c{cycles}' * (cycles > 0)}"
+        largest = dot * (2 ** (width - 1) - symmetric) ** 2
+        self.sum_width = signed_width(-largest, largest)
+        self.tree = PairedTree(width, dot, self.sum_width, cycles)
+        self.module_name = f"paired_dot_product_{width}_d{dot}_s{self.sum_width}{f'_c{cycles}' * (cycles > 0)}"
         super().__init__({
             "a": In(_sums_layout(width, dot)), "b": In(_selects_layout(width, dot)), "sum": Out(signed(self.sum_width)),
         })  # fmt: skip
@@ -130,5 +146,3 @@ class PairedDotProduct(Component):
                 rows.append(row)
         m.d.comb += [tree.rows.eq(Cat(rows)), self.sum.eq(tree.sum)]
         return m
-
-
