@@ -108,7 +108,7 @@ def panels(config: CoreConfig, m: int, k: int, n: int, output: OutputFormat = Ou
     groups_a, groups_b = min(groups_a, LARGEST // config.rows), min(groups_b, LARGEST // config.columns)
     rows, columns = min(m, config.rows * groups_a), min(n, config.columns * groups_b)
     if output == OutputFormat.PACKED:
-        columns = _whole_blocks(config, n, columns)
+        columns = _whole_blocks(config, n, columns, blocks)
     row_panels, column_panels = ceil(m / rows), ceil(n / columns)
     kept_a, kept_b = (m, n * row_panels), (m * column_panels, n)
     keep_a = (max(kept_a), sum(kept_a), m) <= (max(kept_b), sum(kept_b), n)
@@ -131,13 +131,17 @@ def panels(config: CoreConfig, m: int, k: int, n: int, output: OutputFormat = Ou
     )
 
 
-def _whole_blocks(config: CoreConfig, n: int, most: int) -> int:
+def _whole_blocks(config: CoreConfig, n: int, most: int, blocks: int) -> int:
     """Columns of a command whose C becomes blocks, at most ``most`` of ``n``."""
     most = min(most, config.panel_columns)
     if n <= most:
         return n
     if most < config.block_size:
-        raise ValueError(f"results in blocks need room for {config.block_size} columns of B, but there is for {most}")
+        needed = ceil(config.block_size / config.columns) * blocks
+        raise ValueError(
+            f"results in blocks need room for {config.block_size} columns of B, but there is for {most}: "
+            f"operand_depth must be at least {needed}, not {config.operand_depth}"
+        )
     return most // config.block_size * config.block_size
 
 

@@ -60,6 +60,7 @@ def _totals(result: Estimate) -> list[str]:
         f"{quantity(summary['macs'])}MAC in {quantity(summary['cycles'])}cycles: "
         f"{summary['macs_per_cycle']:,.1f} per cycle, multipliers used {_percent(summary['utilization'])}",
         f"bound by {bounds}; memory traffic {quantity(summary['bytes'])}B",
+        *_streams(result),
         f"{quantity(summary['parameters'])}parameters; weights of the products take "
         f"{quantity(summary['weight_bytes'])}B in blocks",
     ]
@@ -79,6 +80,16 @@ def _totals(result: Estimate) -> list[str]:
         others = ", ".join(f"{name} {count}" for name, count in result.workload.not_modelled.items())
         lines.append(f"not modelled: {others}")
     return lines
+
+
+def _streams(result: Estimate) -> list[str]:
+    """What passes the ports, if they count."""
+    config, memory, rates = result.config, result.memory, result.rates
+    if rates is None:
+        return []
+    kinds = (("A", config.lanes, rates.a), ("B", config.lanes, rates.b), ("C", config.tile_columns, rates.c))
+    words = ", ".join(f"{name} {float(words * rate):.4g}" for name, words, rate in kinds)
+    return [f"streams in words per cycle: {words}; operands {memory.operands}, results {memory.results}"]
 
 
 def show_sweep(console: Console, records: list[dict], axes: list[str]) -> None:

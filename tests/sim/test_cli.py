@@ -25,6 +25,7 @@ def test_prints_a_table(run):
     assert (status, err) == (0, "")
     assert "conv2_1b" in out
     assert "hbfp4_6_n64_d64_t4x4_m4x4_l1_fp32" in out
+    assert "streams in words per cycle: A 16, B 16, C 4; operands fp32, results fp32" in out
 
 
 def test_writes_everything(run, tmp_path):

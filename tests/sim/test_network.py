@@ -5,6 +5,7 @@ from fractions import Fraction
 import pytest
 
 import sim
+from bench import networks
 from hw.config import CoreConfig
 from sim import Cluster, Cycles, Link, Memory, Physical, estimate, load
 from sim.model import Rates
@@ -101,6 +102,14 @@ def test_results_in_blocks_take_fewer_beats():
         cycles[results] = row.cycles
     assert cycles["bf16"] / cycles["fp32"] == pytest.approx(1 / 2, rel=0.05)
     assert cycles["packed"] / cycles["fp32"] == pytest.approx(4.125 / 32, rel=0.15)
+
+
+def test_the_published_table():
+    values = networks.cycles("resnet20", False)
+    assert all(values["blocks"][plan] < 0.3 * values["FP32"][plan] for plan in networks.SCHEDULES)
+    lines = networks.table({("resnet20", False): values}).splitlines()
+    assert len({line.count("|") for line in lines}) == 1
+    assert lines[2].startswith("| resnet20 | inference | ")
 
 
 def test_independent_products_overlap():

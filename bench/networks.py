@@ -1,0 +1,64 @@
+"""Cycles of every network in every mode, as the table of docs/simulator.md: ``python -m bench.networks [--json]``."""
+
+import argparse
+import json
+from fractions import Fraction
+
+from hw.config import CoreConfig
+from sim import Memory, estimate, load
+from sim.model import Rates
+from sim.report import quantity
+from sim.workloads import NETWORKS
+
+__all__ = ["MACHINE", "RATES", "SCHEDULES", "STREAMS", "cycles", "table"]
+
+MACHINE = CoreConfig(
+    mantissa_widths=(4, 6), tile_columns=16, mesh_rows=4, mesh_columns=4, lanes=64, features=("packed", "requantize")
+)  # fmt: skip
+"""1024 units, 16 rows of 64: an output tile is a block of a row of C wide."""
+RATES = Rates(a=Fraction(1, 8), b=Fraction(1, 8), c=Fraction(1, 2))
+"""Of streams of 64, 64 and 16 words: 32 bytes per cycle each."""
+STREAMS = {"FP32": Memory(operands="fp32", results="fp32"), "blocks": Memory(operands="packed", results="packed")}
+SCHEDULES = ("all-4", "all-6", "booster")
+
+
+def cycles(network: str, training: bool) -> dict[str, dict[str, float]]:
+    """Cycles of a step at batch 1, by what the streams carry and by schedule."""
+    workload = load(network)
+    return {
+        name: {
+            schedule: estimate(
+                workload, MACHINE, schedule=schedule, training=training, memory=memory, rates=RATES
+            ).cycles
+            for schedule in SCHEDULES
+        }
+        for name, memory in STREAMS.items()
+    }  # fmt: skip
+
+
+def table(results: dict[tuple[str, bool], dict]) -> str:
+    """The results in Markdown."""
+    titles = [f"{name}, {schedule}" for name in STREAMS for schedule in SCHEDULES]
+    lines = ["| network | | " + " | ".join(titles) + " |", "|---|---|" + "---:|" * len(titles)]
+    for (network, training), values in results.items():
+        mode = "training step" if training else "inference"
+        numbers = [quantity(values[name][schedule]).strip() for name in STREAMS for schedule in SCHEDULES]
+        lines.append(f"| {network} | {mode} | " + " | ".join(numbers) + " |")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print the table, or the cycles as JSON."""
+    parser = argparse.ArgumentParser(prog="python -m bench.networks", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
+    options = parser.parse_args(arguments)
+    results = {(network, training): cycles(network, training) for network in NETWORKS for training in (False, True)}
+    if options.json:
+        named = [{"network": name, "training": training} | values for (name, training), values in results.items()]
+        print(json.dumps({"machine": MACHINE.to_dict(), "cycles": named}, indent=2))
+    else:
+        print(table(results))
+
+
+if __name__ == "__main__":
+    main()
