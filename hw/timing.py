@@ -46,8 +46,8 @@ class Timing:
 
     @property
     def quantizer_cycles(self) -> int:
-        """From a block's last beat into the quantizer to its first beat out: read, round, output register."""
-        return 3
+        """From a block's last beat into the quantizer to its first beat out: read, hold, measure, align, round, and out."""
+        return 6
 
     @property
     def unpacker_cycles(self) -> int:

@@ -151,14 +151,19 @@ class Loader(Component):
     def _enter(self, m: Module, platform, quantizer, job, entering) -> None:
         """Beats from the stream to the quantizer, with the block structure they lack."""
         c = self.config
-        first, line, beat, left = (
+        first, lines_left, beat, left = (
             Signal(),
             Signal(SIZE_WIDTH),
             Signal(range(c.block_size // c.lanes)),
             Signal(SIZE_WIDTH),
         )
+        # What the elements left mean is kept beside them, so that no beat waits for a comparison.
         self._line_ends = line_ends = Signal()
-        block_ends = Signal()
+        block_ends, mask, whole_mask, single = Signal(), Signal(c.lanes), Signal(c.lanes), Signal()
+
+        def masked(elements, offset):
+            return Cat(elements > offset + lane for lane in range(c.lanes))
+
         source = self.i
         if "bfloat16" in c.features:
             expander = place(m, platform, "expander", OperandExpander(c.lanes))
@@ -171,10 +176,9 @@ class Loader(Component):
             ]
             source = expander.o
         m.d.comb += [
-            line_ends.eq(left <= c.lanes),
             block_ends.eq(line_ends | (beat == c.block_size // c.lanes - 1)),
             quantizer.i.payload.data.eq(source.payload),
-            quantizer.i.payload.mask.eq(Cat(left > lane for lane in range(c.lanes))),
+            quantizer.i.payload.mask.eq(mask),
             quantizer.i.payload.first.eq(first),
             quantizer.i.payload.last.eq(block_ends),
             quantizer.i.valid.eq(entering & source.valid),
@@ -184,23 +188,37 @@ class Loader(Component):
         with m.If(entering & (job.format == OperandFormat.FP32)):
             m.d.comb += self.line_words.eq(Mux(line_ends, left, c.lanes))
         with m.If(quantizer.i.valid & quantizer.i.ready):
-            m.d.sync += [first.eq(0), left.eq(left - c.lanes), beat.eq(beat + 1)]
+            m.d.sync += [
+                first.eq(0), left.eq(left - c.lanes), beat.eq(beat + 1), mask.eq(masked(left, c.lanes)),
+                line_ends.eq(left <= 2 * c.lanes),
+            ]  # fmt: skip
             with m.If(block_ends):
                 m.d.sync += beat.eq(0)
             with m.If(line_ends):
-                m.d.sync += [left.eq(job.inner), line.eq(line + 1)]
-                with m.If(line == job.lines - 1):
+                m.d.sync += [
+                    left.eq(job.inner), mask.eq(whole_mask), line_ends.eq(single), lines_left.eq(lines_left - 1),
+                ]  # fmt: skip
+                with m.If(lines_left == 1):
                     m.d.sync += entering.eq(0)
         with m.If(self.i_job.valid & self.i_job.ready):
-            m.d.sync += [first.eq(1), left.eq(self.i_job.payload.inner), line.eq(0), beat.eq(0)]
+            offered = self.i_job.payload
+            m.d.sync += [
+                first.eq(1), left.eq(offered.inner), lines_left.eq(offered.lines), beat.eq(0),
+                *(kept.eq(masked(offered.inner, 0)) for kept in (mask, whole_mask)),
+                *(kept.eq(offered.inner <= c.lanes) for kept in (line_ends, single)),
+            ]  # fmt: skip
 
     def _leave(self, m: Module, beats, job, leaving, half, last_block, done) -> None:
         """Beats of blocks to the buffer: line l lies in array row l mod lines, at block group l div lines."""
         c = self.config
-        line, block, beat = Signal(SIZE_WIDTH), Signal(SIZE_WIDTH), Signal(range(c.block_size // c.lanes))
+        lines_left, blocks_left = Signal(SIZE_WIDTH), Signal(SIZE_WIDTH)
+        beat, block = Signal(range(c.block_size // c.lanes)), Signal(range(c.operand_depth))
         array_line, base = Signal(range(self.lines)), Signal(range(c.operand_depth + 1))
+        block_ends, block_last, line_last = Signal(), Signal(), Signal()
         m.d.comb += [
-            last_block.eq((block == job.blocks - 1) & (line == job.lines - 1)),
+            block_ends.eq(beats.valid & beats.payload.last),
+            last_block.eq(block_last & line_last),
+            done.eq(block_ends & last_block),
             self.write.enable.eq(beats.valid),
             self.write.half.eq(half),
             self.write.line.eq(array_line),
@@ -212,14 +230,23 @@ class Loader(Component):
         ]
         with m.If(beats.valid):
             m.d.sync += beat.eq(beat + 1)
-            with m.If(beats.payload.last):
-                m.d.sync += [beat.eq(0), block.eq(block + 1)]
-                with m.If(block == job.blocks - 1):
-                    m.d.sync += [block.eq(0), line.eq(line + 1), array_line.eq(array_line + 1)]
-                    with m.If(array_line == self.lines - 1):
-                        m.d.sync += [array_line.eq(0), base.eq(base + job.blocks)]
-                    with m.If(line == job.lines - 1):
-                        m.d.comb += done.eq(1)
-                        m.d.sync += [leaving.eq(0), half.eq(~half)]
+        with m.If(block_ends):
+            m.d.sync += [
+                beat.eq(0), block.eq(block + 1), blocks_left.eq(blocks_left - 1), block_last.eq(blocks_left == 2),
+            ]  # fmt: skip
+            with m.If(block_last):
+                m.d.sync += [
+                    block.eq(0), blocks_left.eq(job.blocks), block_last.eq(job.blocks == 1),
+                    lines_left.eq(lines_left - 1), line_last.eq(lines_left == 2), array_line.eq(array_line + 1),
+                ]  # fmt: skip
+                with m.If(array_line == self.lines - 1):
+                    m.d.sync += [array_line.eq(0), base.eq(base + job.blocks)]
+        with m.If(done):
+            m.d.sync += [leaving.eq(0), half.eq(~half)]
         with m.If(self.i_job.valid & self.i_job.ready):
-            m.d.sync += [line.eq(0), block.eq(0), beat.eq(0), array_line.eq(0), base.eq(0)]
+            offered = self.i_job.payload
+            m.d.sync += [
+                block.eq(0), beat.eq(0), array_line.eq(0), base.eq(0),
+                blocks_left.eq(offered.blocks), block_last.eq(offered.blocks == 1),
+                lines_left.eq(offered.lines), line_last.eq(offered.lines == 1),
+            ]  # fmt: skip

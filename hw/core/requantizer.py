@@ -101,8 +101,8 @@ class Requantizer(Component):
                 with m.If(block_ends):
                     m.d.sync += beat.eq(0)
 
-        # Blocks in the quantizer, each with its mark; it holds two and works on a third.
-        m.submodules.marks = marks = SyncFIFO(width=1, depth=4)
+        # Blocks in the quantizer, each with its mark: it holds two, and one in each of its stages.
+        m.submodules.marks = marks = SyncFIFO(width=1, depth=2 + quantizer.latency_cycles)
         m.d.comb += [
             quantizer.i.valid.eq(gathered),
             quantizer.i.payload.data.eq(words),

@@ -10,8 +10,15 @@ from amaranth.lib.wiring import In, Out
 from hw.config import CoreConfig, Rounding
 from hw.emit import place
 from hw.quantize.layouts import ConversionSettings, block_beat, operand_beat
-from hw.quantize.rounding import MantissaRounder, keep, kept_element, reference_width
-from hw.quantize.xorshift import RandomLanes
+from hw.quantize.rounding import (
+    MantissaAligner,
+    MantissaRounder,
+    aligned_element,
+    keep,
+    kept_element,
+    reference_width,
+)  # fmt: skip
+from hw.quantize.xorshift import UNIFORM_BITS, RandomLanes
 from hw.timing import Timing
 
 __all__ = ["BlockQuantizer", "conversion_health"]
@@ -71,7 +78,7 @@ class BlockQuantizer(wiring.Component):
 
     @property
     def latency_cycles(self) -> int:
-        """Cycles from a block's last beat in to its first beat out: read, round, output register."""
+        """Cycles from a block's last beat in to its first beat out: read, hold, measure, align, round."""
         return Timing(self.config).quantizer_cycles
 
     @property
@@ -81,21 +88,17 @@ class BlockQuantizer(wiring.Component):
 
     @property
     def record(self) -> data.StructLayout:
-        """What a half remembers of its block; ``final`` is the index of the last beat that was stored."""
-        return data.StructLayout(
-            {"maximum": 8, "final": range(self.beats), "first": 1, "settings": ConversionSettings}
-        )
+        """What is remembered of a block; ``final`` is the index of the last beat that was stored."""
+        return data.StructLayout({"final": range(self.beats), "first": 1, "settings": ConversionSettings})
 
     @property
-    def fetched(self) -> data.StructLayout:
-        """What travels with the beat being rounded; ``padding`` marks a beat that was never stored."""
+    def description(self) -> data.StructLayout:
+        """What a beat needs to know of its block to be rounded."""
         return data.StructLayout(
             {
-                "reference": reference_width(self.config),
                 "scale": signed(self.config.scale_width),
                 "nan": 1,
                 "blank": 1,
-                "padding": 1,
                 "last": 1,
                 "width": 4,
                 "rounding": Rounding,
@@ -106,20 +109,21 @@ class BlockQuantizer(wiring.Component):
         m = Module()
         word_width = self.config.lanes * kept_element(self.config).size
         m.submodules.halves = halves = Memory(shape=word_width, depth=2 * self.beats, init=[])
-        records = Signal(data.ArrayLayout(self.record, 2), reset_less=True)
+        # Four blocks are remembered: the maximum of one is there two cycles late, when the next but one may have begun.
+        records = Signal(data.ArrayLayout(self.record, 4), reset_less=True)
+        maxima = Signal(data.ArrayLayout(8, 4), reset_less=True)
         full = Signal(2)
-        self._store(m, halves.write_port(), records, full)
-        self._leave(m, platform, halves.read_port(), records, full)
+        self._store(m, halves.write_port(), records, maxima, full)
+        self._leave(m, platform, halves.read_port(), records, maxima, full)
         return m
 
-    def _store(self, m: Module, port, records, full: Signal):
-        beat, half, index = self.i.payload, Signal(), Signal(range(self.beats))
-        record = records[half]
+    def _store(self, m: Module, port, records, maxima, full: Signal):
+        beat, block, index = self.i.payload, Signal(2), Signal(range(self.beats))
+        record, half = records[block], block[0]
         elements = Signal(data.ArrayLayout(kept_element(self.config), self.config.lanes))
         start = index == 0
         for element, taken, number in zip(elements, beat.mask, beat.data, strict=True):
             m.d.comb += element.eq(keep(self.config, number) & taken.replicate(kept_element(self.config).size))
-        maximum = _reduce(m, lambda a, b: Mux(a > b, a, b), [element.exponent for element in elements])
         m.d.comb += [
             self.i.ready.eq(~full.bit_select(half, 1)),
             port.addr.eq(Cat(half, index)),
@@ -127,49 +131,110 @@ class BlockQuantizer(wiring.Component):
             port.en.eq(self.i.valid & self.i.ready),
         ]
         with m.If(port.en):
-            m.d.sync += [
-                record.maximum.eq(Mux(start | (maximum > record.maximum), maximum, record.maximum)),
-                record.final.eq(index),
-                index.eq(index + 1),
-            ]
+            m.d.sync += [record.final.eq(index), index.eq(index + 1)]
             with m.If(start):
                 m.d.sync += [record.first.eq(beat.first), record.settings.eq(self.settings)]
             with m.If(beat.last):
-                m.d.sync += [full.bit_select(half, 1).eq(1), half.eq(~half), index.eq(0)]
+                m.d.sync += [full.bit_select(half, 1).eq(1), block.eq(block + 1), index.eq(0)]
 
-    def _leave(self, m: Module, platform, port, records, full: Signal):
-        half, index = Signal(), Signal(range(self.beats))
-        record, last = records[half], index == self.beats - 1
-        # Cycle 1: a beat is read; what its block says is worked out beside it.
-        fetch, fetched_valid, fetched = Signal(), Signal(), Signal(self.fetched, reset_less=True)
-        # Cycle 2: it is rounded into the output register.
-        move = Signal()
-        m.d.comb += [
-            move.eq(~self.o.valid | self.o.ready),
-            port.addr.eq(Cat(half, index)),
-            port.en.eq(~fetched_valid | move),
-            fetch.eq(port.en & full.bit_select(half, 1)),
+        # The maximum takes two cycles to be found in a beat and a third to be that of the block.
+        def larger(a, b):
+            return Mux(a > b, a, b)
+
+        exponents = [element.exponent for element in elements]
+        levels = (len(exponents) - 1).bit_length()
+        tags = Signal(data.StructLayout({"valid": 1, "start": 1, "block": 2}))
+        m.d.comb += [tags.valid.eq(port.en), tags.start.eq(start), tags.block.eq(block)]
+        for rank, count in enumerate(((levels + 1) // 2, levels // 2)):
+            registers = []
+            for value in _reduce(m, larger, exponents, count):
+                registers.append(Signal(8, name=f"maximum_{rank}_{len(registers)}", reset_less=True))
+                m.d.sync += registers[-1].eq(value)
+            delayed = Signal.like(tags, name=f"tags_{rank}")
+            m.d.sync += delayed.eq(tags)
+            exponents, tags = registers, delayed
+        running, maximum = Signal(8, reset_less=True), Signal(8)
+        m.d.comb += maximum.eq(Mux(tags.start | (exponents[0] > running), exponents[0], running))
+        with m.If(tags.valid):
+            m.d.sync += [running.eq(maximum), maxima[tags.block].eq(maximum)]
+
+    def _leave(self, m: Module, platform, port, records, maxima, full: Signal):
+        c = self.config
+        block, index = Signal(2), Signal(range(self.beats))
+        record, half, last = records[block], block[0], index == self.beats - 1
+        tags = data.StructLayout({"block": 2, "restart": 1, "padding": 1, "last": 1})
+        held = data.StructLayout({"tags": tags, "elements": data.ArrayLayout(kept_element(c), c.lanes)})
+        distance = signed(reference_width(c) + 1)
+        measured = data.StructLayout(
+            held.members | {"description": self.description, "distances": data.ArrayLayout(distance, c.lanes)}
+        )
+        uniforms = {"uniforms": data.ArrayLayout(UNIFORM_BITS, c.lanes)} if self.stochastic else {}
+        aligned = data.StructLayout(
+            {"description": self.description, "elements": data.ArrayLayout(aligned_element(c), c.lanes)} | uniforms
+        )
+        # Cycle 1: a beat is read. 2: it is held until its block's maximum is there. 3: its distances from it are known.
+        # 4: it is aligned. 5: it is rounded into the output register.
+        valid = Signal(4)
+        records_of = [
+            Signal(shape, name=f"beat_{n}", reset_less=True) for n, shape in enumerate((tags, held, measured, aligned))
         ]
-        with m.If(port.en):
-            m.d.sync += fetched_valid.eq(fetch)
+        read_beat, held_beat, measured_beat, aligned_beat = records_of
+        moves = Signal(5)
+        m.d.comb += moves[4].eq(~self.o.valid | self.o.ready)
+        for n in reversed(range(4)):
+            m.d.comb += moves[n].eq(~valid[n] | moves[n + 1])
+        fetch = Signal()
+        m.d.comb += [
+            port.addr.eq(Cat(half, index)),
+            port.en.eq(moves[0]),
+            fetch.eq(moves[0] & full.bit_select(half, 1)),
+        ]
+        for n, arriving in enumerate((fetch, valid[0], valid[1], valid[2])):
+            with m.If(moves[n]):
+                m.d.sync += valid[n].eq(arriving)
         with m.If(fetch):
-            self._describe(m, record, fetched)
-            m.d.sync += [fetched.padding.eq(index > record.final), fetched.last.eq(last), index.eq(index + 1)]
+            m.d.sync += [
+                read_beat.block.eq(block), read_beat.restart.eq(record.first & (index == 0)),
+                read_beat.padding.eq(index > record.final), read_beat.last.eq(last), index.eq(index + 1),
+            ]  # fmt: skip
             with m.If(last):
-                m.d.sync += [full.bit_select(half, 1).eq(0), half.eq(~half), index.eq(0)]
-        uniforms = None
-        if self.stochastic:
-            random = place(m, platform, "random", RandomLanes(self.config.lanes))
+                m.d.sync += [full.bit_select(half, 1).eq(0), block.eq(block + 1), index.eq(0)]
+        with m.If(moves[1]):
+            m.d.sync += [held_beat.tags.eq(read_beat), held_beat.elements.eq(Mux(read_beat.padding, 0, port.data))]
+        with m.If(moves[2]):
+            tags = held_beat.tags
+            reference = self._describe(m, records[tags.block].settings, maxima[tags.block], measured_beat.description)
+            m.d.sync += [
+                measured_beat.tags.eq(tags), measured_beat.elements.eq(held_beat.elements),
+                measured_beat.description.last.eq(tags.last),
+                *(
+                    way.eq(reference - element.exponent)
+                    for way, element in zip(measured_beat.distances, held_beat.elements, strict=True)
+                ),
+            ]  # fmt: skip
+        with m.If(moves[3]):
+            m.d.sync += aligned_beat.description.eq(measured_beat.description)
+        for lane in range(c.lanes):
+            aligner = place(m, platform, f"aligner_{lane}", MantissaAligner(c))
             m.d.comb += [
-                random.advance.eq(fetch),
-                random.restart.eq(record.first & (index == 0)),
-                random.seed.eq(record.settings.seed),
+                aligner.element.eq(measured_beat.elements[lane]),
+                aligner.distance.eq(measured_beat.distances[lane]),
             ]
-            uniforms = random.uniforms
-        self._round(m, platform, port.data, fetched, fetched_valid, move, uniforms)
+            with m.If(moves[3]):
+                m.d.sync += aligned_beat.elements[lane].eq(aligner.o)
+        if self.stochastic:
+            random = place(m, platform, "random", RandomLanes(c.lanes))
+            m.d.comb += [
+                random.advance.eq(moves[2] & valid[1]),
+                random.restart.eq(held_beat.tags.restart),
+                random.seed.eq(records[held_beat.tags.block].settings.seed),
+            ]
+            with m.If(moves[3]):
+                m.d.sync += aligned_beat.uniforms.eq(random.uniforms)
+        self._round(m, platform, aligned_beat, valid[3], moves[4])
 
-    def _describe(self, m: Module, record, fetched):
-        """Turn the maximum exponent field into reference, scale and special cases.
+    def _describe(self, m: Module, settings, maximum, description) -> Value:
+        """Turn the maximum exponent field into scale and special cases, in registers; returns the reference.
 
         A field of ``exponent_width`` bits and FP32's fields differ by the bias. Fields below 1 make a zero block,
         fields above the largest ordinary one are that one.
@@ -177,63 +242,62 @@ class BlockQuantizer(wiring.Component):
         config = self.config
         offset = FP32_BIAS - config.exponent_bias
         least, most = max(1, 1 + offset), 2**config.exponent_width - 2 + offset
-        maximum = record.maximum
         nan, zero = maximum == 255, maximum < least
         field = Mux(maximum > most, most, maximum) if most < 254 else maximum
         top = Mux(nan, most + 1, Mux(zero, offset, field)) - (FP32_BIAS - 1)  # golden's X
         m.d.sync += [
-            fetched.reference.eq(field + (config.mantissa_widths[-1] - record.settings.width if config.mixed else 0)),
-            fetched.scale.eq(top - (record.settings.width if config.mixed else config.mantissa_widths[0]) + 1),
-            fetched.nan.eq(nan),
-            fetched.blank.eq(nan | zero),
-            fetched.width.eq(record.settings.width),
-            fetched.rounding.eq(record.settings.rounding),
+            description.scale.eq(top - (settings.width if config.mixed else config.mantissa_widths[0]) + 1),
+            description.nan.eq(nan),
+            description.blank.eq(nan | zero),
+            description.width.eq(settings.width),
+            description.rounding.eq(settings.rounding),
         ]
+        return field + (config.mantissa_widths[-1] - settings.width if config.mixed else 0)
 
-    def _round(self, m: Module, platform, elements, fetched, fetched_valid: Signal, move: Signal, uniforms):
-        saturated, flushed = [], []
-        beat = Signal.like(self.o.payload, reset_less=True)
-        elements = data.View(data.ArrayLayout(kept_element(self.config), self.config.lanes), elements)
+    def _round(self, m: Module, platform, aligned, valid: Value, move: Value):
+        saturated, flushed = Signal(self.config.lanes, reset_less=True), Signal(self.config.lanes, reset_less=True)
+        nan_block = Signal(reset_less=True)
+        beat, description = Signal.like(self.o.payload, reset_less=True), aligned.description
         for lane in range(self.config.lanes):
             rounder = place(m, platform, f"rounder_{lane}", MantissaRounder(self.config))
-            m.d.comb += [
-                rounder.element.eq(Mux(fetched.padding, 0, elements[lane])),
-                rounder.reference.eq(fetched.reference),
-                rounder.blank.eq(fetched.blank),
-            ]
+            m.d.comb += [rounder.element.eq(aligned.elements[lane]), rounder.blank.eq(description.blank)]
             if self.config.mixed:
-                m.d.comb += rounder.width.eq(fetched.width)
+                m.d.comb += rounder.width.eq(description.width)
             if len(self.config.rounding_modes) > 1:
-                m.d.comb += rounder.rounding.eq(fetched.rounding)
+                m.d.comb += rounder.rounding.eq(description.rounding)
             if self.stochastic:
-                m.d.comb += rounder.uniform.eq(uniforms[lane])
+                m.d.comb += rounder.uniform.eq(aligned.uniforms[lane])
             with m.If(move):
-                m.d.sync += beat.mantissas[lane].eq(rounder.mantissa)
-            saturated.append(rounder.saturated)
-            flushed.append(rounder.flushed & ~fetched.nan)
-        counts = Signal.like(self.health, reset_less=True)
+                m.d.sync += [
+                    beat.mantissas[lane].eq(rounder.mantissa),
+                    saturated[lane].eq(rounder.saturated),
+                    flushed[lane].eq(rounder.flushed & ~description.nan),
+                ]
         with m.If(move):
             m.d.sync += [
-                self.o.valid.eq(fetched_valid),
-                beat.scale.eq(fetched.scale),
-                beat.nan.eq(fetched.nan),
-                beat.last.eq(fetched.last),
-                counts.saturated.eq(_reduce(m, operator.add, saturated)),
-                counts.flushed.eq(_reduce(m, operator.add, flushed)),
-                counts.nan_blocks.eq(fetched.nan & fetched.last),
+                self.o.valid.eq(valid),
+                beat.scale.eq(description.scale),
+                beat.nan.eq(description.nan),
+                beat.last.eq(description.last),
+                nan_block.eq(description.nan & description.last),
             ]
         m.d.comb += self.o.payload.eq(beat)
         with m.If(self.o.valid & self.o.ready):
-            m.d.comb += self.health.eq(counts)
+            m.d.comb += [
+                self.health.saturated.eq(_reduce(m, operator.add, list(saturated))[0]),
+                self.health.flushed.eq(_reduce(m, operator.add, list(flushed))[0]),
+                self.health.nan_blocks.eq(nan_block),
+            ]
 
 
-def _reduce(m: Module, operation, values: list) -> Value:
-    """A balanced tree of ``operation``, with one signal at each node."""
-    while len(values) > 1:
+def _reduce(m: Module, operation, values: list, levels: int | None = None) -> list:
+    """``levels`` (default: all) of a balanced tree of ``operation``, with one signal at each node."""
+    while len(values) > 1 and levels != 0:
         nodes = []
         for a, b in zip(values[0::2], values[1::2], strict=False):
             result = operation(a, b)
             nodes.append(Signal(result.shape()))
             m.d.comb += nodes[-1].eq(result)
         values = nodes + values[len(values) & ~1 :]
-    return values[0]
+        levels = None if levels is None else levels - 1
+    return values

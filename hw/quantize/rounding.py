@@ -8,7 +8,9 @@ from hw.config import CoreConfig, Rounding
 from hw.quantize.xorshift import UNIFORM_BITS
 from hw.types import sign_magnitude
 
-__all__ = ["MantissaRounder", "guard_bits", "keep", "kept_element", "reference_width"]
+__all__ = [
+    "MantissaAligner", "MantissaRounder", "aligned_element", "guard_bits", "keep", "kept_element", "reference_width",
+]  # fmt: skip
 
 FP32_FRACTION_BITS = 23
 
@@ -34,20 +36,80 @@ def keep(config: CoreConfig, number: Value) -> Value:
 
 
 def reference_width(config: CoreConfig) -> int:
-    """Bits of ``MantissaRounder.reference``: at most 255 + 8."""
+    """Bits of a block's reference: at most 255 + 8."""
     return 9 if config.mixed else 8
 
 
-class MantissaRounder(wiring.Component):
-    """Shift, round and saturate one element. Combinational.
-
-    With M the widest mantissa and m the chosen one, the significand in front of M - 1 integer bits moves right by
-    ``reference - exponent`` places, ``reference`` being the exponent field of the block plus M - m.
+def aligned_element(config: CoreConfig) -> data.StructLayout:
+    """An element in units of its block's interval.
 
     Members
     -------
-    element : the number, as ``keep`` leaves it. A subnormal counts as zero.
-    reference : exponent field of the block's maximum, plus M - m.
+    units : with ``guard_bits`` of fraction. sticky : ones below them. sign : of the element.
+    nonzero : the element was not zero. exceeds : it is beyond the block's exponent.
+    """
+    width = kept_element(config)["fraction"].width + 1
+    return data.StructLayout({"units": width, "sticky": 1, "sign": 1, "nonzero": 1, "exceeds": 1})
+
+
+class MantissaAligner(wiring.Component):
+    """Shift one element to its block's exponent. Combinational.
+
+    With M the widest mantissa and m the chosen one, the significand in front of M - 1 integer bits moves right by
+    ``distance = reference - exponent`` places, the reference being the exponent field of the block plus M - m.
+
+    Members
+    -------
+    element : the number, as ``keep`` leaves it. A subnormal counts as zero. distance : signed.
+    o : ``aligned_element``.
+    """
+
+    def __init__(self, config: CoreConfig):
+        self.config = config
+        self.module_name = f"mantissa_aligner_w{aligned_element(config)['units'].width}_e{config.exponent_width}"
+        super().__init__({
+            "element": In(kept_element(config)),
+            "distance": In(signed(reference_width(config) + 1)),
+            "o": Out(aligned_element(config)),
+        })  # fmt: skip
+
+    def elaborate(self, platform):
+        m = Module()
+        element = self.element
+        normal, significand = Signal(), Signal(len(element.fraction) + 1)
+        m.d.comb += [normal.eq(element.exponent.any()), significand.eq(Mux(normal, Cat(element.fraction, 1), 0))]
+        shifted, lost = self._shift(m, significand, self.distance)
+        m.d.comb += [
+            self.o.units.eq(shifted),
+            self.o.sticky.eq(lost | element.sticky),
+            self.o.sign.eq(element.sign),
+            self.o.nonzero.eq(element.as_value()[:-1].any()),
+            # Only a narrow exponent lets an element exceed the reference.
+            self.o.exceeds.eq(normal & (self.distance < 0) if self.config.exponent_width < 8 else 0),
+        ]
+        return m
+
+    def _shift(self, m: Module, significand: Value, distance: Value) -> tuple[Signal, Signal]:
+        """``significand >> distance`` and whether ones were lost; a distance beyond the width gives zero."""
+        stages = len(significand).bit_length()
+        lost = Const(0)
+        for stage in range(stages):
+            amount, moved = 1 << stage, Signal.like(significand, name=f"shifted_{stage}")
+            lost = lost | (distance[stage] & significand[:amount].any())
+            m.d.comb += moved.eq(Mux(distance[stage], significand >> amount, significand))
+            significand = moved
+        shifted, sticky = Signal.like(significand), Signal()
+        far = distance[stages:].any()
+        m.d.comb += [shifted.eq(Mux(far, 0, significand)), sticky.eq(lost)]
+        return shifted, sticky
+
+
+class MantissaRounder(wiring.Component):
+    """Round and saturate one aligned element. Combinational.
+
+    Members
+    -------
+    element : ``aligned_element``.
     blank : the block is zero or NaN: the mantissa is zero.
     width, rounding : as in ``ConversionSettings``; absent where there is no choice.
     uniform : random number of stochastic rounding; absent without it.
@@ -62,8 +124,7 @@ class MantissaRounder(wiring.Component):
         modes = "_".join(config.rounding_modes)
         self.module_name = f"mantissa_rounder_m{widths}_e{config.exponent_width}_{modes}"
         members = {
-            "element": In(kept_element(config)),
-            "reference": In(reference_width(config)),
+            "element": In(aligned_element(config)),
             "blank": In(1),
             "mantissa": Out(sign_magnitude(config.storage_width)),
             "saturated": Out(1),
@@ -80,44 +141,17 @@ class MantissaRounder(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         element, guard = self.element, guard_bits(self.config)
-        normal, significand = Signal(), Signal(len(element.fraction) + 1)
-        distance = Signal(signed(len(self.reference) + 1))
+        quotient, remainder = element.units[guard:], element.units[:guard]
+        rounded, limit, overflow = Signal(self.config.mantissa_widths[-1]), self._limit(m), Signal()
         m.d.comb += [
-            normal.eq(element.exponent.any()),
-            significand.eq(Mux(normal, Cat(element.fraction, 1), 0)),
-            distance.eq(self.reference - element.exponent),
-        ]
-        shifted, lost = self._shift(m, significand, distance)
-        quotient, remainder = shifted[guard:], shifted[:guard]
-
-        rounded = Signal(self.config.mantissa_widths[-1])
-        m.d.comb += rounded.eq(quotient + self._round_up(m, quotient, remainder, lost | element.sticky))
-        limit = self._limit(m)
-        # Only a narrow exponent lets an element exceed the reference.
-        exceeds = normal & (distance < 0) if self.config.exponent_width < 8 else 0
-        overflow = Signal()
-        m.d.comb += [
-            overflow.eq((rounded > limit) | exceeds),
+            rounded.eq(quotient + self._round_up(m, quotient, remainder, element.sticky)),
+            overflow.eq((rounded > limit) | element.exceeds),
             self.mantissa.sign.eq(element.sign),
             self.mantissa.magnitude.eq(Mux(self.blank, 0, Mux(overflow, limit, rounded))),
             self.saturated.eq(overflow & ~self.blank),
-            self.flushed.eq(element.as_value()[:-1].any() & ~self.mantissa.magnitude.any()),
+            self.flushed.eq(element.nonzero & ~self.mantissa.magnitude.any()),
         ]
         return m
-
-    def _shift(self, m: Module, significand: Value, distance: Signal) -> tuple[Signal, Signal]:
-        """``significand >> distance`` and whether ones were lost; a distance beyond the width gives zero."""
-        stages = len(significand).bit_length()
-        lost = Const(0)
-        for stage in range(stages):
-            amount, moved = 1 << stage, Signal.like(significand, name=f"shifted_{stage}")
-            lost = lost | (distance[stage] & significand[:amount].any())
-            m.d.comb += moved.eq(Mux(distance[stage], significand >> amount, significand))
-            significand = moved
-        shifted, sticky = Signal.like(significand), Signal()
-        far = distance[stages:].any()
-        m.d.comb += [shifted.eq(Mux(far, 0, significand)), sticky.eq(lost)]
-        return shifted, sticky
 
     def _round_up(self, m: Module, quotient: Value, remainder: Value, sticky: Value) -> Value:
         carries = {}
