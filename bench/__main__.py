@@ -6,7 +6,7 @@ from importlib import import_module
 
 from rich.console import Console
 
-BENCHES = ("golden", "simulator")
+BENCHES = ("golden", "simulator", "driver")
 
 
 def main() -> None:

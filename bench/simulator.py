@@ -111,9 +111,9 @@ def measure(progress: Callable[[str], object] = lambda text: None) -> list[Figur
     return figures
 
 
-def show(figures: list[Figure], console: Console) -> None:
+def show(figures: list[Figure], console: Console, title: str = "simulators, one core, CPU time") -> None:
     """The figures as a table."""
-    table = Table(title="simulators, one core, CPU time")
+    table = Table(title=title)
     for heading in ("what", "value", "unit", "goal"):
         table.add_column(heading, justify="right" if heading == "value" else "left")
     for figure in figures:

@@ -108,7 +108,7 @@ class CommandQueue:
                 waiting, moved = next(source, None), True
             for name in self._unsent:
                 moved |= self._send(name)
-            moved |= self._receive()
+            moved |= self._receive(moved)
             if moved:
                 deadline = time.monotonic() + self.timeout
                 continue
@@ -145,15 +145,15 @@ class CommandQueue:
             parcel.unsent -= name != "bias"
         return moved
 
-    def _receive(self) -> bool:
-        """Whether words of C came, or the oldest command is done."""
-        if not self._flying or self._flying[0].unsent:
+    def _receive(self, sending: bool) -> bool:
+        """Whether words of C came, or the oldest command is done. While operands still go out, it is not asked for C."""
+        if not self._flying or (sending and self._flying[0].unsent):
             return False
         parcel = self._flying[0]
         count = parcel.words - len(parcel.received)
         words = self.streams.receive(count) if count else []
         parcel.received += words
-        if len(parcel.received) < parcel.words:
+        if parcel.unsent or len(parcel.received) < parcel.words:
             return bool(words)
         self._flying.popleft()
         parcel.deliver(np.array(parcel.received, np.uint32))

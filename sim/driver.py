@@ -149,6 +149,7 @@ class RegisterDevice(Device):
         while not self._check()["idle"]:
             if time.monotonic() > deadline:
                 raise Stuck("become idle")
+        self._check()  # a cause is there a cycle after its event
 
     def _check(self) -> dict[str, int]:
         """The status, in which the core has no reason to complain."""

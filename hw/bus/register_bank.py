@@ -172,14 +172,18 @@ class RegisterBank(Component):
 
     def _interrupt(self, m: Module, cause, enable) -> None:
         """An event sets its cause, even in the cycle in which that is cleared."""
-        was_idle, refused_before = Signal(init=1), Signal(32)
+        was_idle, refused_before, started = Signal(init=1), Signal(32), Signal()
         m.d.sync += [was_idle.eq(self.idle), refused_before.eq(self.counters.refused)]
         m.d.comb += [
-            self._events["completed"].eq(self.idle & ~was_idle & (self._resetting == 0)),
+            self._events["completed"].eq(self.idle & ~was_idle & started & (self._resetting == 0)),
             self._events["refused"].eq((self.counters.refused != refused_before) & (self.counters.refused != 0)),
             *(self._events[name].eq(getattr(self, name)) for name in STREAM_EVENTS),
             self.interrupt.eq((cause & enable).any()),
         ]
         m.d.sync += cause.eq((cause & ~self._cleared) | Cat(self._events.values()))
+        with m.If(self._events["completed"] | self.soft_reset):
+            m.d.sync += started.eq(0)
+        with m.If(self.o_command.valid & self.o_command.ready):
+            m.d.sync += started.eq(1)
         with m.If(self._events["refused"] & ~cause[list(INTERRUPTS).index("refused")]):
             m.d.sync += self._refusal.eq(self.core_error)
