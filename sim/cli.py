@@ -49,7 +49,8 @@ def _one(options, console: Console, point: dict) -> None:
     from sim.explore import evaluate
     from sim.report import compute_report, show, to_csv
 
-    result = evaluate(options.workload, point | {"merge": not options.all_layers})
+    with Console(stderr=True).status(f"working out the products of {options.workload}"):
+        result = evaluate(options.workload, point | {"merge": not options.all_layers})
     files: dict[Path, str | bytes] = {}
     if options.json:
         files[options.json] = json.dumps(result.to_dict(), indent=1) + "\n"
