@@ -8,9 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 import golden
 from hw.config import CoreConfig
 from sim.cycles import check_width
-from sim.jobs import Assembly, Task, block_format, columns_in_blocks, jobs
+from sim.jobs import Assembly, Task, block_format, columns_in_blocks, commands, jobs
 from sim.model import CoreModel, Rates
-from sim.plan import panels, plan
+from sim.plan import panels
 
 __all__ = ["CycleDevice", "Device", "GoldenDevice", "RtlDevice"]
 
@@ -211,10 +211,8 @@ class CycleDevice(GoldenDevice):
         return self._model.counters | self._health
 
     def _product(self, task: Task):
-        if task.output != "fp32":
-            raise ValueError(f"the cycle model has results in fp32, not {task.output}")
         c = super()._product(task)
-        self._model.run(plan(self.config, *task.sizes, task.width_a, task.width_b))
+        self._model.run(commands(self.config, task))
         return c
 
 

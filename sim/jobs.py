@@ -1,6 +1,6 @@
 """What a device is asked for, cut into the commands of its core, and put together from their results."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,9 +10,9 @@ import golden
 from golden.stochastic import leap
 from hw.config import CoreConfig
 from hw.core.command import FIELDS, OutputFormat, Rounding
-from sim.plan import Command, Piece, panels, pieces
+from sim.plan import Command, Loop, Piece, panels, pieces, plan
 
-__all__ = ["Assembly", "Job", "Task", "block_format", "columns_in_blocks", "jobs"]
+__all__ = ["Assembly", "Job", "Task", "block_format", "columns_in_blocks", "commands", "jobs"]
 
 FORMATS = {"fp32": OutputFormat.FP32, "bfloat16": OutputFormat.BFLOAT16, "blocks": OutputFormat.PACKED}
 
@@ -95,6 +95,16 @@ def jobs(config: CoreConfig, task: Task) -> Iterator[Job]:
                 fields[name] = _later(task.seeds[name], draws)
         rows, columns = slice(row, row + command.rows), slice(column, column + command.columns)
         yield Job(fields, rows, slice(inner, inner + command.inner), columns)
+
+
+def commands(config: CoreConfig, task: Task) -> Iterable[Command | Loop]:
+    """The commands of ``jobs`` as the cycle model takes them, equal ones in loops."""
+    if task.output != "blocks":
+        ends = {"output": FORMATS[task.output], "bias": task.bias is not None}
+        return plan(config, *task.sizes, task.width_a, task.width_b, **ends)
+    return (
+        Command(**{name: job.fields[name] for name in Command._fields if name in FIELDS}) for job in jobs(config, task)
+    )
 
 
 def _pieces(config: CoreConfig, task: Task) -> Iterator[Piece]:

@@ -246,7 +246,8 @@ class RtlCore:
         ports.append((self._describe(beats, rates.c), beats))
         cycles = self._library.core_run(self._handle, *[ctypes.byref(port) for port, _ in ports], limit)
         if self.counters()["refused"] != refused:
-            raise RtlError(f"the core refused a command: {CommandError(self._library.core_error(self._handle)).name}")
+            error = CommandError(self._library.core_error(self._handle))
+            raise RtlError(f"the core refused a command{f': {error.name}' if error else ', but not the last one'}")
         if cycles == limit:
             raise RtlError(f"the core did not finish within {limit} cycles")
         results, start = [], 0

@@ -10,7 +10,8 @@ from tests.sim.messages import rejects
 
 CONFIG = CoreConfig(
     mantissa_widths=(4, 6), block_size=16, dot=8, lanes=4, tile_rows=2, tile_columns=2, mesh_columns=2, interleave=2,
-    rounding_modes=("nearest", "stochastic"), operand_depth=6, panel_columns=8,
+    rounding_modes=("nearest", "stochastic"), operand_depth=8, panel_columns=16,
+    features=("bfloat16", "bias", "requantize"),
 )  # fmt: skip
 SHAPES = [(1, 1, 1), (4, 96, 4), (37, 40, 29), (9, 16 * 20, 7), (3, 70, 50), (60, 90, 2)]
 
@@ -47,6 +48,22 @@ def test_devices_agree(devices, shape, width_a, width_b):
     golden, cycle, rtl = devices
     assert golden.cycles is None
     assert cycle.cycles == rtl.cycles
+    assert golden.health() == cycle.health() == rtl.health()
+    assert {name: rtl.counters[name] for name in cycle.counters} == cycle.counters
+
+
+@pytest.mark.parametrize("output", ["fp32", "bfloat16", "blocks"])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (37, 30, 29), (60, 30, 16), (9, 20, 33)])
+def test_devices_agree_on_what_becomes_of_results(devices, shape, output):
+    a, b = matrices(*shape)
+    bias = np.linspace(-1, 1, shape[2]).astype(np.float32) if shape[0] % 2 else None
+    golden, *others = [
+        device.matmul(a, b, width_c=6, bias=bias, relu=output == "fp32", output=output) for device in devices
+    ]
+    for other in others:
+        for name in ("mantissas", "fields") if output == "blocks" else ("data",):
+            assert bytes(getattr(golden, name)) == bytes(getattr(other, name))
+    golden, cycle, rtl = devices
     assert golden.health() == cycle.health() == rtl.health()
     assert {name: rtl.counters[name] for name in cycle.counters} == cycle.counters
 
@@ -107,6 +124,6 @@ def test_rejects_what_no_device_can_do():
         device.matmul(a, b, rounding="truncate")
     with rejects(ValueError, "seed_b must be between 1 and 4294967295, not 0"):
         device.matmul(a, b, rounding="stochastic", seed_a=1, seed_b=0)
-    long = matrices(1, 97, 1)
-    with rejects(ValueError, "stochastic rounding needs an inner size of at most 96, not 97"):
+    long = matrices(1, 129, 1)
+    with rejects(ValueError, "stochastic rounding needs an inner size of at most 128, not 129"):
         device.matmul(*long, rounding="stochastic", seed_a=1, seed_b=1)
