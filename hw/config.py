@@ -55,7 +55,7 @@ class CoreConfig:
     interleave : outputs a unit holds; they take turns, which hides the accumulator's latency.
     accumulator : "fp32", "bf16" or "aligned".
     accumulator_cycles : register stages of the accumulator, its state included (1 … 11; "aligned" 1 … 5).
-    tree_cycles : register stages inside the dot product's compressor tree (0 … 3).
+    tree_cycles : register stages inside the dot product's compressor tree (0 … 5).
     datapath : "structural" (an explicit bit heap, for synthesis) or "behavioral" (arithmetic, for simulation).
     lanes : FP32 elements per beat of each operand stream (default: the largest fitting divisor up to 16).
     operand_depth : blocks of each array row (and column) that one half of an operand buffer holds.
@@ -117,7 +117,7 @@ class CoreConfig:
         if self.accumulator not in ACCUMULATORS:
             raise ValueError(f"accumulator must be one of {', '.join(ACCUMULATORS)}, not {self.accumulator}")
         _check_range("accumulator_cycles", self.accumulator_cycles, 1, 5 if self.accumulator == "aligned" else 11)
-        _check_range("tree_cycles", self.tree_cycles, 0, 3)
+        _check_range("tree_cycles", self.tree_cycles, 0, 5)
         if self.datapath not in DATAPATHS:
             raise ValueError(f"datapath must be one of {', '.join(DATAPATHS)}, not {self.datapath}")
         if self.lanes is None:

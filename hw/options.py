@@ -17,7 +17,7 @@ HELP = {
     "mesh_columns": "columns of tiles",
     "interleave": "outputs a unit holds, to hide the accumulator's latency",
     "accumulator_cycles": "register stages of the accumulator, 1 to 11",
-    "tree_cycles": "register stages inside the compressor tree, 0 to 3",
+    "tree_cycles": "register stages inside the compressor tree, 0 to 5",
     "lanes": "FP32 elements per beat of an operand stream (default: largest fitting divisor up to 16)",
     "operand_depth": "blocks of each array row in one half of an operand buffer",
     "panel_columns": "columns of C gathered before rows leave (default: the array's columns)",

@@ -73,8 +73,8 @@ class Timing:
     # Array.
     @property
     def read_cycles(self) -> int:
-        """From the issue of a step to its operands at tile row 0 and tile column 0."""
-        return 1
+        """From the issue of a step to its operands at tile row 0 and tile column 0: the memory, and a register behind it."""
+        return 2
 
     @property
     def unit_cycles(self) -> int:

@@ -11,6 +11,9 @@ from hw.emit import place
 
 __all__ = ["AdderNetwork", "BitHeap", "constant_digits"]
 
+BEFORE, BEHIND = 2, 1
+"""Levels of logic before the network's inputs (a product's) and behind its outputs (the block sum's addition)."""
+
 CELLS = {"full": FullAdder, "half": HalfAdder, "plus_one": HalfAdderPlusOne}
 
 
@@ -102,7 +105,8 @@ class AdderNetwork:
         last.update({net: deepest + 1 for net in outputs if net is not None})
         cuts = []
         for i in range(1, cycles + 1):
-            middle, reach = round(deepest * i / (cycles + 1)), deepest // (cycles + 1) // 4
+            middle = max(0, round((BEFORE + deepest + BEHIND) * i / (cycles + 1)) - BEFORE)
+            reach = deepest // (cycles + 1) // 4
             least = cuts[-1] + 1 if cuts else 0
             choices = range(max(least, middle - reach), max(least, middle + reach) + 1)
             cuts.append(min(choices, key=lambda cut: sum(self.depths[n] <= cut < end for n, end in last.items())))

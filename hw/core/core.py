@@ -27,7 +27,7 @@ class Core(Component):
 
     Loading, multiplying and storing of successive commands overlap: each operand buffer and the result buffer are
     double-buffered. All streams may stall at any time; nothing is lost. A step issued in cycle t is at the mesh in
-    ``t + 1`` and, if it ends an output, at the result buffer ``result_cycles`` later.
+    ``t + read_cycles`` and, if it ends an output, at the result buffer ``result_cycles`` later.
 
     Members
     -------
@@ -70,12 +70,12 @@ class Core(Component):
         c = self.config
         m = Module()
         mesh = place(m, platform, "mesh", Mesh(c))
-        in_flight = 3 + ceil((mesh.result_cycles + c.mesh_columns + 4) / mesh.drain_cycles)
         decoder = place(m, platform, "decoder", CommandDecoder(c))
         loader_a = place(m, platform, "loader_a", Loader(c, c.rows, results="requantize" in c.features))
         loader_b = place(m, platform, "loader_b", Loader(c, c.columns))
         buffer_a = place(m, platform, "buffer_a", OperandBuffer(c, c.mesh_rows, c.tile_rows))
         buffer_b = place(m, platform, "buffer_b", OperandBuffer(c, c.mesh_columns, c.tile_columns))
+        in_flight = 3 + ceil((buffer_a.read_cycles + mesh.result_cycles + c.mesh_columns + 3) / mesh.drain_cycles)
         sequencer = place(m, platform, "sequencer", Sequencer(c, mesh.drain_cycles))
         results = place(m, platform, "results", ResultBuffer(c, mesh.result_width, in_flight))
         counters = place(m, platform, "counters", Counters(c, loader_a.health.shape()))

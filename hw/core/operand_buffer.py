@@ -140,17 +140,21 @@ class OperandBuffer(Component):
                 if word_steps & (word_steps - 1) == 0
                 else read.step // word_steps
             )
-            part = Signal(range(word_steps), name=f"part_{group}")
-            m.d.sync += part.eq(read.step - word * word_steps)
+            early_part, part = (Signal(range(word_steps), name=f"{n}part_{group}") for n in ("early_", ""))
+            m.d.sync += [early_part.eq(read.step - word * word_steps), part.eq(early_part)]
         m.d.comb += mantissas.read_address.eq(block * c.block_words + (word if c.block_words > 1 else 0))
-        slice_index = Signal.like(read.slice, name=f"slice_{group}")
-        m.d.sync += slice_index.eq(read.slice)
+        early_slice, slice_index = (Signal.like(read.slice, name=f"{n}slice_{group}") for n in ("early_", ""))
+        m.d.sync += [early_slice.eq(read.slice), slice_index.eq(early_slice)]
+        # Memories answer late in a cycle, so their words are registered before anything is chosen from them.
+        mantissa_words = Signal.like(mantissas.read_data, name=f"mantissa_words_{group}", reset_less=True)
+        scale_words = Signal.like(scales.read_data, name=f"scale_words_{group}", reset_less=True)
+        m.d.sync += [mantissa_words.eq(mantissas.read_data), scale_words.eq(scales.read_data)]
 
         stored = data.ArrayLayout(
             data.ArrayLayout(data.ArrayLayout(sign_magnitude(c.storage_width), c.dot), word_steps), self.group_lines
         )
-        operands = data.View(stored, mantissas.read_data)
-        words = data.View(data.ArrayLayout(c.scale_width + 1, self.group_lines), scales.read_data)
+        operands = data.View(stored, mantissa_words)
+        words = data.View(data.ArrayLayout(c.scale_width + 1, self.group_lines), scale_words)
         for line in range(self.group_lines):
             selected = operands[line][part]
             scale = words[line]
