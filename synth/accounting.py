@@ -21,8 +21,8 @@ from hw.core.core import Core
 from hw.emit import emit_verilog
 from hw.quantize.block_quantizer import BlockQuantizer
 from synth.components import Checked, adder, check, float_adder, float_multiplier, multiplier, relu
-from synth.density import Design, Row, cached_period
-from synth.designs import PARTS, config_for, simulate_unit, tile_for
+from synth.density import Design, Row, cached_check, cached_period
+from synth.designs import PARTS, config_for, tile_for
 from synth.flow import Synthesis, modules_of, synthesise
 from synth.liberty import Library
 from synth.tools import yosys_version
@@ -79,7 +79,7 @@ def measure_tile(design: Design, library: Library, *, build: Path, seconds: floa
     form = format_named(design.format)
     config = config_for(form, design.dot, design.rows, design.columns, design.cycles, design.tree_cycles)
     synthesis = _built(tile_for(form, config), design, library, PARTS, seconds, build)
-    verified = simulate_unit(form, config, synthesis, library)
+    verified = cached_check(form, config, synthesis, library, build)
     macs = config.macs_per_cycle
     unit = element_for(form)(config).module_name
     period, timer = cached_period(synthesis, library, unit, build) if timing else (None, "not timed")
@@ -145,7 +145,7 @@ class _Bill:
     def add_unit(self, form: NumberFormat, config) -> None:
         """Count the sum of products and the accumulator of a unit, which is simulated."""
         synthesis = _built(element_for(form)(config), self.design, self.library, PARTS, self.seconds, self.build)
-        self.verified += simulate_unit(form, config, synthesis, self.library)
+        self.verified += cached_check(form, config, synthesis, self.library, self.build)
         areas, registers = _parts(synthesis, self.macs), _parts(synthesis, self.macs, "flip_flops")
         for name, title in (("core", "products and adders"), ("accumulator", "accumulator")):
             self.parts[title] = areas[name]

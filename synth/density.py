@@ -12,7 +12,7 @@ from synth.liberty import Library, LibraryError, find_library
 from synth.timing import TIMER, flat_verilog, least_period
 from synth.tools import ToolError, sta_version, static_timing, yosys_version
 
-__all__ = ["ACCOUNTINGS", "CONVERTERS", "Design", "Row", "cached_period", "measure"]
+__all__ = ["ACCOUNTINGS", "CONVERTERS", "Design", "Row", "cached_check", "cached_period", "measure"]
 
 ACCOUNTINGS = ("tile", "array", "dot unit", "formula")
 CONVERTERS = ("none", "own", "shared")
@@ -139,10 +139,31 @@ def measure(design: Design, *, build: Path = BUILD, seconds: float = 900, timing
         return Row.from_dict(json.loads(known.read_text()))
     row = accounting.MEASURES[design.accounting](design, library, build=build, seconds=seconds, timing=timing)
     known.parent.mkdir(parents=True, exist_ok=True)
-    part = known.with_suffix(f".{os.getpid()}")
-    part.write_text(json.dumps(row.to_dict()))
-    part.replace(known)
+    _keep(known, json.dumps(row.to_dict()))
     return row
+
+
+def _keep(path: Path, text: str) -> None:
+    """Write a file at once or not at all."""
+    part = path.with_suffix(f".{os.getpid()}")
+    part.write_text(text)
+    part.replace(path)
+
+
+def cached_check(form, config, synthesis: Synthesis, library: Library, build: Path) -> int:
+    """``simulate_unit``, once for the same netlists and reference."""
+    from synth.designs import simulate_unit
+
+    root, digest = Path(__file__).parent.parent, hashlib.sha256(f"{form} {config}".encode())
+    names = ("cells", "designs", "netlist", "oracle")
+    for path in (*sorted(root.glob("golden/*.py")), *(root / "synth" / f"{name}.py" for name in names)):
+        digest.update(path.read_bytes())
+    digest.update(" ".join(sorted(path.parent.name for path in synthesis.netlists.values())).encode())
+    known = build / "checks" / digest.hexdigest()[:24]
+    if not known.exists():
+        known.parent.mkdir(parents=True, exist_ok=True)
+        _keep(known, str(simulate_unit(form, config, synthesis, library)))
+    return int(known.read_text())
 
 
 TIMED_CELLS = 100_000  # cells that OpenSTA is given at most
@@ -166,9 +187,7 @@ def cached_period(synthesis: Synthesis, library: Library, unit: str, build: Path
                 value = static_timing(library.path, [folder / "flat.v"], unit, folder)
             else:
                 value = least_period(netlists, library, unit)
-            part = known.with_suffix(f".{os.getpid()}")
-            part.write_text(str(value))
-            part.replace(known)
+            _keep(known, str(value))
         return float(known.read_text()), timer or TIMER
     except (ToolError, LibraryError) as error:
         return None, str(error)

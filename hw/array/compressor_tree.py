@@ -15,27 +15,29 @@ class CompressorTree(Component):
 
     ``sum = Σ bits << columns - bound * Σ sign``. The signs are counted once, and their count is subtracted from the
     heap once for each signed digit of ``bound`` (three). The result is in ``±dot * bound``, so arithmetic modulo
-    ``2**width`` is exact.
+    ``2**width`` is exact. An ``addend`` joins the heap, which is smaller than an adder behind it.
     Latency is ``cycles``; throughput is one sum per cycle.
 
     Parameters
     ----------
     mantissa_width, dot : of the products.
     cycles : ranks of registers inside the tree.
+    addend_width : bits of the addend, and of the sum, which then is modulo ``2**addend_width``; only without registers.
 
     Members
     -------
-    bits : ``dot`` times the bits of a product. signs : ``dot`` signs. sum : signed.
+    bits : ``dot`` times the bits of a product. signs : ``dot`` signs. addend : added to them. sum : signed.
     """
 
-    def __init__(self, mantissa_width: int, dot: int, cycles: int = 0):
+    def __init__(self, mantissa_width: int, dot: int, cycles: int = 0, addend_width: int = 0):
         self.columns, self.bound = product_columns(mantissa_width), (2 ** (mantissa_width - 1) - 1) ** 2
         self.dot, self.cycles = dot, cycles
-        self.width = signed_width(-dot * self.bound, dot * self.bound)
-        self.module_name = f"compressor_tree_m{mantissa_width}_d{dot}_c{cycles}"
+        self.width = addend_width or signed_width(-dot * self.bound, dot * self.bound)
+        self.module_name = f"compressor_tree_m{mantissa_width}_d{dot}_c{cycles}{f'_a{addend_width}' * (addend_width > 0)}"
         super().__init__({
             "bits": In(dot * len(self.columns)),
             "signs": In(dot),
+            **({"addend": In(addend_width)} if addend_width else {}),
             "sum": Out(self.width),
         })
 
@@ -48,6 +50,8 @@ class CompressorTree(Component):
         heap = BitHeap(network, self.width)
         for index in range(self.dot * len(self.columns)):
             heap.add(network.net(self.bits[index], depth=1), self.columns[index % len(self.columns)])
+        if "addend" in self.signature.members:
+            heap.add_number([network.net(bit) for bit in self.addend])
         negative = count.reduce()
         for exponent, digit in constant_digits(self.bound):
             heap.add_number(negative, exponent, -digit)

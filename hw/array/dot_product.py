@@ -14,9 +14,9 @@ __all__ = ["DotProduct"]
 
 
 class DotProduct(Component):
-    """``sum = Σ a[i] * b[i]``, exact.
+    """``sum = Σ a[i] * b[i]``, exact; or that and ``addend``, modulo ``2**addend_width``.
 
-    ``|sum| <= dot * (2**(m-1) - 1)**2``, which is what ``sum`` is wide enough for. The structural body is made of
+    Without addend ``|sum| <= dot * (2**(m-1) - 1)**2``, which is what ``sum`` is wide enough for. The structural body is made of
     products and one compressor tree, for synthesis; the behavioral body of plain signed arithmetic, for fast simulation
     and for multipliers that a tool infers. Their equality is proved by the tests.
     Latency is ``cycles``; throughput is one dot product per cycle.
@@ -27,22 +27,31 @@ class DotProduct(Component):
     dot : number of products, at least 1.
     datapath : "structural" or "behavioral".
     cycles : ranks of registers inside.
+    addend_width : bits of ``addend`` and ``sum``, if there is one; only without registers.
 
     Members
     -------
     a, b : ``dot`` sign-magnitude mantissas each; minus zero counts as zero.
-    sum : signed.
+    addend : signed. sum : signed.
     """
 
-    def __init__(self, mantissa_width: int, dot: int, datapath: str = "structural", cycles: int = 0):
+    def __init__(
+        self, mantissa_width: int, dot: int, datapath: str = "structural", cycles: int = 0, addend_width: int = 0
+    ):
         if datapath not in DATAPATHS:
             raise ValueError(f"datapath must be one of {', '.join(DATAPATHS)}, not {datapath}")
         self.mantissa_width, self.dot, self.datapath, self.cycles = mantissa_width, dot, datapath, cycles
         self.bound = dot * (2 ** (mantissa_width - 1) - 1) ** 2
-        self.sum_width = signed_width(-self.bound, self.bound)
-        self.module_name = f"dot_product_m{mantissa_width}_d{dot}_c{cycles}_{datapath}"
+        if addend_width and cycles:
+            raise ValueError(f"cycles must be 0 with an addend, not {cycles}")
+        self.addend_width = addend_width
+        self.sum_width = addend_width or signed_width(-self.bound, self.bound)
+        self.module_name = (
+            f"dot_product_m{mantissa_width}_d{dot}_c{cycles}{f'_a{addend_width}' * (addend_width > 0)}_{datapath}"
+        )
+        addend = {"addend": In(signed(addend_width))} if addend_width else {}
         operands = data.ArrayLayout(sign_magnitude(mantissa_width), dot)
-        super().__init__({"a": In(operands), "b": In(operands), "sum": Out(signed(self.sum_width))})
+        super().__init__({"a": In(operands), "b": In(operands), **addend, "sum": Out(signed(self.sum_width))})
 
     def elaborate(self, platform):
         m = Module()
@@ -53,7 +62,7 @@ class DotProduct(Component):
         return m
 
     def _structural(self, m, platform):
-        tree = place(m, platform, "tree", CompressorTree(self.mantissa_width, self.dot, self.cycles))
+        tree = place(m, platform, "tree", CompressorTree(self.mantissa_width, self.dot, self.cycles, self.addend_width))
         products = [place(m, platform, f"product{i}", Product(self.mantissa_width)) for i in range(self.dot)]
         for i, product in enumerate(products):
             m.d.comb += [product.a.eq(self.a[i]), product.b.eq(self.b[i])]
@@ -61,6 +70,7 @@ class DotProduct(Component):
             tree.bits.eq(Cat(product.bits for product in products)),
             tree.signs.eq(Cat(product.sign for product in products)),
             self.sum.eq(tree.sum),
+            *([tree.addend.eq(self.addend)] if self.addend_width else []),
         ]
 
     def _behavioral(self, m):
@@ -81,7 +91,7 @@ class DotProduct(Component):
                 terms = registers
             if level < levels:
                 terms = self._add_pairs(m, terms, level)
-        m.d.comb += self.sum.eq(terms[0])
+        m.d.comb += self.sum.eq(terms[0] + self.addend if self.addend_width else terms[0])
 
     @staticmethod
     def _add_pairs(m, terms, level):

@@ -78,6 +78,11 @@ class ProcessingElement(Component):
                 and min(c.tile_rows, c.tile_columns) > 1)  # fmt: skip
 
     @property
+    def joined(self) -> bool:
+        """Whether the block sum so far is added in the products' heap and not behind it."""
+        return self.sums and not self.paired and self.config.datapath == "structural" and not self.config.tree_cycles
+
+    @property
     def sum_cycles(self) -> int:
         """Cycles from ``a`` and ``b`` to ``sum_control``; the block sum is registered in that cycle."""
         return self.config.tree_cycles
@@ -97,7 +102,9 @@ class ProcessingElement(Component):
         if self.paired:
             body = PairedDotProduct(c.multiplier_width, c.dot, c.tree_cycles, symmetric=True)
         else:
-            body = DotProduct(c.multiplier_width, c.dot, datapath=c.datapath, cycles=c.tree_cycles)
+            body = DotProduct(
+                c.multiplier_width, c.dot, c.datapath, c.tree_cycles, c.block_sum_width if self.joined else 0
+            )
         product = place(m, platform, "dot_product", body)
         accumulator = place(m, platform, "accumulator", self.accumulator)
         m.d.comb += [product.a.eq(self.a), product.b.eq(self.b)]
@@ -107,7 +114,10 @@ class ProcessingElement(Component):
             kept = Signal.like(block_sum)
             shifted = block_sum << c.slice_width
             m.d.comb += kept.eq(Mux(self.sum_control.shift, shifted, block_sum) if c.mixed else block_sum)
-            m.d.sync += block_sum.eq(product.sum + Mux(self.sum_control.clear, 0, kept))
+            earlier = Mux(self.sum_control.clear, 0, kept)
+            if self.joined:
+                m.d.comb += product.addend.eq(earlier)
+            m.d.sync += block_sum.eq(product.sum if self.joined else product.sum + earlier)
         else:
             m.d.sync += block_sum.eq(product.sum)
 

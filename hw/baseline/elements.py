@@ -163,12 +163,13 @@ class ScaledElement(_Element):
     def __init__(self, config: CoreConfig, form: NumberFormat):
         self.form = form
         e, s = form.exponent_width, form.significand_width
-        self.product = ScaledDotProduct(e, s, config.dot, config.tree_cycles)
         self.scaled = form.scale_significand > 1
         growth = 2 * form.scale_significand if self.scaled else 0
         self.sums = config.steps > 1
-        bound = self.product.bound * config.block_size
+        bound = ScaledDotProduct(e, s, 1).bound * config.block_size
         self.sum_width = signed_width(-bound, bound)
+        self.joined = self.sums and not config.tree_cycles
+        self.product = ScaledDotProduct(e, s, config.dot, config.tree_cycles, self.sum_width if self.joined else 0)
         accumulator = BlockAccumulator(
             form.accumulator, self.sum_width + growth, SCALE_WIDTH, config.interleave, config.accumulator_cycles
         )
@@ -186,7 +187,9 @@ class ScaledElement(_Element):
         m.d.comb += [product.a.eq(self.a), product.b.eq(self.b)]
         total = Signal(signed(self.sum_width), name="block_sum", reset_less=True)
         kept = Mux(self.sum_control.clear, 0, total) if self.sums else 0
-        m.d.sync += total.eq(product.sum + kept)
+        if self.joined:
+            m.d.comb += product.addend.eq(kept)
+        m.d.sync += total.eq(product.sum if self.joined else product.sum + kept)
         if self.scaled:
             factor = Signal(2 * self.form.scale_significand)
             m.d.comb += factor.eq(self.factor_a * self.factor_b)

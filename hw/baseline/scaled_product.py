@@ -119,11 +119,14 @@ class ScaledProduct(Component):
 class ScaledTree(Component):
     """Sum of products given as inverted magnitudes and signs, like ``CompressorTree``; ``bound`` bounds a product."""
 
-    def __init__(self, width: int, dot: int, bound: int, cycles: int = 0):
+    def __init__(self, width: int, dot: int, bound: int, cycles: int = 0, addend_width: int = 0):
         self.bits_width, self.dot, self.cycles = width, dot, cycles
-        self.width = signed_width(-dot * bound, dot * bound)
-        self.module_name = f"scaled_tree_w{width}_d{dot}_s{self.width}{f'_c{cycles}' * (cycles > 0)}"
-        super().__init__({"bits": In(dot * width), "signs": In(dot), "sum": Out(self.width)})
+        self.width = addend_width or signed_width(-dot * bound, dot * bound)
+        self.module_name = (
+            f"scaled_tree_w{width}_d{dot}_s{self.width}{f'_c{cycles}' * (cycles > 0)}{'_a' * (addend_width > 0)}"
+        )
+        addend = {"addend": In(addend_width)} if addend_width else {}
+        super().__init__({"bits": In(dot * width), "signs": In(dot), **addend, "sum": Out(self.width)})
 
     def elaborate(self, platform):
         m = Module()
@@ -135,6 +138,8 @@ class ScaledTree(Component):
         heap = BitHeap(network, self.width)
         for index in range(self.dot * self.bits_width):
             heap.add(network.net(self.bits[index], depth=4), index % self.bits_width)
+        if "addend" in self.signature.members:
+            heap.add_number([network.net(bit) for bit in self.addend])
         negative = count.reduce()
         for exponent, digit in constant_digits(factor):
             heap.add_number(negative, exponent, -digit)
@@ -143,28 +148,36 @@ class ScaledTree(Component):
 
 
 class ScaledDotProduct(Component):
-    """Exact sum of products of decoded elements, in units of the square of the smallest subnormal. Latency ``cycles``."""
+    """Exact sum of products of decoded elements, in units of the square of the smallest subnormal. Latency ``cycles``.
 
-    def __init__(self, exponent_width: int, significand_width: int, dot: int, cycles: int = 0):
+    With ``addend_width`` bits of an ``addend``, which is added modulo ``2**addend_width``, as in ``DotProduct``.
+    """
+
+    def __init__(self, exponent_width: int, significand_width: int, dot: int, cycles: int = 0, addend_width: int = 0):
         self.product = (exponent_width, significand_width)
         self.dot, self.cycles = dot, cycles
         largest = (2**significand_width - 1) << (2**exponent_width - 2)
         self.bound = largest**2
-        self.sum_width = signed_width(-dot * self.bound, dot * self.bound)
-        ranks = f"_c{cycles}" * (cycles > 0)
+        self.addend_width = addend_width
+        self.sum_width = addend_width or signed_width(-dot * self.bound, dot * self.bound)
+        ranks = f"_c{cycles}" * (cycles > 0) + f"_a{addend_width}" * (addend_width > 0)
         self.module_name = f"scaled_dot_product_e{exponent_width}s{significand_width}_d{dot}{ranks}"
         operands = data.ArrayLayout(decoded_layout(exponent_width, significand_width), dot)
-        super().__init__({"a": In(operands), "b": In(operands), "sum": Out(signed(self.sum_width))})
+        addend = {"addend": In(signed(addend_width))} if addend_width else {}
+        super().__init__({"a": In(operands), "b": In(operands), **addend, "sum": Out(signed(self.sum_width))})
 
     def elaborate(self, platform):
         m = Module()
         products = [place(m, platform, f"product{i}", ScaledProduct(*self.product)) for i in range(self.dot)]
-        tree = place(m, platform, "tree", ScaledTree(products[0].width, self.dot, self.bound, self.cycles))
+        tree = place(
+            m, platform, "tree", ScaledTree(products[0].width, self.dot, self.bound, self.cycles, self.addend_width)
+        )
         for i, product in enumerate(products):
             m.d.comb += [product.a.eq(self.a[i]), product.b.eq(self.b[i])]
         m.d.comb += [
             tree.bits.eq(Cat(product.bits for product in products)),
             tree.signs.eq(Cat(product.sign for product in products)),
             self.sum.eq(tree.sum),
+            *([tree.addend.eq(self.addend)] if self.addend_width else []),
         ]
         return m

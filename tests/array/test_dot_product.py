@@ -5,14 +5,17 @@ import random
 
 import cocotb
 import pytest
+from amaranth.hdl import Module
+from amaranth.lib.wiring import Component
 from amaranth.sim import Simulator
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge, Timer
 
 from hw.array.compressor_tree import CompressorTree
 from hw.array.dot_product import DotProduct
+from hw.array.paired_dot_product import PairedDotProduct, PairedTree, PairSelects, PairSums
 from hw.array.product import Product, product_columns
-from hw.emit import emit_verilog
+from hw.emit import emit_verilog, place
 from synth.tools import ToolError, yosys
 from tests.bench import parameters, simulate
 
@@ -55,10 +58,50 @@ def prove_equal(first: str, second: str, name_1: str, name_2: str, folder):
     )
 
 
-@pytest.mark.parametrize(("mantissa_width", "dot"), [(4, 2), (3, 3), (2, 6), (5, 1)])
-def test_bodies_are_equal_by_sat(mantissa_width, dot, tmp_path):
-    bodies = [DotProduct(mantissa_width, dot, datapath) for datapath in ("structural", "behavioral")]
+@pytest.mark.parametrize(("mantissa_width", "dot", "addend"), [(4, 2, 0), (3, 3, 0), (2, 6, 0), (5, 1, 0), (3, 1, 6)])
+def test_bodies_are_equal_by_sat(mantissa_width, dot, addend, tmp_path):
+    bodies = [DotProduct(mantissa_width, dot, datapath, 0, addend) for datapath in ("structural", "behavioral")]
     prove_equal(*map(emit_verilog, bodies), *(body.module_name for body in bodies), tmp_path)
+
+
+class Paired(Component):
+    """The paired body with its preparation, as a dot product of sign-magnitude mantissas."""
+
+    module_name = "paired"
+
+    def __init__(self, width: int, dot: int):
+        self.width, self.dot = width, dot
+        super().__init__(dict(DotProduct(width, dot).signature.members))
+
+    def elaborate(self, platform):
+        m = Module()
+        body = place(m, platform, "body", PairedDotProduct(self.width, self.dot, symmetric=True))
+        for side, part in (("a", PairSums), ("b", PairSelects)):
+            prepare = place(m, platform, f"prepare_{side}", part(self.width, self.dot, magnitudes=True))
+            m.d.comb += [prepare.i.eq(getattr(self, side)), getattr(body, side).eq(prepare.o)]
+        m.d.comb += self.sum.eq(body.sum)
+        return m
+
+
+@pytest.mark.parametrize(("mantissa_width", "dot"), [(3, 2), (2, 4)])
+def test_paired_body_is_equal_by_sat(mantissa_width, dot, tmp_path):
+    bodies = [Paired(mantissa_width, dot), DotProduct(mantissa_width, dot, "behavioral")]
+    prove_equal(*map(emit_verilog, bodies), *(body.module_name for body in bodies), tmp_path)
+
+
+@pytest.mark.parametrize(("width", "dot"), [(6, 64), (8, 32)])
+def test_large_paired_trees_are_equal_by_algebra(width, dot, tmp_path):
+    tree = PairedTree(width, dot, PairedDotProduct(width, dot, symmetric=True).sum_width)
+    form, constant = linear_form(emit_verilog(tree), tree.module_name, tree.sum_width, tmp_path)
+    expected, least = {}, 0
+    for place_of in range(dot // 2 * width * (width + 1)):
+        i, j = place_of % (width + 1), place_of // (width + 1) % width
+        # Bits come inverted, but those of negative weight: the top bit of a row, and the last row's others.
+        negative = (i == width) != (j == width - 1)
+        expected["rows", place_of] = -(1 << i + j) % 2**tree.sum_width
+        least += 0 if negative else 1 << i + j
+    assert constant == least % 2**tree.sum_width
+    assert form == {bit: weight for bit, weight in expected.items() if weight}
 
 
 def test_sat_finds_swapped_columns(tmp_path):
@@ -101,8 +144,8 @@ def linear_form(verilog: str, top: str, width: int, folder) -> tuple[dict[tuple[
     for cell in cells:
         visit(cell)
     weights, constant = {}, 0
-    for place, bit in enumerate(module["ports"]["sum"]["bits"]):
-        weights[bit] = weights.get(bit, 0) + 2**place
+    for index, bit in enumerate(module["ports"]["sum"]["bits"]):
+        weights[bit] = weights.get(bit, 0) + 2**index
     for cell in reversed(order):
         pins = {port: bits[0] for port, bits in cell["connections"].items() if bits}
         if cell["type"] == "$_NOT_":
@@ -117,7 +160,8 @@ def linear_form(verilog: str, top: str, width: int, folder) -> tuple[dict[tuple[
             weights[pins[port]] = weights.get(pins[port], 0) + weight
     constant += weights.pop("1", 0)
     weights.pop("0", None)
-    places = {bit: (port, i) for port in ("bits", "signs") for i, bit in enumerate(module["ports"][port]["bits"])}
+    ports = {port: entry["bits"] for port, entry in module["ports"].items() if entry["direction"] == "input"}
+    places = {bit: (port, i) for port, bits in ports.items() for i, bit in enumerate(bits)}
     return {places[bit]: weight % modulus for bit, weight in weights.items() if weight % modulus}, constant % modulus
 
 
@@ -127,12 +171,15 @@ def expected_form(mantissa_width: int, dot: int, width: int) -> dict[tuple[str, 
     return form | {("signs", i): -bound % 2**width for i in range(dot)}
 
 
-@pytest.mark.parametrize(("mantissa_width", "dot"), [(4, 64), (4, 16), (6, 64), (8, 32), (4, 1), (3, 576)])
-def test_large_trees_are_equal_by_algebra(mantissa_width, dot, tmp_path):
-    tree = CompressorTree(mantissa_width, dot)
+@pytest.mark.parametrize(
+    ("mantissa_width", "dot", "addend"),
+    [(4, 64, 0), (4, 16, 0), (6, 64, 0), (8, 32, 0), (4, 1, 0), (3, 576, 0), (4, 64, 17)],
+)
+def test_large_trees_are_equal_by_algebra(mantissa_width, dot, addend, tmp_path):
+    tree = CompressorTree(mantissa_width, dot, 0, addend)
     form, constant = linear_form(emit_verilog(tree), tree.module_name, tree.width, tmp_path)
     assert constant == 0
-    assert form == expected_form(mantissa_width, dot, tree.width)
+    assert form == expected_form(mantissa_width, dot, tree.width) | {("addend", i): 1 << i for i in range(addend)}
 
 
 def test_algebra_finds_a_swapped_lane(tmp_path):
