@@ -13,6 +13,7 @@ import numpy as np
 
 from hw.config import CoreConfig
 from hw.core.command import CommandError, OperandFormat, OutputFormat, pack_command
+from hw.timing import Timing
 from sim import verilator
 from sim.beats import bias_beats, operand_beats, packed_beats, result_beat_count, result_matrix
 from sim.model.port import Rates
@@ -205,8 +206,9 @@ class RtlCore:
         self._library.core_reset(self._handle)
 
     def clear_counters(self) -> None:
-        """Set all counters to zero; takes a cycle."""
-        self._library.core_clear(self._handle)
+        """Set all counters to zero; takes as long as an event to its count."""
+        for _ in range(1 + Timing(self.config).count_cycles):
+            self._library.core_clear(self._handle)
 
     def counters(self) -> dict[str, int]:
         """The core's counters."""

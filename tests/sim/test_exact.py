@@ -11,6 +11,7 @@ from sim.rtl import RtlCore, RtlError
 from tests.sim.command_sequences import Sequence, as_product, random_rates
 from tests.sim.machines import MACHINES
 
+REFUSAL = r"^the core refused a command(: WIDTH|, but not the last one)$"
 CASES = 30
 """Random sequences for each machine."""
 
@@ -29,7 +30,7 @@ def test_counters_equal_the_compiled_core(name):
         commands = sequence.commands(int(rng.integers(1, 9)))
         refused = any(command.refused for command in commands)
         before = core.counters()["cycles"]
-        with pytest.raises(RtlError, match=r"^the core refused a command(: WIDTH|, but not the last one)$") if refused else nullcontext():
+        with pytest.raises(RtlError, match=REFUSAL) if refused else nullcontext():
             core.run([as_product(command, config, rng) for command in commands], rates, limit=1 << 20)
         counters = core.counters()
         model.set_rates(rates)
