@@ -31,7 +31,7 @@ class Cycles:
 
     Members
     -------
-    total : from the first command to the last beat of C.
+    total : from the first command to the idle core, some cycles after the last beat of C.
     busy : cycles in which the array was issued a step.
     stalled_load, stalled_store : cycles without a step for want of operands, or of room for results. What remains of
         the total is the decoding of commands, the way of the last results, and slots that run empty.

@@ -85,13 +85,13 @@ def test_whole_blocks_at_open_ports_need_no_events(name):
 
 
 def test_results_that_stay_may_be_a_loop():
-    """Each command's C is the next one's A, a thousand times over."""
+    """Each command's C is the next one's A, many times over."""
     config = MACHINES["features"]
     link = Command(20, 24, 24, 4, 6, format_a=OperandFormat.RESULTS, output=OutputFormat.RESULTS, width_c=4, bias=True)
     first, last = link._replace(format_a=OperandFormat.FP32), link._replace(output=OutputFormat.PACKED, load_b=False)
     for rates in (Rates(), Rates(b=Fraction(1, 3), c=Fraction(2, 9), bias=Fraction(1, 4))):
         quick, slow = CoreModel(config, rates), CoreModel(config, rates, jump=False)
-        items = [first, Loop(1000, (link,)), last, first, link, last]
+        items = [first, Loop(150, (link,)), last, first, link, last]
         assert quick.run(items) == slow.run(commands(items))
         assert quick.counters == slow.counters
 

@@ -4,6 +4,7 @@ from itertools import pairwise
 import pytest
 
 from hw.config import CoreConfig
+from hw.timing import Timing
 from sim import estimate
 from sim.cycles import product_cycles
 from sim.plan import panels
@@ -38,7 +39,8 @@ def test_events_account_for_the_counters(shape):
     assert len(tracks["array"]) == pieces * cut.inner_panels
     assert len(tracks["store C"]) == pieces
     assert sum(event.cycles for event in tracks["array"]) == counters.busy + counters.stalled_store
-    assert max(event.start + event.cycles for events in tracks.values() for event in events) == counters.total
+    end = max(event.start + event.cycles for events in tracks.values() for event in events)
+    assert end + Timing(CONFIG).count_cycles == counters.total
     beats = -(-k // CONFIG.lanes)
     loads_a, loads_b = cut.loads
     assert sum(event.cycles for event in tracks["load A"]) >= m * beats * loads_a
