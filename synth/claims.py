@@ -102,10 +102,12 @@ SELECTORS: dict[str, Callable[[Row], bool]] = {
 
 
 def best(rows: list[Row], library: str, name: str) -> Row | None:
-    """The densest tile of a format at the clock that it allows, of those measured."""
+    """The densest tile of a format at the clock that it allows; ``None`` unless pipelines were measured."""
     found = [row for row in rows if row.design.library == library and row.design.format == name and row.period
              and row.design.accounting == "tile" and row.design.dot is None and row.design.rows == 4]  # fmt: skip
-    return max(found, key=lambda row: row.density or 0, default=None)
+    if all(row.design.usual for row in found):
+        return None
+    return max(found, key=lambda row: row.density or 0)
 
 
 def _wide(row: Row) -> str:

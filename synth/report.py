@@ -5,10 +5,10 @@ import html
 import re
 from pathlib import Path
 
-from synth.claims import libraries_of, ratio
+from synth.claims import find, libraries_of, ratio
 from synth.density import Row
 from synth.plots import plot_all
-from synth.tables import aims_table, claims_table, tables
+from synth.tables import claims_table, tables
 
 __all__ = ["markdown", "rewrite", "sections", "write_html"]
 
@@ -20,8 +20,21 @@ def markdown(rows: list[Row]) -> str:
 
 def sections(rows: list[Row]) -> dict[str, str]:
     """Texts that other pages hold between markers of these names."""
-    headline = claims_table(rows, headline=True)
-    return {"claims": headline.markdown("####"), "aims": aims_table(rows).markdown("###"), "results": markdown(rows)}
+    return {"claims": f"{_summary(rows)}\n\n{claims_table(rows, headline=True).markdown('###')}", "results": markdown(rows)}
+
+
+def _summary(rows: list[Row]) -> str:
+    """The first library's tile in a sentence."""
+    library = libraries_of(rows)[0]
+    row = find(rows, library, "hbfp4", "tile")
+    names = {"fp32": "FP32", "bf16": "BF16", "mxfp6-e2m3": "MXFP6", "int8": "INT8", "mxfp4": "MXFP4", "int4": "INT4"}
+    others = [f"{title} {value:.1f}" for name, title in names.items() if (value := ratio(rows, library, "hbfp4", name))]
+    if row is None or not others:
+        return ""
+    return (
+        f"- **Area** in {library}, 4×4 tile with everything in it ([docs/density.md](docs/density.md)): HBFP4 {row.area:.1f} "
+        f"per multiply-accumulate; times as much take {', '.join(others)}."
+    )
 
 
 def rewrite(path: Path, rows: list[Row]) -> bool:

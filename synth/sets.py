@@ -87,4 +87,4 @@ def full(libraries: list[str]) -> list[Design]:
         designs += _units(library, (64,), (4, 6))
         designs += [Design("hbfp4", library, accounting="dot unit", converter=converter) for converter in CONVERTERS]
         designs += [Design(name, library, accounting="array") for name in ("hbfp4", "mxfp6-e2m3", "bf16-bf16", "fp32")]
-    return designs
+    return list(dict.fromkeys(designs))

@@ -9,32 +9,35 @@ from hw.array.control import control_layout
 from hw.array.tile import Tile, drain_layout
 from hw.config import CoreConfig
 from tests.array.plan import make_plan
-from tests.bench import simulate
+from tests.bench import parameters, simulate
 from tests.layouts import pack, step, unpack
 from tests.streams import reset, start_clock
 
-CONFIG = CoreConfig(
-    mantissa_widths=(4, 6), block_size=4, tile_rows=2, tile_columns=3, interleave=2, tree_cycles=1,
-    accumulator_cycles=3, datapath="behavioral",
-)  # fmt: skip
-CONTROL = control_layout(CONFIG)
+CONFIGS = {
+    "mixed": CoreConfig(
+        mantissa_widths=(4, 6), block_size=4, tile_rows=2, tile_columns=3, interleave=2, tree_cycles=1,
+        accumulator_cycles=3, datapath="behavioral",
+    ),
+    "paired": CoreConfig(mantissa_widths=(6,), block_size=4, dot=2, tile_rows=2, tile_columns=2),
+}  # fmt: skip
 
 
 @cocotb.test()
 async def results_leave_in_order_and_operands_pass_on(dut):
     """Results come ``unit_cycles + 1`` after a tile's final step, row by row and slot by slot, then the south's."""
-    rng, tile = Random(1), Tile(CONFIG)
-    own = CONFIG.rows * CONFIG.interleave
-    plan = make_plan(rng, CONFIG, tiles=25, distance=4 * own)
-    drain = drain_layout(CONFIG, tile.result_width)
+    config = CONFIGS[parameters()["name"]]
+    rng, tile, layout = Random(1), Tile(config), control_layout(config)
+    own = config.rows * config.interleave
+    plan = make_plan(rng, config, tiles=25, distance=4 * own)
+    drain = drain_layout(config, tile.result_width)
     steps = {s.cycle: s for s in plan.steps}
     expected, south = [], {}
     for final, results in plan.tiles:
         start = final + tile.unit_cycles + 1
-        words = results.transpose(0, 1, 2).reshape(own, CONFIG.columns).tolist()
+        words = results.transpose(0, 1, 2).reshape(own, config.columns).tolist()
         expected += [(start + n, row) for n, row in enumerate(words)]
         for cycle in sorted(rng.sample(range(start, start + 2 * own), own)):
-            south[cycle] = [rng.getrandbits(tile.result_width) for _ in range(CONFIG.columns)]
+            south[cycle] = [rng.getrandbits(tile.result_width) for _ in range(config.columns)]
             expected.append((cycle + own, south[cycle]))
     expected.sort()
     start_clock(dut)
@@ -45,8 +48,8 @@ async def results_leave_in_order_and_operands_pass_on(dut):
         for name in ("a", "b"):
             shape = getattr(tile, f"i_{name}").shape()
             inputs[f"i_{name}"] = pack(shape, getattr(s, name)) if s else rng.getrandbits(shape.size)
-        noise = rng.getrandbits(CONTROL.size) & ~1  # whatever it is, it is not valid
-        inputs["i_control"] = pack(CONTROL, s.control) if s else noise
+        noise = rng.getrandbits(layout.size) & ~1  # whatever it is, it is not valid
+        inputs["i_control"] = pack(layout, s.control) if s else noise
         inputs["i_drain"] = pack(drain, {"values": south[cycle], "valid": 1}) if cycle in south else 0
         control, a, b, north = await step(dut, ["o_control", "o_a", "o_b", "o_drain"], **inputs)
         if before:
@@ -60,5 +63,8 @@ async def results_leave_in_order_and_operands_pass_on(dut):
 
 
 @pytest.mark.cocotb
-def test_tile():
-    assert simulate(Tile(CONFIG), "tests.array.test_tile") == 1
+@pytest.mark.parametrize("name", CONFIGS)
+def test_tile(name):
+    tile = Tile(CONFIGS[name])
+    assert tile.unit(tile.config).paired == (name == "paired")
+    assert simulate(tile, "tests.array.test_tile", {"name": name}) == 1
