@@ -61,6 +61,11 @@ class Timing:
 
     # Sequencer.
     @property
+    def fetch_cycles(self) -> int:
+        """From a product's leaving its queue to the cycle in which it may start."""
+        return 1
+
+    @property
     def least_slots(self) -> int:
         """Slots run at least, some of them empty, so that the accumulator's loop is never too short."""
         return ceil(self.config.loop_cycles / self.config.steps)

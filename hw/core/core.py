@@ -132,7 +132,7 @@ class Core(Component):
             counters.beat.eq(results.o.payload),
             counters.beat_sent.eq(results.o.valid & results.o.ready),
             counters.blocked.eq(self.o_c.valid & ~self.o_c.ready),
-            idle.eq(queue_idle & ~sequencer.active & ~results.busy & ~self.o_c.valid),
+            idle.eq(queue_idle & ~sequencer.waiting & ~sequencer.active & ~results.busy & ~self.o_c.valid),
             self.idle.eq(idle & counted.all()),
         ]
         return m

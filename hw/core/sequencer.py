@@ -58,7 +58,7 @@ class Sequencer(Component):
 
     Members
     -------
-    i : jobs. full_*, take_*, retire_* : the loaders' handshake.
+    i : jobs, one of which is taken ahead: ``waiting``. full_*, take_*, retire_* : the loaders' handshake.
     read_a, read_b : to the operand buffers, in the cycle of issue; control : in the same cycle.
     o_tile : each output tile of a job that stores, at the issue of the last step of its last slot in use.
     panel_free : the store stage has finished a panel.
@@ -74,6 +74,7 @@ class Sequencer(Component):
             "control": Out(control_layout(config)),
             "o_tile": Out(tile_layout(config)),
             "panel_free": In(1),
+            "waiting": Out(1),
             "active": Out(1),
             "stalled_load": Out(1),
             "stalled_store": Out(1),
@@ -103,19 +104,27 @@ class Sequencer(Component):
         m = Module()
         job, running = Signal(product_layout()), Signal()
         accept, last_issue = Signal(), Signal()
+        # The next job waits in a register with what its start needs, so that it can follow without a gap.
+        self.next_job = next_job = Signal(product_layout())
+        single_block, single_tile = Signal(), Signal()
         ready_a, ready_b = self._halves(m, accept)
         with_operands = ready_a & ready_b
         m.d.comb += [
-            accept.eq(self.i.valid & with_operands & (~running | last_issue)),
-            self.i.ready.eq(with_operands & (~running | last_issue)),
-            self.stalled_load.eq(self.i.valid & ~with_operands & (~running | last_issue)),
+            accept.eq(self.waiting & with_operands & (~running | last_issue)),
+            self.i.ready.eq(~self.waiting | accept),
+            self.stalled_load.eq(self.waiting & ~with_operands & (~running | last_issue)),
             self.active.eq(running),
         ]
+        with m.If(self.i.ready):
+            m.d.sync += [
+                self.waiting.eq(self.i.valid), next_job.eq(self.i.payload),
+                single_block.eq(self.i.payload.blocks == 1), single_tile.eq(self.i.payload.column_groups == 1),
+            ]  # fmt: skip
         with m.If(last_issue):
             m.d.sync += running.eq(0)
             m.d.comb += self.finished.eq(~job.store)
         with m.If(accept):
-            m.d.sync += [job.eq(self.i.payload), running.eq(1)]
+            m.d.sync += [job.eq(next_job), running.eq(1)]
 
         # The loop nest, inside out; the next counter steps when all inside end. Whether a counter ends is worked out a
         # step ahead, so that a step is decided by registers alone.
@@ -127,11 +136,11 @@ class Sequencer(Component):
         issue, slot_steps, block_steps, tile_steps, panel_steps = (
             Signal(name=f"{n}_steps") for n in ("all", "slot", "block", "tile", "panel")
         )
-        panel, next_panel, offered_panel = self._panels(m, accept, panel_steps)
+        panel, next_panel, first_panel = self._panels(m, accept, panel_steps)
         ends = data.StructLayout({"slot": 1, "block": 1, "tile": 1, "panel": 1})
         last, following, job_last = Signal(ends), Signal(ends), Signal()
         panel_full = panel_tile == c.panel_tiles - 1
-        store = Mux(accept, self.i.payload.store, job.store)
+        store = Mux(accept, next_job.store, job.store)
         steps = block_steps, tile_steps, tile_steps & (last.tile | panel_full)
         drained = self._throttle(m, issue, accept, steps, job.store, store, following)
         m.d.comb += [
@@ -156,10 +165,10 @@ class Sequencer(Component):
             m.d.comb += following.panel.eq(next_panel.last)
         with m.If(accept):
             m.d.comb += [
-                following.slot.eq(offered_panel.one_slot),
-                following.block.eq(self.i.payload.blocks == 1),
-                following.tile.eq(self.i.payload.column_groups == 1),
-                following.panel.eq(offered_panel.last),
+                following.slot.eq(first_panel.one_slot),
+                following.block.eq(single_block),
+                following.tile.eq(single_tile),
+                following.panel.eq(first_panel.last),
             ]
         m.d.sync += [last.eq(following), job_last.eq(following.as_value().all())]
 
@@ -203,8 +212,8 @@ class Sequencer(Component):
             for counter in (step, pass_, slot, panel_tile, panel_base, row_start, address_a, address_b):
                 m.d.sync += counter.eq(0)
             m.d.sync += [
-                first_block.eq(1), blocks_left.eq(self.i.payload.blocks), tiles_left.eq(self.i.payload.column_groups),
-                columns_left.eq(self.i.payload.columns),
+                first_block.eq(1), blocks_left.eq(next_job.blocks), tiles_left.eq(next_job.column_groups),
+                columns_left.eq(next_job.columns),
             ]  # fmt: skip
 
         m.d.comb += [
@@ -227,7 +236,7 @@ class Sequencer(Component):
         return m
 
     def _panels(self, m: Module, accept, panel_steps):
-        """The row panel being worked on, the next one, and the first one of the job on offer."""
+        """The row panel being worked on, the next one, and the first one of the waiting job."""
         c = self.config
         layout = data.StructLayout(
             {
@@ -253,9 +262,15 @@ class Sequencer(Component):
             ]
             return panel
 
-        current, following = Signal(layout, name="panel"), Signal(layout, name="next_panel")
-        job = self.i.payload
-        offered = ahead("offered_panel", job.row_groups, job.rows, 0)
+        current, following, first, second = (
+            Signal(layout, name=name) for name in ("panel", "next_panel", "first_panel", "second_panel")
+        )
+        offered = self.i.payload
+        with m.If(self.i.ready):
+            m.d.sync += [
+                first.eq(ahead("offered_panel", offered.row_groups, offered.rows, 0)),
+                second.eq(ahead("offered_next", offered.row_groups, offered.rows, 1)),
+            ]
         with m.If(panel_steps):
             m.d.sync += [
                 current.eq(following), following.eq(ahead("panel_ahead", groups_left, rows_left, 2)),
@@ -263,16 +278,16 @@ class Sequencer(Component):
             ]  # fmt: skip
         with m.If(accept):
             m.d.sync += [
-                current.eq(offered), following.eq(ahead("offered_next", job.row_groups, job.rows, 1)),
-                groups_left.eq(job.row_groups), rows_left.eq(job.rows),
+                current.eq(first), following.eq(second),
+                groups_left.eq(self.next_job.row_groups), rows_left.eq(self.next_job.rows),
             ]  # fmt: skip
-        return current, following, offered
+        return current, following, first
 
     def _halves(self, m: Module, accept):
         """Which operand halves are read, and whether the next job's operands are there."""
         ready = []
         for name in "ab":
-            load, full = self.i.payload[f"load_{name}"], getattr(self, f"full_{name}")
+            load, full = self.next_job[f"load_{name}"], getattr(self, f"full_{name}")
             take, retire = getattr(self, f"take_{name}"), getattr(self, f"retire_{name}")
             half, holding = Signal(init=1, name=f"half_{name}"), Signal(name=f"holding_{name}")
             setattr(self, f"half_{name}", half)
@@ -295,7 +310,7 @@ class Sequencer(Component):
             slices[name] = Signal(range(most + 1), name=f"slices_{name}")
             of_width = Array(c.slices(max(w, 2)) for w in range(c.mantissa_widths[-1] + 1))
             with m.If(accept):
-                m.d.sync += slices[name].eq(of_width[self.i.payload[f"width_{name}"]])
+                m.d.sync += slices[name].eq(of_width[self.next_job[f"width_{name}"]])
         entry = data.StructLayout({"a": range(most), "b": range(most), "shift": 1, "last": 1})
         current = Signal(entry)
         for count_a in range(1, most + 1):

@@ -58,7 +58,7 @@ class CoreModel(Stage):
     observe : is called with the progress of each command done, in order; it makes sense with ``jump=False`` or without loops.
     """
 
-    TIMES = ("active_until",)
+    TIMES = ("active_until", "accepted")
     COUNTS = ("active",)
 
     def __init__(
@@ -77,8 +77,8 @@ class CoreModel(Stage):
         self.sequencer = Sequencer(timing, jump)
         self.output = self.sequencer.results.output
         self.cycles = self.active = 0
-        self.count_cycles = timing.count_cycles
-        self.active_until = -1
+        self.count_cycles, self.fetch_cycles = timing.count_cycles, timing.fetch_cycles
+        self.active_until = self.accepted = -1
         self.pending: _Pending | None = None
         self.set_rates(rates)
 
@@ -134,8 +134,10 @@ class CoreModel(Stage):
             load_b = self._load(self.loader_b, self.port_b, sent, command, command.columns, "b")
             self.decoder.loads_b.reads.append(load_b.start)
         full = max((load.full for load in (load_a, load_b) if load is not None), default=0)
-        accepted = self.sequencer.accept(sent + 1, full)
-        self.decoder.products.reads.append(accepted)
+        # The sequencer has a register for the next product, which is free when that one is accepted.
+        fetched = max(sent + 1, self.accepted)
+        accepted = self.accepted = self.sequencer.accept(fetched + self.fetch_cycles, full)
+        self.decoder.products.reads.append(fetched)
         for load, loader in ((load_a, self.loader_a), (load_b, self.loader_b)):
             if load is not None:
                 loader.take(accepted)
@@ -195,6 +197,7 @@ class CoreModel(Stage):
             self.loader_a.relative(now, sent),
             self.loader_b.relative(now, sent),
             self.active_until - now,
+            max(self.accepted, sent + 1) - now,
             self.commands.relative(self.decoder.written + 1),
             *(port.relative(sent + 1) for port in (self.port_a, self.port_b)),
             self.pending and (self.pending.command, self.pending.accepted - now),
