@@ -20,7 +20,10 @@ def markdown(rows: list[Row]) -> str:
 
 def sections(rows: list[Row]) -> dict[str, str]:
     """Texts that other pages hold between markers of these names."""
-    return {"claims": f"{_summary(rows)}\n\n{claims_table(rows, headline=True).markdown('###')}", "results": markdown(rows)}
+    return {
+        "claims": f"{_summary(rows)}\n\n{claims_table(rows, headline=True).markdown('###')}",
+        "results": markdown(rows),
+    }
 
 
 def _summary(rows: list[Row]) -> str:
@@ -31,9 +34,10 @@ def _summary(rows: list[Row]) -> str:
     others = [f"{title} {value:.1f}" for name, title in names.items() if (value := ratio(rows, library, "hbfp4", name))]
     if row is None or not others:
         return ""
+    unit = "gates" if library == "reference" else "µm²"
     return (
         f"- **Area** in {library}, 4×4 tile with everything in it ([docs/density.md](docs/density.md)): HBFP4 {row.area:.1f} "
-        f"per multiply-accumulate; times as much take {', '.join(others)}."
+        f"{unit} per multiply-accumulate;\n  others take times as much: {', '.join(others)}."
     )
 
 
