@@ -127,3 +127,16 @@ def test_rejects_what_no_device_can_do():
     long = matrices(1, 129, 1)
     with rejects(ValueError, "stochastic rounding needs an inner size of at most 128, not 129"):
         device.matmul(*long, rounding="stochastic", seed_a=1, seed_b=1)
+    with rejects(ValueError, "output must be one of fp32, bfloat16, blocks, not int8"):
+        device.matmul(a, b, output="int8")
+    with rejects(TypeError, "bias must be a float32 array, not [1.0]"):
+        device.matmul(a, b, bias=[1.0])
+    with rejects(ValueError, "bias must have shape (4,), not (3,)"):
+        device.matmul(a, b, bias=a[0])
+    plain = GoldenDevice(CoreConfig())
+    with rejects(ValueError, "bias needs a machine with the feature bias; this one has none"):
+        plain.matmul(a, b, relu=True)
+    with rejects(ValueError, "output blocks needs a machine with the feature requantize; this one has none"):
+        plain.matmul(a, b, output="blocks")
+    with rejects(ValueError, f"stochastic rounding of C needs at most {CONFIG.panel_columns} columns, not 65"):
+        device.matmul(*matrices(1, 1, 65), rounding="stochastic", seed_a=1, seed_b=1, seed_c=1, output="blocks")
