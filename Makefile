@@ -6,7 +6,7 @@ READY = $(VENV)/.ready
 SIM ?= verilator
 WAVES ?= 0
 
-.PHONY: demo help sim test lint bench synth synth-full train clean
+.PHONY: demo help sim test lint bench synth synth-full train board clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## handwritten digits through the generated RTL (the default)
@@ -42,6 +42,11 @@ synth-full: $(READY)  ## every format, block size and library (hours the first t
 
 train: $(READY)  ## training in HBFP: accuracy of each format, tables and plots
 	$(RUN) -m golden.train
+
+BOARD ?= ulx3s
+board: $(READY)  ## bitstream of a board, with the tools of pip (BOARD=ulx3s|ice40_hx8k)
+	$(RUN) -m pip install --quiet --editable '.[boards]'
+	$(RUN) -m hw.board $(BOARD)
 
 clean:  ## remove what was built, not the environment
 	rm -rf build

@@ -52,10 +52,10 @@ BOARDS = {
     "ulx3s": Board(
         platform="amaranth_boards.ulx3s:ULX3S_85F_Platform", family="ecp5", part="LFE5U-85F-6BG381C",
         config=CoreConfig(
-            tile_rows=2, tile_columns=2, dot=32, lanes=4, operand_depth=256, panel_columns=8, interleave=2,
-            accumulator_cycles=5, tree_cycles=2,
+            tile_rows=2, tile_columns=2, dot=32, lanes=4, operand_depth=256, panel_columns=8, interleave=4,
+            accumulator_cycles=11, tree_cycles=4,
         ),
-        clock_hz=45e6, baud=1_000_000,
+        clock_hz=75e6, baud=1_000_000,
         capacity={"LUT4": 83640, "flip-flops": 83640, "block RAM": 208, "multipliers": 156},
     ),
     "ice40_hx8k": Board(

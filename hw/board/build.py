@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
 
@@ -21,7 +22,9 @@ TOOLS = {
     "YOSYS": "yosys", "NEXTPNR_ECP5": "nextpnr-ecp5", "ECPPACK": "ecppack", "NEXTPNR_ICE40": "nextpnr-ice40",
     "ICEPACK": "icepack",
 }  # fmt: skip
-"""Variables that name the programs; by default the packages yowasp-*, else the programs themselves."""
+"""Variables that name the programs; by default pyosys and the packages yowasp-*, else the programs themselves."""
+PYOSYS = "import sys; from pyosys import libyosys as y; y.run_pass('script ' + sys.argv[-1], y.Design())"
+"""Runs the script that a Yosys command ends with."""
 BITSTREAMS = {"ecp5": "top.bit", "ice40": "top.bin"}
 
 
@@ -78,6 +81,10 @@ class BuildPlan:
         except OSError as error:
             raise BuildError(f"{self.folder} must be a writable folder: {error.strerror}") from None
 
+    def name(self, number: int) -> str:
+        """The program of a step."""
+        return "pyosys" if PYOSYS in self.steps[number] else Path(self.steps[number][0]).name
+
     def run(self, number: int) -> float:
         """Run a step; returns its seconds.
 
@@ -86,7 +93,7 @@ class BuildPlan:
         BuildError : with the tool's own words, and the name of its log.
         """
         command = self.steps[number]
-        log = self.folder / f"{Path(command[0]).name}.log"
+        log = self.folder / f"{self.name(number)}.log"
         start = time.monotonic()
         with open(log, "w") as out:
             status = subprocess.run(
@@ -94,7 +101,7 @@ class BuildPlan:
             ).returncode
         if status:
             words = re.findall(r"^ERROR: .*$", log.read_text(errors="replace"), re.MULTILINE)
-            raise BuildError(f"{command[0]} failed: {words[0] if words else f'status {status}'}; log: {log}")
+            raise BuildError(f"{self.name(number)} failed: {words[0] if words else f'status {status}'}; log: {log}")
         return time.monotonic() - start
 
     def resources(self) -> dict[str, int]:
@@ -156,7 +163,9 @@ def plan_build(
     for line in plan.files["build_top.sh"].splitlines():
         words = shlex.split(line, comments=True)
         if words and words[0].removeprefix("$") in TOOLS:
-            steps.append([environment[words[0].removeprefix("$")], *words[1:]])
+            variable = words[0].removeprefix("$")
+            native = variable == "YOSYS" and variable not in os.environ and find_spec("pyosys")
+            steps.append([*([sys.executable, "-c", PYOSYS] if native else [environment[variable]]), *words[1:]])
     files = {name: text for name, text in plan.files.items() if not name.startswith("build_top")}
     return BuildPlan(board, top, folder, files, steps)
 

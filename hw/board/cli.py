@@ -1,6 +1,7 @@
 """``python -m hw.board NAME``: a core on a board, up to the bitstream."""
 
 import argparse
+import shlex
 from pathlib import Path
 
 from hw.board.boards import BOARDS
@@ -62,7 +63,7 @@ def _main(options: argparse.Namespace) -> int:
     if options.dry_run:
         print(f"files in {folder}: {', '.join(plan.files)}")
         for step in plan.steps:
-            print("  " + " ".join(step))
+            print("  " + shlex.join(step))
         print(f"bitstream: {plan.bitstream}")
         return 0
     try:
@@ -76,8 +77,8 @@ def _build(plan, board, clock: float) -> None:
     from hw.board.build import BuildError, too_large
 
     plan.prepare()
-    for number, (program, *_) in enumerate(plan.steps):
-        print(f"{program} …", end="", flush=True)
+    for number in range(len(plan.steps)):
+        print(f"{plan.name(number)} …", end="", flush=True)
         print(f" {plan.run(number):.0f} s", flush=True)
         if number == 0:
             used = plan.resources()

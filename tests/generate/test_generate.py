@@ -41,7 +41,7 @@ def verilog_ports(text: str, module: str) -> list[dict]:
     declaration = r"^  (input|output) (?:reg )?(?:signed )?(?:\[(\d+):0\] )?(\w+) ?;"
     for direction, width, name in re.findall(declaration, body, re.MULTILINE):
         declared[name] = {"direction": direction[:-3], "width": int(width or 0) + 1}
-    return [{"name": name} | declared[name] for name in re.split(r",\s*", header.strip())]
+    return [{"name": name} | declared[name] for name in re.split(r"\s*,\s*", header.strip())]
 
 
 def test_writes_verilog_and_description_and_names_them(run, tmp_path):
