@@ -161,6 +161,7 @@ def test_an_interrupted_sweep_goes_on_and_a_repeated_one_measures_nothing(tmp_pa
     [
         (["density", "--formats", "fp99"], "format must be one of hbfp4, "),
         (["density", "--library", "nonsense"], "library must be a file or one of reference, "),
+        (["fpga", "--formats", "fp99"], "format must be one of hbfp4, "),
         (["report", "--from", "missing.json"], "missing.json is no results file"),
     ],
 )
