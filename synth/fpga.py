@@ -1,21 +1,28 @@
-"""Lookup tables and clocks of tiles in FPGA families."""
+"""Lookup tables and clocks of tiles and cores in FPGA families; ``python -m synth.fpga`` measures a core."""
 
+import argparse
 import hashlib
 import json
 import re
+import sys
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib.wiring import Component, In
+
 from hw.baseline.formats import format_named
 from hw.config import CoreConfig
-from hw.emit import emit_verilog
+from hw.core.core import Core
+from hw.emit import emit_verilog, place
+from hw.options import CommandLineError, add_config_options, config_from_options, run
 from synth.designs import config_for, tile_for
 from synth.flow import BUILD
-from synth.tools import nextpnr, yosys, yosys_version
+from synth.tools import ToolError, nextpnr, yosys, yosys_version
 
-__all__ = ["FAMILIES", "Resources", "implement"]
+__all__ = ["FAMILIES", "Resources", "implement", "implement_core"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,12 @@ FAMILIES = {
 
 @dataclass(frozen=True)
 class Resources:
-    """One tile in one family; ``tables`` as the family counts them, ``megahertz`` the median over seeds or ``None``."""
+    """One tile or core in one family.
+
+    Members
+    -------
+    tables : as the family counts them. megahertz : median over the seeds of placement, or ``None``. seeds : with each.
+    """
 
     format: str
     family: str
@@ -49,6 +61,7 @@ class Resources:
     flip_flops: int
     megahertz: float | None
     cells: dict[str, int]
+    seeds: tuple[float, ...] = ()
 
     @property
     def tables_per_mac(self) -> float:
@@ -66,34 +79,73 @@ def implement(
     name: str, family: str, *, dot: int | None = None, size: int = 2, tree_cycles: int = 0, cycles: int = 1,
     datapath: str = "structural", seeds: int = 0, seconds: float = 1800, build: Path = BUILD,
 ) -> Resources:  # fmt: skip
-    """Synthesise a ``size`` × ``size`` tile; with ``seeds`` > 0 also place and route it on an ECP5-85 of speed 6.
+    """Synthesise a ``size`` × ``size`` tile of a format; with ``seeds`` > 0 also place and route it.
 
     Raises
     ------
-    ValueError : for an unknown family. ToolError : when a tool fails.
+    ValueError : for an unknown family, or seeds for one without a clock. ToolError : when a tool fails.
     """
+    config = fpga_config(name, dot, size, tree_cycles, cycles, datapath)
+    return _implement(name, tile_for(format_named(name), config), config, family, seeds, seconds, build)
+
+
+def implement_core(
+    config: CoreConfig, family: str = "ecp5", seeds: int = 5, seconds: float = 3600, build: Path = BUILD
+) -> Resources:
+    """Synthesise a whole core, buffers and all; with ``seeds`` > 0 also place and route it that many times.
+
+    It is placed between registers, one at each port, so that the clock is that of a core within a design.
+
+    Raises
+    ------
+    ValueError, ToolError : as of ``implement``.
+    """
+    return _implement(f"core {config.name}", _Registered(Core(config)), config, family, seeds, seconds, build)
+
+
+class _Registered(Component):
+    """A component with a register at every port."""
+
+    def __init__(self, inner: Component):
+        self.inner = inner
+        self.module_name = f"registered_{inner.module_name}"
+        super().__init__(dict(inner.signature.members.items()))
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        inner = place(m, platform, "inner", self.inner)
+        ports = zip(self.signature.flatten(self), inner.signature.flatten(inner), strict=True)
+        for (path, member, outside), (_, _, inside) in ports:
+            outside, inside = Value.cast(outside), Value.cast(inside)
+            register = Signal(len(outside), name="_".join(map(str, path)) + "_register", reset_less=True)
+            source, sink = (outside, inside) if member.flow == In else (inside, outside)
+            m.d.sync += register.eq(source)
+            m.d.comb += sink.eq(register)
+        return m
+
+
+def _implement(name, component, config, family, seeds, seconds, build) -> Resources:
     if family not in FAMILIES:
         raise ValueError(f"family must be one of {', '.join(FAMILIES)}, not {family}")
     if seeds and family != "ecp5":
         raise ValueError(f"clocks are measured for ecp5 only, not for {family}")
-    config = fpga_config(name, dot, size, tree_cycles, cycles, datapath)
-    tile = tile_for(format_named(name), config)
-    text = emit_verilog(tile)
+    text, top = emit_verilog(component), component.module_name
     entry = FAMILIES[family]
-    script = f"read_verilog design.v\n{entry.synthesis} -top {tile.module_name}\nwrite_json netlist.json\n"
+    script = f"read_verilog design.v\n{entry.synthesis} -top {top}\nwrite_json netlist.json\n"
     key = hashlib.sha256(f"{text}{script}{yosys_version()}".encode()).hexdigest()[:16]
-    folder = (build / "fpga" / f"{name.replace('/', '_')}-{family}-{key}").resolve()
+    folder = (build / "fpga" / f"{re.sub(r'[^a-z0-9-]', '_', name)[:60]}-{family}-{key}").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "done").exists():
         (folder / "design.v").write_text(text)
         yosys(script, folder, seconds)
         (folder / "done").touch()
-    module = json.loads((folder / "netlist.json").read_text())["modules"][tile.module_name]
+    module = json.loads((folder / "netlist.json").read_text())["modules"][top]
     cells = Counter(cell["type"] for cell in module["cells"].values())
-    clock = median(_clock(folder, seed, seconds) for seed in range(1, seeds + 1)) if seeds else None
+    megahertz = tuple(_clock(folder, seed, seconds) for seed in range(1, seeds + 1))
     return Resources(
         name, family, config.macs_per_cycle, sum(entry.tables.get(kind, 0) * n for kind, n in cells.items()),
-        sum(n for kind, n in cells.items() if kind.startswith(entry.flip_flops)), clock, dict(cells),
+        sum(n for kind, n in cells.items() if kind.startswith(entry.flip_flops)),
+        median(megahertz) if megahertz else None, dict(cells), megahertz,
     )  # fmt: skip
 
 
@@ -106,3 +158,26 @@ def _clock(folder: Path, seed: int, seconds: float) -> float:
         log = nextpnr("ecp5", arguments, folder, seconds)
         known.write_text(re.findall(r"Max frequency for clock\s+'[^']*':\s+([\d.]+) MHz", log)[-1])
     return float(known.read_text())
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    add_config_options(parser)
+    parser.add_argument("--family", default="ecp5", choices=FAMILIES, help="default ecp5")
+    parser.add_argument("--seeds", type=int, default=5, help="seeds of placement (default 5; 0: no clock)")
+
+
+def _main(options: argparse.Namespace) -> int:
+    try:
+        found = implement_core(config_from_options(options), options.family, options.seeds)
+    except (ValueError, ToolError) as error:
+        raise CommandLineError(str(error)) from None
+    cells = ", ".join(f"{kind} {n}" for kind, n in sorted(found.cells.items(), key=lambda item: -item[1]))
+    print(f"{found.format} on {found.family}: {found.tables} lookup tables, {found.flip_flops} flip-flops")
+    print(f"  {cells}")
+    if found.seeds:
+        print(f"  {found.megahertz:.1f} MHz, median of {', '.join(f'{mhz:.1f}' for mhz in found.seeds)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run("synth.fpga", "Resources and clock of a whole core on an FPGA.", _options, _main))

@@ -16,7 +16,7 @@ from hw.board.boards import RESOURCES, Board
 from hw.board.top import BoardTop
 from hw.config import CoreConfig
 
-__all__ = ["BuildError", "BuildPlan", "plan_build", "too_large"]
+__all__ = ["BuildError", "BuildPlan", "least_tables", "plan_build", "too_large"]
 
 TOOLS = {
     "YOSYS": "yosys", "NEXTPNR_ECP5": "nextpnr-ecp5", "ECPPACK": "ecppack", "NEXTPNR_ICE40": "nextpnr-ice40",
@@ -100,7 +100,12 @@ class BuildPlan:
                 command, cwd=self.folder, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False
             ).returncode
         if status:
-            words = re.findall(r"^ERROR: .*$", log.read_text(errors="replace"), re.MULTILINE)
+            text = log.read_text(errors="replace")
+            if cells := re.search(r"\bof (\d+) ICESTORM_LCs", text):
+                used = {"logic cells": int(cells[1])}
+                missing = too_large(used, {"logic cells": self.board.capacity["LUT4"]})
+                raise BuildError(f"the machine is too large for {self.board.part}: {missing}; log: {log}")
+            words = re.findall(r"^ERROR: .*$", text, re.MULTILINE)
             raise BuildError(f"{self.name(number)} failed: {words[0] if words else f'status {status}'}; log: {log}")
         return time.monotonic() - start
 
@@ -147,6 +152,16 @@ def too_large(used: dict[str, int], capacity: dict[str, int]) -> str:
         f"{used[name]} {name} of {room}, {used[name] - room} too many ({100 * used[name] / room - 100:.0f} %)"
         for name, room in capacity.items() if used[name] > room
     )  # fmt: skip
+
+
+def least_tables(config: CoreConfig) -> int:
+    """LUT4 that the array takes at the very least.
+
+    A full adder takes a bit from a unit's heap of partial products and has two outputs, each of at least one table; bits
+    of no more than the dot product's width may remain.
+    """
+    bits = config.dot * config.slice_width**2 - config.dot_sum_width
+    return config.rows * config.columns * 2 * max(0, bits)
 
 
 def plan_build(

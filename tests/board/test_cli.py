@@ -3,7 +3,7 @@ import json
 import pytest
 
 from hw.board.boards import BOARDS, RESOURCES
-from hw.board.build import BuildError, plan_build, too_large
+from hw.board.build import BuildError, least_tables, plan_build, too_large
 from hw.board.cli import main
 from hw.board.clock import ecp5_divisors, ice40_divisors
 
@@ -66,6 +66,23 @@ def test_says_by_how_much_a_machine_is_too_large(monkeypatch, capsys, tmp_path):
     assert too_large({"LUT4": 10}, {"LUT4": 10}) == ""
 
 
+def test_refuses_a_hopeless_machine_before_anything_runs(capsys, tmp_path):
+    """The generator's default machine, 1024 multipliers, on the smallest part."""
+    path = tmp_path / "machine.json"
+    path.write_text("{}")
+    assert main(["ice40_hx8k", "--config", str(path), "-o", str(tmp_path / "folder")]) == 2
+    assert capsys.readouterr().err == (
+        "hw.board: the machine is too large for iCE40HX8K-CT256: its multipliers alone take 18016 LUT4 of 7680, "
+        "10336 too many (135 %)\n"
+    )
+    assert not (tmp_path / "folder").exists()
+
+
+@pytest.mark.parametrize("board", BOARDS.values())
+def test_the_least_is_less_than_what_the_boards_machines_take(board):
+    assert 0 < least_tables(board.config) < board.capacity["LUT4"] / 4
+
+
 def test_resources_count_cells_by_weight(tmp_path):
     plan = plan_build(BOARDS["ulx3s"], tmp_path)
     (tmp_path / "stat.json").write_text(
@@ -83,6 +100,9 @@ def test_missing_and_failing_tools_are_named(monkeypatch, tmp_path):
     plan.steps = [["false"]]
     plan.prepare()
     with pytest.raises(BuildError, match=r"^false failed: status 1; log: .*false.log$"):
+        plan.run(0)
+    plan.steps = [["sh", "-c", "echo ERROR: Failed to expand region of 8465 ICESTORM_LCs; exit 1"]]
+    with pytest.raises(BuildError, match=r": 8465 logic cells of 7680, 785 too many \(10 %\); log: .*sh.log$"):
         plan.run(0)
 
 
