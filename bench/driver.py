@@ -11,10 +11,10 @@ import numpy as np
 from bench import simulator
 from bench.simulator import Figure
 from hw.config import CoreConfig
-from sim.compiled_axi import CompiledAxi
-from sim.driver import RegisterDevice
-from sim.serial_board import SerialBoard
-from sim.serial_link import SerialLink
+from sim.devices.compiled_axi import CompiledAxi
+from sim.devices.driver import RegisterDevice
+from sim.devices.serial_board import SerialBoard
+from sim.devices.serial_link import SerialLink
 
 __all__ = ["measure", "show"]
 

@@ -52,7 +52,7 @@ def _rtl() -> list[Figure]:
     """A compiled core of 1024 multiply-accumulates on a product that keeps its array and its streams busy."""
     import numpy as np
 
-    from sim.device import CycleDevice, RtlDevice
+    from sim.devices import CycleDevice, RtlDevice
 
     start = perf_counter()
     device = RtlDevice(MACS_1024)

@@ -17,7 +17,7 @@ from sklearn.model_selection import train_test_split
 
 import golden
 from hw.config import CoreConfig
-from sim.device import RtlDevice
+from sim.devices import RtlDevice
 
 HIDDEN = 128
 EPOCHS = 30

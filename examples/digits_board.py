@@ -15,9 +15,9 @@ from rich.progress import Progress
 import golden
 from examples.digits import accuracy, classify, digits, train
 from hw.board.boards import BOARDS
-from sim.driver import DriverError, RegisterDevice
-from sim.serial_board import SerialBoard
-from sim.serial_link import LinkError, SerialLink
+from sim.devices.driver import DriverError, RegisterDevice
+from sim.devices.serial_board import SerialBoard
+from sim.devices.serial_link import LinkError, SerialLink
 
 
 def _on_device(images, layers, device: RegisterDevice):

@@ -21,7 +21,7 @@ from golden import BlockTensor, Health
 from golden.train import Arithmetic, Diverged, GoldenDevice, Network, Recipe, train
 from golden.train.tasks import TASKS, digits
 from hw.config import CoreConfig
-from sim.device import CycleDevice, Device, RtlDevice
+from sim.devices import CycleDevice, Device, RtlDevice
 
 __all__ = ["CONFIG", "Machine", "compare", "main", "run", "storage"]
 

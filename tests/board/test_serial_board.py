@@ -11,10 +11,10 @@ from hw.board.boards import BOARDS
 from hw.bus.frames import Action, Status, decode_answer, encode_request
 from hw.bus.registers import offset_of
 from hw.config import FEATURES
-from sim.device import GoldenDevice
-from sim.driver import DriverError, RegisterDevice
-from sim.serial_board import SerialBoard
-from sim.serial_link import LinkError, SerialLink
+from sim.devices import GoldenDevice
+from sim.devices.driver import DriverError, RegisterDevice
+from sim.devices.serial_board import SerialBoard
+from sim.devices.serial_link import LinkError, SerialLink
 
 CONFIG = BOARDS["ice40_hx8k"].config
 FULL = replace(CONFIG, lanes=4, panel_columns=16, rounding_modes=("nearest", "stochastic"), features=FEATURES)

@@ -1,4 +1,4 @@
-"""Bus functional models around a core on AXI, and the driver of ``sim.driver`` on top of them."""
+"""Bus functional models around a core on AXI, and the driver of ``sim.devices.driver`` on top of them."""
 
 import logging
 import random
@@ -19,7 +19,7 @@ from cocotbext.axi import (
 import golden
 from hw.bus.registers import command_words, offset_of
 from hw.core.command import pack_command
-from sim.driver import RegisterDevice
+from sim.devices.driver import RegisterDevice
 from tests.streams import reset, start_clock
 
 __all__ = ["Bench", "Transport"]

@@ -17,8 +17,8 @@ from hw.bus.registers import CAPABILITIES, IDENTITY, INTERRUPTS, VERSION, capabi
 from hw.config import FEATURES, CoreConfig
 from hw.core.command import CommandError, OperandFormat
 from hw.core.counters import COUNTERS
-from sim.device import GoldenDevice
-from sim.driver import DriverError
+from sim.devices import GoldenDevice
+from sim.devices.driver import DriverError
 from tests.bench import PARAMETERS, parameters, simulate
 from tests.bus.axi_bench import Bench, Transport
 

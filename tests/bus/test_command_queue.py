@@ -7,7 +7,7 @@ import pytest
 
 from hw.bus.registers import offset_of
 from hw.config import CoreConfig
-from sim.command_queue import CommandQueue, Parcel, RegisterStreams, Stuck
+from sim.devices.command_queue import CommandQueue, Parcel, RegisterStreams, Stuck
 
 CONFIG = CoreConfig(tile_rows=1, tile_columns=1, block_size=4, lanes=2)
 

@@ -7,9 +7,9 @@ import pytest
 
 import golden
 from examples.digits import classify, digits, train
-from sim.compiled_axi import CompiledAxi
-from sim.device import GoldenDevice
-from sim.driver import DriverError, RegisterDevice
+from sim.devices import GoldenDevice
+from sim.devices.compiled_axi import CompiledAxi
+from sim.devices.driver import DriverError, RegisterDevice
 from tests.bus.test_axi_core import BLOCK, FULL
 
 BUS_WIDTH = 64

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hw.config import CoreConfig
-from sim.device import CycleDevice, GoldenDevice, RtlDevice
+from sim.devices import CycleDevice, GoldenDevice, RtlDevice
 from sim.plan import panels
 from tests.sim.messages import rejects
 

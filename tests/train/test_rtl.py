@@ -8,7 +8,7 @@ import pytest
 
 from golden import schedule
 from golden.train import Arithmetic, Diverged, GoldenDevice, Recipe, convolutional, perceptron, train
-from sim.device import CycleDevice, RtlDevice
+from sim.devices import CycleDevice, RtlDevice
 from sim.train import CONFIG, Machine, compare, main, storage
 from tests.train.networks import data, in_blocks
 

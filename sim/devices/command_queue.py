@@ -9,7 +9,7 @@ import numpy as np
 
 from hw.bus.registers import offset_of
 from hw.config import CoreConfig
-from sim.packets import Words
+from sim.devices.packets import Words
 
 __all__ = ["CommandQueue", "Parcel", "RegisterStreams", "Stuck"]
 

@@ -8,10 +8,10 @@ from hw.bus.registers import CAPABILITIES, FAULTS, IDENTITY, INTERRUPTS, VERSION
 from hw.config import ACCUMULATORS, FEATURES, ROUNDING_MODES, CoreConfig
 from hw.core.command import CommandError, OperandFormat, pack_command
 from hw.core.counters import COUNTERS
-from sim.command_queue import CommandQueue, Parcel, RegisterStreams, Stuck
-from sim.device import HEALTH, Device
-from sim.jobs import Assembly, Job, Task, jobs
-from sim.packets import bias_packets, block_packets, matrix_packets, result_from_words, result_words
+from sim.devices.command_queue import CommandQueue, Parcel, RegisterStreams, Stuck
+from sim.devices.device import HEALTH, Device
+from sim.devices.jobs import Assembly, Job, Task, jobs
+from sim.devices.packets import bias_packets, block_packets, matrix_packets, result_from_words, result_words
 
 __all__ = ["DriverError", "RegisterDevice"]
 
@@ -30,12 +30,12 @@ class RegisterDevice(Device):
 
     A transport has ``read(offset, count, fixed)``, which returns words, and ``write(offset, words, fixed)``, which
     returns how many were taken. For a core with streams beside its registers it also has ``parts``, ``send``,
-    ``receive`` and ``flush`` of ``sim.command_queue.RegisterStreams``, a packet to each part. The configuration is what
+    ``receive`` and ``flush`` of ``sim.devices.command_queue.RegisterStreams``, a packet to each part. The configuration is what
     the registers say. After an error the machine has been reset and can be used again.
 
     Parameters
     ----------
-    transport : for instance ``sim.serial_link.SerialLink`` or ``sim.compiled_axi.CompiledAxi``.
+    transport : for instance ``sim.devices.serial_link.SerialLink`` or ``sim.devices.compiled_axi.CompiledAxi``.
     timeout : seconds in which something has to move. progress : called with (done, total) commands of each product.
     operands : what they are sent as. "packed": converted by golden on this side, to the bits that the core makes of
         FP32, stochastic rounding included. "bfloat16": the core converts numbers that lose nothing as bfloat16, others

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from hw.config import CoreConfig
-from sim.packets import Words
+from sim.devices.packets import Words
 from sim.rtl import compile_library
 
 __all__ = ["CompiledAxi"]
@@ -19,7 +19,7 @@ PATIENCE = 1000
 
 
 class CompiledAxi:
-    """Transport of ``sim.driver.RegisterDevice``: the clock runs during its calls, streams move whenever they can.
+    """Transport of ``sim.devices.driver.RegisterDevice``: the clock runs during its calls, streams move whenever they can.
 
     Parameters
     ----------

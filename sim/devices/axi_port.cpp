@@ -1,4 +1,4 @@
-// A core on AXI compiled by Verilator, driven through its registers and streams: the C side of sim/compiled_axi.py.
+// A core on AXI compiled by Verilator, driven through its registers and streams: the C side of sim/devices/compiled_axi.py.
 #include <algorithm>
 #include <cstdint>
 #include <cstring>

@@ -1,4 +1,4 @@
-// A component with a serial line, compiled by Verilator: the C side of sim/serial_board.py.
+// A component with a serial line, compiled by Verilator: the C side of sim/devices/serial_board.py.
 #include <cstdint>
 #include "Vboard.h"
 #include "verilated.h"

@@ -1,0 +1,118 @@
+"""Machines in this process: golden values, golden values with exact cycles, or the compiled Verilog itself."""
+
+import numpy as np
+
+import golden
+from hw.config import CoreConfig
+from sim.devices.device import HEALTH, RESULTS, Device
+from sim.devices.jobs import Assembly, Task, block_format, commands, jobs
+from sim.model import CoreModel, Rates
+
+__all__ = ["CycleDevice", "GoldenDevice", "RtlDevice"]
+
+
+class GoldenDevice(Device):
+    """The golden model as a device: values and health, no time."""
+
+    def __init__(self, config: CoreConfig):
+        super().__init__(config)
+        self._accumulator = golden.accumulator(config.accumulator, config.block_sum_width)
+        self.reset()
+
+    def reset(self) -> None:
+        """As after power-on, all counters 0."""
+        self._health = dict.fromkeys(HEALTH + RESULTS, 0)
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Those of values: ``HEALTH`` and ``RESULTS``."""
+        return dict(self._health)
+
+    def _product(self, task: Task):
+        config = self.config
+        a, b = (task.blocks(name, config) for name in "ab")
+        for blocks, loads in zip((a, b), task.loads(config), strict=True):
+            self._count(blocks.health, loads)
+        c = golden.matmul(a, b, accumulator=self._accumulator)
+        self._health["overflows"] += int(np.isinf(c).sum())
+        self._health["nan_results"] += int(np.isnan(c).sum())
+        c = golden.finish(c, task.bias, task.relu)
+        if task.output == "bfloat16":
+            return (golden.to_bfloat16(c).astype(np.uint32) << 16).view(np.float32)
+        if task.output == "blocks":
+            c = golden.quantize(c, block_format(config, task.width_c), 1, task.rounding, task.seeds.get("seed_c"))
+            self._count(c.health)
+        return c
+
+    def _count(self, health: golden.Health, times: int = 1) -> None:
+        for name in HEALTH:
+            self._health[name] += times * getattr(health, name)
+
+
+class CycleDevice(GoldenDevice):
+    """Golden values with the exact cycles of the core.
+
+    Parameters
+    ----------
+    config : the machine. rates : of its ports.
+    """
+
+    def __init__(self, config: CoreConfig, rates: Rates = Rates()):  # noqa: B008
+        self._rates = rates
+        super().__init__(config)
+
+    def reset(self) -> None:
+        """As after power-on, all counters 0."""
+        super().reset()
+        self._model = CoreModel(self.config, self._rates)
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """All cycle counters and those of values."""
+        return self._model.counters | self._health
+
+    def _product(self, task: Task):
+        c = super()._product(task)
+        self._model.run(commands(self.config, task))
+        return c
+
+
+class RtlDevice(Device):
+    """The generated Verilog, compiled on first use of a configuration.
+
+    Parameters
+    ----------
+    config : the machine. rates : of its ports. quick : see ``sim.rtl.compile_core``.
+
+    Raises
+    ------
+    RtlError : if it does not compile.
+    """
+
+    def __init__(self, config: CoreConfig, rates: Rates = Rates(), quick: bool = False):  # noqa: B008
+        from sim.rtl import RtlCore
+
+        super().__init__(config)
+        self._rates = rates
+        self._core = RtlCore(config, quick)
+
+    def reset(self) -> None:
+        """As after power-on, all counters 0."""
+        self._core.reset()
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """All of the core's counters."""
+        return self._core.counters()
+
+    def _product(self, task: Task):
+        from sim.rtl import Product
+
+        work = list(jobs(self.config, task))
+        products = [Product(*task.operands(job), job.fields, bias=task.bias_of(job)) for job in work]
+        results, _ = self._core.run(products, self._rates)
+        c = Assembly(self.config, task)
+        for job, result in zip(work, results, strict=True):
+            if job.stores:
+                c.put(job, result)
+        return c.value()
