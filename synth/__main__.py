@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="the report: tables, plots, HTML, JSON")
     report.add_argument("--full", action="store_true", help="every format, accounting, block size, shape and library")
     report.add_argument("--from", dest="source", type=Path, help="make it from a results file instead of measuring")
+    report.add_argument("--again", type=Path, help="measure the designs of a results file, instead of a set")
     report.add_argument("--into", type=Path, action="append", default=[],
                         help="also rewrite the tables between <!-- claims --> markers of this page")  # fmt: skip
     commands.add_parser("libraries", help="which libraries are here")
@@ -117,18 +118,23 @@ def _density(options, console) -> int:
     return _failed(failures)
 
 
+def _set(options, console) -> list[Design]:
+    """The designs of a full or a quick report."""
+    libraries = _libraries(options.library or ("all" if options.full else "first"))
+    if options.full:
+        return full(libraries)
+    others = [name for name in _found() if name not in libraries]
+    if others and not options.library:
+        console.print(f"Measuring in {', '.join(libraries)}; also here: {', '.join(others)} (--library, or --full).")
+    return [design for library in libraries for design in quick(library)]
+
+
 def _report(options, console) -> int:
     command = " ".join(["python -m synth", *sys.argv[1:]])
     if options.source:
         rows, failures = load(options.source), []
     else:
-        libraries = _libraries(options.library or ("all" if options.full else "first"))
-        designs = full(libraries) if options.full else [d for library in libraries for d in quick(library)]
-        others = [name for name in _found() if name not in libraries]
-        if others and not options.library:
-            console.print(
-                f"Measuring in {', '.join(libraries)}; also here: {', '.join(others)} (--library, or --full)."
-            )
+        designs = [row.design for row in load(options.again)] if options.again else _set(options, console)
         rows, failures = sweep(
             designs, jobs=options.jobs, dask=options.dask, seconds=options.timeout, build=options.build
         )
