@@ -62,9 +62,9 @@ BOARDS = {
         platform="amaranth_boards.ice40_hx8k_b_evn:ICE40HX8KBEVNPlatform", family="ice40", part="iCE40HX8K-CT256",
         config=CoreConfig(
             block_size=16, dot=4, tile_rows=1, tile_columns=1, lanes=1, operand_depth=64, panel_columns=4,
-            queue_depth=1, interleave=2, accumulator_cycles=11, tree_cycles=1,
+            queue_depth=1, accumulator_cycles=6, tree_cycles=1,
         ),
-        clock_hz=42e6, baud=1_000_000,
+        clock_hz=60e6, baud=1_000_000,
         capacity={"LUT4": 7680, "flip-flops": 7680, "block RAM": 32},
     ),
 }  # fmt: skip
