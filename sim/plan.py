@@ -9,7 +9,7 @@ from hw.config import CoreConfig
 from hw.core.command import SIZE_WIDTH, OperandFormat, OutputFormat
 from hw.timing import Timing
 
-__all__ = ["Command", "Loop", "Panels", "Piece", "commands", "panels", "pieces", "plan"]
+__all__ = ["Command", "Loop", "Panels", "Piece", "commands", "panels", "pieces", "plan", "whole_blocks"]
 
 LARGEST = 2**SIZE_WIDTH - 1
 PARTS = 8
@@ -108,7 +108,13 @@ def panels(config: CoreConfig, m: int, k: int, n: int, output: OutputFormat = Ou
     groups_a, groups_b = min(groups_a, LARGEST // config.rows), min(groups_b, LARGEST // config.columns)
     rows, columns = min(m, config.rows * groups_a), min(n, config.columns * groups_b)
     if output == OutputFormat.PACKED:
-        columns = _whole_blocks(config, n, columns, blocks)
+        room, columns = min(columns, config.panel_columns), whole_blocks(config, n, columns)
+        if not columns:
+            needed = ceil(config.block_size / config.columns) * blocks
+            raise ValueError(
+                f"results in blocks need room for {config.block_size} columns of B, but there is for {room}: "
+                f"operand_depth must be at least {needed}, not {config.operand_depth}"
+            )
     row_panels, column_panels = ceil(m / rows), ceil(n / columns)
     kept_a, kept_b = (m, n * row_panels), (m * column_panels, n)
     keep_a = (max(kept_a), sum(kept_a), m) <= (max(kept_b), sum(kept_b), n)
@@ -131,18 +137,13 @@ def panels(config: CoreConfig, m: int, k: int, n: int, output: OutputFormat = Ou
     )
 
 
-def _whole_blocks(config: CoreConfig, n: int, most: int, blocks: int) -> int:
-    """Columns of a command whose C becomes blocks, at most ``most`` of ``n``."""
+def whole_blocks(config: CoreConfig, n: int, most: int) -> int:
+    """Columns of a command whose C becomes blocks: all ``n``, or whole blocks of no more than ``most`` and a panel has.
+
+    0 if there is no room for a block.
+    """
     most = min(most, config.panel_columns)
-    if n <= most:
-        return n
-    if most < config.block_size:
-        needed = ceil(config.block_size / config.columns) * blocks
-        raise ValueError(
-            f"results in blocks need room for {config.block_size} columns of B, but there is for {most}: "
-            f"operand_depth must be at least {needed}, not {config.operand_depth}"
-        )
-    return most // config.block_size * config.block_size
+    return n if n <= most else most // config.block_size * config.block_size
 
 
 def _part(size: int, kept: int, most: int, unit: int, bundle: int, least: float) -> int:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import time
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from synth.liberty import Library, LibraryError, find_library
 from synth.timing import TIMER, flat_verilog, least_period
 from synth.tools import ToolError, sta_version, static_timing, yosys_version
 
-__all__ = ["ACCOUNTINGS", "CONVERTERS", "Design", "Row", "cached_check", "cached_period", "measure"]
+__all__ = ["ACCOUNTINGS", "CONVERTERS", "Design", "Row", "cached_check", "cached_period", "keep", "measure"]
 
 ACCOUNTINGS = ("tile", "array", "dot unit", "formula")
 CONVERTERS = ("none", "own", "shared")
@@ -138,14 +139,14 @@ def measure(design: Design, *, build: Path = BUILD, seconds: float = 900, timing
     if known.exists():
         return Row.from_dict(json.loads(known.read_text()))
     row = accounting.MEASURES[design.accounting](design, library, build=build, seconds=seconds, timing=timing)
-    known.parent.mkdir(parents=True, exist_ok=True)
-    _keep(known, json.dumps(row.to_dict()))
+    keep(known, json.dumps(row.to_dict()))
     return row
 
 
-def _keep(path: Path, text: str) -> None:
-    """Write a file at once or not at all."""
-    part = path.with_suffix(f".{os.getpid()}")
+def keep(path: Path, text: str) -> None:
+    """Write a file at once or not at all, whatever other processes and threads do."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}-{time.monotonic_ns()}")
     part.write_text(text)
     part.replace(path)
 
@@ -161,8 +162,7 @@ def cached_check(form, config, synthesis: Synthesis, library: Library, build: Pa
     digest.update(" ".join(sorted(path.parent.name for path in synthesis.netlists.values())).encode())
     known = build / "checks" / digest.hexdigest()[:24]
     if not known.exists():
-        known.parent.mkdir(parents=True, exist_ok=True)
-        _keep(known, str(simulate_unit(form, config, synthesis, library)))
+        keep(known, str(simulate_unit(form, config, synthesis, library)))
     return int(known.read_text())
 
 
@@ -187,7 +187,7 @@ def cached_period(synthesis: Synthesis, library: Library, unit: str, build: Path
                 value = static_timing(library.path, [folder / "flat.v"], unit, folder)
             else:
                 value = least_period(netlists, library, unit)
-            _keep(known, str(value))
+            keep(known, str(value))
         return float(known.read_text()), timer or TIMER
     except (ToolError, LibraryError) as error:
         return None, str(error)

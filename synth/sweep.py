@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
@@ -13,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from synth.density import Design, Row, measure, sources
+from synth.density import Design, Row, keep, measure, sources
 from synth.flow import BUILD
 from synth.liberty import find_library
 
@@ -88,10 +86,7 @@ def save(path: Path, rows: list[Row], failures: list[Failure], command: str) -> 
         "rows": [row.to_dict() for row in rows],
         "failures": [{"design": asdict(design), "error": error} for design, error in failures],
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}-{time.monotonic_ns()}")
-    part.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
-    part.replace(path)
+    keep(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
 def _digest(library: str) -> str:

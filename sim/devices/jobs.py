@@ -10,7 +10,7 @@ import golden
 from golden.stochastic import leap
 from hw.config import CoreConfig
 from hw.core.command import FIELDS, OutputFormat, Rounding
-from sim.plan import Command, Loop, Piece, panels, pieces, plan
+from sim.plan import Command, Loop, Piece, panels, pieces, plan, whole_blocks
 
 __all__ = ["Assembly", "Job", "Task", "block_format", "columns_in_blocks", "commands", "jobs"]
 
@@ -127,13 +127,11 @@ def columns_in_blocks(config: CoreConfig, inner: int, columns: int) -> int:
     ValueError : if there is no room for a block of them.
     """
     groups = config.operand_depth // -(-inner // config.block_size)
-    most = min(config.panel_columns, groups * config.columns)
-    if columns <= most:
-        return columns
-    if most < config.block_size:
+    step = whole_blocks(config, columns, groups * config.columns)
+    if not step:
         depth = config.operand_depth // -(-min(columns, config.block_size) // config.columns)
         raise ValueError(f"output blocks needs an inner size of at most {depth * config.block_size}, not {inner}")
-    return most // config.block_size * config.block_size
+    return step
 
 
 def _later(seed: int, draws: int) -> int:
