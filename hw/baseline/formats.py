@@ -85,8 +85,9 @@ def format_named(name: str) -> NumberFormat:
     ------
     ValueError : listing the known names.
     """
-    base, _, size = name.partition("/")
-    if base not in FORMATS or (size and (not size.isdigit() or not FORMATS[base].block_size)):
+    base, shared, size = name.partition("/")
+    sized = size.isdecimal() and int(size) > 0
+    if base not in FORMATS or (shared and not (sized and FORMATS[base].block_size)):
         raise ValueError(f"format must be one of {', '.join(FORMATS)} (block formats with /N), not {name}")
     form = FORMATS[base]
     return replace(form, name=name, block_size=int(size)) if size else form
