@@ -17,7 +17,7 @@ from gfloat.formats import (
 
 __all__ = [
     "BFLOAT16", "BLOCKS", "FLOATS", "ORDINARY_E4M3", "TINY", "add", "every_code_ordinary", "flush", "multiply",
-    "nearest", "to_words", "values_of",
+    "nearest", "to_words", "values_of", "written",
 ]  # fmt: skip
 
 BFLOAT16 = ml_dtypes.bfloat16
@@ -68,6 +68,15 @@ def to_words(values: np.ndarray) -> np.ndarray:
     """Words of float32 or bfloat16 values; NaN is canonical."""
     words = values.view(UNSIGNED[values.dtype.itemsize])
     return np.where(np.isnan(values), 0x7FC00000 >> 32 - 8 * values.dtype.itemsize, words)
+
+
+def written(word: int, dtype) -> int:
+    """A word as IEEE 754 writes it: where the exponent means zero or infinity, the fraction beside it means nothing."""
+    width = 7 if dtype is BFLOAT16 else 23
+    fraction, exponent = word & (1 << width) - 1, word >> width & 0xFF
+    if exponent == 0 or (exponent == 0xFF and not fraction >> width - 1):
+        return word - fraction
+    return word
 
 
 def multiply(a: np.ndarray, b: np.ndarray, dtype) -> np.ndarray:
