@@ -79,10 +79,13 @@ class AdderNetwork:
                 if net is not None:
                     values[net] = Signal(name=f"net{net}")
 
+        def stage_of(net):  # the logic whose depth an input has stands before the network, so before every register
+            return 0 if self.values[net] is not None else bisect_left(cuts, self.depths[net])
+
         def at(net, stage):
             if net in self.inverted:
                 return ~at(self.inverted[net], stage)
-            if isinstance(values[net], Const) or bisect_left(cuts, self.depths[net]) >= stage:
+            if isinstance(values[net], Const) or stage_of(net) >= stage:
                 return values[net]
             if (net, stage) not in delayed:
                 delayed[net, stage] = Signal(name=f"rank{stage}_{net}", reset_less=True)
