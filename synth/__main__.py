@@ -84,6 +84,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+LEAST = {"dot": 1, "rows": 1, "columns": 1, "mesh": 1, "accumulator_cycles": 1, "tree_cycles": 0, "jobs": 1}
+
+
+def _check(options) -> None:
+    """Refuse numbers that stand for nothing, before anything is measured or written."""
+    for name, least in LEAST.items():
+        value = getattr(options, name, None)
+        if value is not None and value < least:
+            raise ValueError(f"{name} must be at least {least}, not {value}")
+    seconds = getattr(options, "timeout", 1)
+    if not 0 < seconds < float("inf"):
+        raise ValueError(f"timeout must be a positive number of seconds, not {seconds:g}")
+
+
 def _failed(failures) -> int:
     for design, error in failures:
         print(f"{design.format} in {design.library} ({design.accounting}): {error}", file=sys.stderr)
@@ -186,6 +200,7 @@ def main() -> int:
     options = _parser().parse_args()
     console = Console(width=None if sys.stdout.isatty() else 200)
     try:
+        _check(options)
         if options.command == "libraries":
             for name, path in known_libraries().items():
                 console.print(f"{name:10} {path or 'not found'}")

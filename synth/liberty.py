@@ -4,6 +4,7 @@ import gzip
 import os
 import re
 import shutil
+import zlib
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -139,7 +140,8 @@ def find_library(name: str, build: Path) -> Library:
             try:
                 with gzip.open(path) as packed, open(part, "wb") as out:
                     shutil.copyfileobj(packed, out)
-            except (OSError, EOFError) as error:
+            except (OSError, EOFError, zlib.error) as error:
+                part.unlink(missing_ok=True)
                 raise LibraryError(f"library {path} does not unpack: {error}") from error
             part.rename(unpacked)
         path = unpacked

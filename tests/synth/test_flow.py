@@ -11,6 +11,7 @@ from hw.baseline.elements import element_for
 from hw.baseline.formats import format_named
 from hw.emit import emit_verilog
 from synth import tools
+from synth.__main__ import main
 from synth.density import Design, measure
 from synth.designs import PARTS, Mismatch, config_for, simulate_unit
 from synth.flow import modules_of, synthesise
@@ -170,3 +171,32 @@ def test_bad_arguments_exit_with_2(arguments, message):
     assert result.returncode == 2
     assert result.stderr.startswith(f"python -m synth: error: {message}")
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--dot", "0", "dot must be at least 1, not 0"),
+        ("--rows", "-1", "rows must be at least 1, not -1"),
+        ("--columns", "0", "columns must be at least 1, not 0"),
+        ("--mesh", "0", "mesh must be at least 1, not 0"),
+        ("--accumulator-cycles", "0", "accumulator_cycles must be at least 1, not 0"),
+        ("--tree-cycles", "-1", "tree_cycles must be at least 0, not -1"),
+        ("--jobs", "0", "jobs must be at least 1, not 0"),
+        ("--timeout", "0", "timeout must be a positive number of seconds, not 0"),
+        ("--timeout", "nan", "timeout must be a positive number of seconds, not nan"),
+        ("--library", "flopless.lib", "library flopless.lib has no flip-flop"),
+        ("--library", "empty.lib", "library empty.lib does not parse: it has no cells"),
+    ],
+)
+def test_bad_values_exit_with_2_and_write_nothing(option, value, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "flopless.lib").write_text(
+        "library (x) {\n cell (A) { area : 1; pin (Y) { direction : output; } }\n}\n"
+    )
+    (tmp_path / "empty.lib").touch()
+    arguments = ["density", "--formats", "int4", "--build", "built", "--json", "results.json", option, value]
+    monkeypatch.setattr("sys.argv", ["synth", *arguments])
+    assert main() == 2
+    assert capsys.readouterr() == ("", f"python -m synth: error: {message}\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.lib", "flopless.lib"]

@@ -1,6 +1,7 @@
 """Libraries are found, parsed, and refused with a reason."""
 
 import gzip
+import re
 
 import pytest
 
@@ -56,3 +57,15 @@ def test_refuses_bad_libraries(text, reason, tmp_path):
     path.write_text(text)
     with pytest.raises(LibraryError, match=reason):
         find_library(str(path), tmp_path)
+
+
+@pytest.mark.parametrize("fault", ["plain", "cut", "changed"])
+def test_a_file_that_does_not_unpack_leaves_nothing(fault, tmp_path):
+    packed = bytearray(gzip.compress(REFERENCE.read_bytes()))
+    packed[200] ^= 0xFF
+    text = {"plain": b"library (x) {}", "cut": gzip.compress(REFERENCE.read_bytes())[:500], "changed": bytes(packed)}
+    path, build = tmp_path / "cells.lib.gz", tmp_path / "build"
+    path.write_bytes(text[fault])
+    with pytest.raises(LibraryError, match=f"^library {re.escape(str(path))} does not unpack: "):
+        find_library(str(path), build)
+    assert not list(build.iterdir())
