@@ -4,7 +4,7 @@ import argparse
 import sys
 from dataclasses import MISSING, fields
 
-from hw.config import ACCUMULATORS, DATAPATHS, FEATURES, ROUNDING_MODES, CoreConfig
+from hw.config import ACCUMULATORS, FEATURES, ROUNDING_MODES, CoreConfig
 
 __all__ = ["CommandLineError", "add_config_options", "config_from_options", "run"]
 
@@ -85,7 +85,8 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--datapath", default=defaults["datapath"], metavar="BODY",
-        help=f"{' for synthesis, '.join(DATAPATHS)} for simulation (default: {defaults['datapath']})",
+        help="structural for chips, carry_chain for FPGAs, behavioral for simulation "
+        f"(default: {defaults['datapath']})",
     )  # fmt: skip
     group.add_argument(
         "--rounding", type=_names, default=defaults["rounding_modes"], metavar="MODES",

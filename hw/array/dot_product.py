@@ -1,9 +1,10 @@
-"""The exact dot product of two slices of blocks, in two bodies of one contract."""
+"""The exact dot product of two slices of blocks, in three bodies of one contract."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
+from hw.array.carry_chain import carry_chain_sum
 from hw.array.compressor_tree import CompressorTree
 from hw.array.product import Product
 from hw.config import DATAPATHS, signed_width
@@ -17,22 +18,23 @@ class DotProduct(Component):
     """``sum = Σ a[i] * b[i]``, exact; or that and ``addend``, modulo ``2**addend_width``.
 
     Without addend ``|sum| <= dot * (2**(m-1) - 1)**2``, which is what ``sum`` is wide enough for. The structural body is made of
-    products and one compressor tree, for synthesis; the behavioral body of plain signed arithmetic, for fast simulation
-    and for multipliers that a tool infers. Their equality is proved by the tests.
+    products and one compressor tree, for chips; the carry-chain body of lookup tables and adders, for FPGAs; the behavioral
+    body of plain signed arithmetic, for fast simulation and for multipliers that a tool infers. Their equality is proved
+    by the tests.
     Latency is ``cycles``; throughput is one dot product per cycle.
 
     Parameters
     ----------
     mantissa_width : m, sign included, 2 … 8.
     dot : number of products, at least 1.
-    datapath : "structural" or "behavioral".
+    datapath : "structural", "carry_chain" or "behavioral".
     cycles : ranks of registers inside.
-    addend_width : bits of ``addend`` and ``sum``, if there is one; only without registers.
+    addend_width : bits of ``addend`` and ``sum``, if there is one; in the structural body only without registers.
 
     Members
     -------
     a, b : ``dot`` sign-magnitude mantissas each; minus zero counts as zero.
-    addend : signed. sum : signed.
+    addend : signed, in the cycle of the sum. sum : signed.
     """
 
     def __init__(
@@ -42,7 +44,7 @@ class DotProduct(Component):
             raise ValueError(f"datapath must be one of {', '.join(DATAPATHS)}, not {datapath}")
         self.mantissa_width, self.dot, self.datapath, self.cycles = mantissa_width, dot, datapath, cycles
         self.bound = dot * (2 ** (mantissa_width - 1) - 1) ** 2
-        if addend_width and cycles:
+        if addend_width and cycles and datapath == "structural":
             raise ValueError(f"cycles must be 0 with an addend, not {cycles}")
         self.addend_width = addend_width
         self.sum_width = addend_width or signed_width(-self.bound, self.bound)
@@ -57,6 +59,9 @@ class DotProduct(Component):
         m = Module()
         if self.datapath == "structural":
             self._structural(m, platform)
+        elif self.datapath == "carry_chain":
+            addend = self.addend if self.addend_width else None
+            m.d.comb += self.sum.eq(carry_chain_sum(m, self.a, self.b, self.cycles, addend, self.sum_width))
         else:
             self._behavioral(m)
         return m

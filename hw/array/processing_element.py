@@ -79,8 +79,11 @@ class ProcessingElement(Component):
 
     @property
     def joined(self) -> bool:
-        """Whether the block sum so far is added in the products' heap and not behind it."""
-        return self.sums and not self.paired and self.config.datapath == "structural" and not self.config.tree_cycles
+        """Whether the block sum so far is added with the products and not behind them."""
+        c = self.config
+        return self.sums and (
+            c.datapath == "carry_chain" or (c.datapath == "structural" and not self.paired and not c.tree_cycles)
+        )
 
     @property
     def sum_cycles(self) -> int:

@@ -1,7 +1,8 @@
-"""Both bodies of the dot product are equal: every product, small trees by SAT, large ones by algebra."""
+"""The bodies of the dot product are equal: every product, small trees by SAT, large ones by algebra."""
 
 import json
 import random
+from itertools import product as product_of
 
 import cocotb
 import pytest
@@ -45,6 +46,26 @@ def test_product_is_exact_for_every_pair(mantissa_width):
     simulator.run()
 
 
+@pytest.mark.parametrize("mantissa_width", range(2, 9))
+def test_carry_chain_product_is_exact(mantissa_width):
+    """Every pair; of the two widest, every multiplicand with the extremes and with a few others."""
+    product = DotProduct(mantissa_width, 1, "carry_chain")
+    largest = 2 ** (mantissa_width - 1) - 1
+
+    async def bench(ctx):
+        others = range(largest + 1) if mantissa_width < 7 else (0, 1, 0x13, 0x2A, largest - 1, largest)
+        for a, b in product_of(range(largest + 1), others):
+            for signs in range(4) if mantissa_width < 6 else [(a ^ b >> 2) & 3]:
+                ctx.set(product.a[0], {"magnitude": a, "sign": signs & 1})
+                ctx.set(product.b[0], {"magnitude": b, "sign": signs >> 1})
+                await ctx.delay(1e-9)
+                assert ctx.get(product.sum) == a * b * (-1 if signs in (1, 2) else 1), (a, b, signs)
+
+    simulator = Simulator(product)
+    simulator.add_testbench(bench)
+    simulator.run()
+
+
 def prove_equal(first: str, second: str, name_1: str, name_2: str, folder):
     """SAT proof that two combinational modules of the same ports are equal."""
     (folder / "first.v").write_text(first)
@@ -58,9 +79,10 @@ def prove_equal(first: str, second: str, name_1: str, name_2: str, folder):
     )
 
 
+@pytest.mark.parametrize("datapath", ["structural", "carry_chain"])
 @pytest.mark.parametrize(("mantissa_width", "dot", "addend"), [(4, 2, 0), (3, 3, 0), (2, 6, 0), (5, 1, 0), (3, 1, 6)])
-def test_bodies_are_equal_by_sat(mantissa_width, dot, addend, tmp_path):
-    bodies = [DotProduct(mantissa_width, dot, datapath, 0, addend) for datapath in ("structural", "behavioral")]
+def test_bodies_are_equal_by_sat(mantissa_width, dot, addend, datapath, tmp_path):
+    bodies = [DotProduct(mantissa_width, dot, body, 0, addend) for body in (datapath, "behavioral")]
     prove_equal(*map(emit_verilog, bodies), *(body.module_name for body in bodies), tmp_path)
 
 
@@ -193,7 +215,7 @@ def test_algebra_finds_a_swapped_lane(tmp_path):
 async def sums_are_exact_after_the_latency(dut):
     values = parameters()
     m, dot, cycles = values["mantissa_width"], values["dot"], values["cycles"]
-    rng, largest = random.Random(3), 2 ** (m - 1) - 1
+    rng, largest, addend_width = random.Random(3), 2 ** (m - 1) - 1, values.get("addend_width", 0)
     cocotb.start_soon(Clock(dut.clk, 10, "ns").start(start_high=False))
     expected = []
     for number in range(400):
@@ -205,17 +227,40 @@ async def sums_are_exact_after_the_latency(dut):
         dut.a.value, dut.b.value = (sum(c << i * m for i, c in enumerate(side)) for side in codes)
         await RisingEdge(dut.clk)
         await Timer(1, "ns")
+        addend = 0
+        if addend_width:  # of the sum's cycle
+            addend = rng.getrandbits(addend_width) - (1 << addend_width - 1)
+            dut.addend.value = addend % (1 << addend_width)
+            await Timer(1, "ns")
         if number >= cycles - 1:
-            assert dut.sum.value.to_signed() == expected[number - cycles + 1]
+            total = expected[number - cycles + 1] + addend
+            assert (dut.sum.value.to_signed() - total) % (1 << len(dut.sum)) == 0
 
 
-@pytest.mark.parametrize("datapath", ["structural", "behavioral"])
-def test_sums_are_exact_after_the_latency(datapath):
-    values = {"mantissa_width": 4, "dot": 24, "cycles": 2}
-    component = DotProduct(4, 24, datapath, cycles=2)
+@pytest.mark.parametrize(
+    ("datapath", "mantissa_width", "dot", "cycles", "addend_width"),
+    [("structural", 4, 24, 2, 0), ("behavioral", 4, 24, 2, 0), ("carry_chain", 4, 24, 2, 0), ("carry_chain", 4, 33, 5, 17),
+     ("carry_chain", 8, 5, 3, 0), ("carry_chain", 6, 3, 4, 9), ("carry_chain", 2, 5, 1, 0)],
+)  # fmt: skip
+def test_sums_are_exact_after_the_latency(datapath, mantissa_width, dot, cycles, addend_width):
+    values = {"mantissa_width": mantissa_width, "dot": dot, "cycles": cycles, "addend_width": addend_width}
+    component = DotProduct(mantissa_width, dot, datapath, cycles, addend_width)
     simulate(component, MODULE, values, testcase="sums_are_exact_after_the_latency")
 
 
+@pytest.mark.parametrize(("synthesis", "tables"), [
+    ("synth_xilinx -family xc7 -nodsp -flatten -noiopad -noclkbuf", 240), ("synth_ecp5 -nodsp -nowidelut", 560),
+])  # fmt: skip
+def test_sixteen_products_take_few_tables(synthesis, tables, tmp_path):
+    """Whether Yosys still finds what the carry-chain body is written for: 14 and 32 tables a product, and the sign."""
+    body = DotProduct(4, 16, "carry_chain")
+    (tmp_path / "body.v").write_text(emit_verilog(body))
+    yosys(f"read_verilog body.v\n{synthesis} -top {body.module_name}\ntee -q -o stat.json stat -json\n", tmp_path)
+    text = (tmp_path / "stat.json").read_text()
+    cells = json.loads(text[text.index("{") :])["design"]["num_cells_by_type"]
+    assert sum(n for kind, n in cells.items() if kind.startswith("LUT")) + 2 * cells.get("CCU2C", 0) <= tables
+
+
 def test_rejects_unknown_datapath():
-    with pytest.raises(ValueError, match=r"^datapath must be one of structural, behavioral, not magic$"):
+    with pytest.raises(ValueError, match=r"^datapath must be one of structural, carry_chain, behavioral, not magic$"):
         DotProduct(4, 4, "magic")

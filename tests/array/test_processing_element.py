@@ -17,6 +17,10 @@ CONFIGS = {
         mantissa_widths=(4, 6), block_size=8, dot=4, tile_rows=1, tile_columns=1, interleave=2, accumulator_cycles=3,
         tree_cycles=1, datapath="behavioral",
     ),
+    "joined": CoreConfig(
+        mantissa_widths=(4, 6), block_size=8, dot=4, tile_rows=1, tile_columns=1, interleave=2, accumulator_cycles=3,
+        tree_cycles=2, datapath="carry_chain",
+    ),
     "whole_block": CoreConfig(
         mantissa_widths=(5,), block_size=3, tile_rows=1, tile_columns=1, accumulator="bf16", datapath="behavioral"
     ),
