@@ -7,6 +7,7 @@ from random import Random
 from amaranth.hdl import Shape
 
 from golden import scalar
+from hw.accumulate.float_accumulator import FORMATS as FLOATS
 from hw.array.tile import Tile
 from hw.baseline.elements import element_for
 from hw.baseline.formats import NumberFormat
@@ -120,6 +121,7 @@ def simulate_unit(form: NumberFormat, config: CoreConfig, synthesis, library, *,
     rng, steps = Random(seed), config.steps
     models = [_Model(form, config, config.block_sum_width) for _ in range(lanes)]
     accumulator, latency = unit.accumulator, unit.sum_cycles
+    at_the_edge = FLOATS[form.accumulator].canonical_word if form.accumulator in FLOATS else lambda word: word % 2**32
     distance = max(steps, accumulator.loop_cycles)
     drive: dict[int, dict] = {}
     expected: dict[int, list] = {}
@@ -155,7 +157,7 @@ def simulate_unit(form: NumberFormat, config: CoreConfig, synthesis, library, *,
     for cycle in range(max(expected) + 1):
         result = netlist.step(quiet | drive.get(cycle, {}), "value")["value"]
         for wanted, got in zip(expected.get(cycle, []), result, strict=False):
-            if wanted is not None and (got % 2**32 if form.accumulator == "aligned" else got) != wanted:
+            if wanted is not None and at_the_edge(got) != wanted:
                 raise Mismatch(f"{form.name}: unit {unit.module_name} gives {got:#x} instead of {wanted:#x}")
     return blocks * lanes
 

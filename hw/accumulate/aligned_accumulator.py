@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data
 
 from hw.accumulate.float_format import FP32, block_layout
-from hw.accumulate.float_round import round_and_pack
+from hw.accumulate.float_round import canonical, round_and_pack
 from hw.accumulate.float_shift import normalise
 
 __all__ = ["WINDOW", "AlignedAccumulator"]
@@ -16,7 +16,8 @@ class AlignedAccumulator:
     """Datapath of an accumulator whose state (``acc``, ``exponent``) stands for ``acc * 2**(exponent - guard)``.
 
     Each addition: ``need`` is 1 if the two top bits of ``acc`` differ; the new exponent is
-    ``max(exponent + need, scale)``; both terms are shifted right to it, rounding down, and added. No overflow: after
+    ``max(exponent + need, scale)``; both terms are shifted right to it, rounding down, and added. Only one of them moves
+    by more than one place, so there is one shifter, and whichever moves goes through it. No overflow: after
     the shift ``acc`` is in ``-2**(W-2) … 2**(W-2) - 1``, because it was there already or was halved, and so is the
     sum's term, whose ``sum_width + guard = W - 1`` bits are signed; two such numbers add to a signed number of W bits.
     The exponent exceeds the largest scale by less than the log2 of the number of additions, for which
@@ -51,42 +52,43 @@ class AlignedAccumulator:
         block = stage("convert", block)
         old = state()
         distance = signed(len(old.exponent) + 1)
+        term = Cat(Const(0, self.guard), block.sum).as_signed()
         compared = Signal(
             data.StructLayout({
-                "acc": signed(self.window), "sum": block.sum.shape(), "exponent": self.scale_shape,
-                "acc_amount": len(old.exponent), "sum_amount": len(old.exponent), "nan": 1,
+                "kept": signed(self.window), "moved": signed(self.window), "amount": len(old.exponent),
+                "exponent": self.scale_shape, "nan": 1,
             }),
             name="compared",
         )  # fmt: skip
         grown, difference = Signal(distance, name="grown"), Signal(distance, name="difference")
         need = old.acc[-1] ^ old.acc[-2]
+        ahead = difference < 0
         m.d.comb += [
             grown.eq(old.exponent + need),
             difference.eq(block.scale - grown),
-            compared.exponent.eq(Mux(difference < 0, grown, block.scale)),
-            compared.acc_amount.eq(Mux(difference < 0, need, block.scale - old.exponent)),
-            compared.sum_amount.eq(Mux(difference < 0, -difference, 0)),
-            compared.acc.eq(old.acc),
-            compared.sum.eq(block.sum),
+            compared.exponent.eq(Mux(ahead, grown, block.scale)),
+            compared.amount.eq(Mux(ahead, -difference, block.scale - old.exponent)),
+            compared.kept.eq(Mux(ahead, Mux(need, old.acc >> 1, old.acc), term)),
+            compared.moved.eq(Mux(ahead, term, old.acc)),
             compared.nan.eq(block.nan | old.nan),
         ]
         compared = stage("compare", compared)
         shifted = Signal(
             data.StructLayout({
-                "acc": signed(self.window), "sum": signed(self.window), "exponent": self.scale_shape, "nan": 1,
+                "kept": signed(self.window), "moved": signed(self.window), "exponent": self.scale_shape, "nan": 1,
             }),
             name="shifted",
         )  # fmt: skip
         m.d.comb += [
-            shifted.acc.eq(_shift(m, compared.acc, compared.acc_amount, "acc")),
-            shifted.sum.eq(_shift(m, Cat(Const(0, self.guard), compared.sum).as_signed(), compared.sum_amount, "sum")),
+            shifted.kept.eq(compared.kept),
+            shifted.moved.eq(_shift(m, compared.moved, compared.amount, "moved")),
             shifted.exponent.eq(compared.exponent),
             shifted.nan.eq(compared.nan),
         ]
         shifted = stage("align", shifted)
         value = Signal(self.state_shape, name="sum_state")
         m.d.comb += [
-            value.acc.eq(shifted.acc + shifted.sum),
+            value.acc.eq(shifted.kept + shifted.moved),
             value.exponent.eq(shifted.exponent),
             value.nan.eq(shifted.nan),
         ]
@@ -101,7 +103,13 @@ class AlignedAccumulator:
         significand, count = normalise(m, magnitude, "normalise")
         m.d.comb += exponent.eq(state.exponent + (FP32.bias + self.window - 1 - self.guard) - count)
         field, fraction = round_and_pack(m, FP32, significand, exponent, "result", infinite=state.nan)
-        return Cat(fraction[:-1], fraction[-1] | state.nan, field, state.acc[-1] & ~state.nan)
+        word = Signal(FP32.layout, name="word")
+        m.d.comb += [
+            word.fraction.eq(Cat(fraction[:-1], fraction[-1] | state.nan)),
+            word.exponent.eq(field),
+            word.sign.eq(state.acc[-1] & ~state.nan),
+        ]
+        return canonical(FP32, word)
 
 
 def _shift(m: Module, value, amount, name: str):

@@ -1,6 +1,6 @@
 """The unit's accumulator: one addition per block, to one of several outputs held here."""
 
-from amaranth.hdl import Array, Const, Module, Mux, Shape, Signal, Value
+from amaranth.hdl import Array, Module, Shape, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
@@ -25,8 +25,8 @@ class Accumulator(Component):
 
     Parameters
     ----------
-    datapath : has ``input_shape``, ``state_shape``, ``start`` (a new output), ``boundaries`` (by number of cycles, the
-        stages that end in registers) and ``connect``.
+    datapath : has ``input_shape``, ``state_shape``, ``start`` (fields of a new output; the others may be anything),
+        ``boundaries`` (by number of cycles, the stages that end in registers) and ``connect``.
     interleave, cycles : as of ``BlockAccumulator``.
     """
 
@@ -73,8 +73,9 @@ class Accumulator(Component):
 
         def state():
             kept = Signal(shape, name="state")
-            start = Const.cast(Const(self.datapath.start, shape))
-            m.d.comb += Value.cast(kept).eq(Mux(self.read.first, start, Value.cast(outputs[self.read.slot])))
+            m.d.comb += Value.cast(kept).eq(Value.cast(outputs[self.read.slot]))
+            with m.If(self.read.first):
+                m.d.comb += [kept[field].eq(value) for field, value in self.datapath.start.items()]
             return kept
 
         m.d.comb += self.value.eq(self.datapath.connect(m, stage, self.i, state))
@@ -114,7 +115,7 @@ class BlockAccumulator(Accumulator):
 class ResultConverter(Component):
     """An accumulator's ``value`` as FP32, at the edge of the array.
 
-    For "fp32" a wire, for "bf16" a shift, for "aligned" one rounding. Combinational.
+    For "fp32" and "bf16" the fractions of zeros and infinities are cleared, for "aligned" it is one rounding. Combinational.
 
     Members
     -------
@@ -122,7 +123,7 @@ class ResultConverter(Component):
     """
 
     def __init__(self, kind: str, sum_width: int, scale_width: int):
-        self.datapath = accumulator_datapath(kind, sum_width, scale_width)
+        self.kind, self.datapath = kind, accumulator_datapath(kind, sum_width, scale_width)
         self.module_name = f"result_converter_{kind}_s{sum_width}_e{scale_width}"
         super().__init__({"i": In(Shape.cast(self.datapath.state_shape).width), "o": Out(32)})
 

@@ -6,6 +6,7 @@ from amaranth.lib import data
 from hw.accumulate.float_add import add_aligned, align, normalise_sum, round_sum
 from hw.accumulate.float_convert import convert_integer
 from hw.accumulate.float_format import BF16, FP32, FloatFormat, block_layout
+from hw.accumulate.float_round import canonical
 
 __all__ = ["FORMATS", "FloatAccumulator"]
 
@@ -41,7 +42,7 @@ class FloatAccumulator:
         self.form = form
         self.input_shape = block_layout(sum_width, scale_width)
         self.state_shape = form.layout
-        self.start = {"fraction": 0, "exponent": 0, "sign": 0}
+        self.start = {"exponent": 0, "sign": 0}
 
     def connect(self, m: Module, stage, i, state):
         """Datapath from the block ``i`` and the output's ``state`` to its new value.
@@ -60,4 +61,4 @@ class FloatAccumulator:
 
     def to_fp32(self, m: Module, value):
         """The value as an FP32 word."""
-        return Cat(Const(0, FP32.width - self.form.width), value)
+        return Cat(Const(0, FP32.width - self.form.width), canonical(self.form, self.form.layout(value)))

@@ -20,6 +20,7 @@ def _together(name, record):
 def align(m: Module, form: FloatFormat, state: data.View, term: data.View, stage=_together) -> data.View:
     """Order a word and a term (``term_layout``) by magnitude and shift the smaller one to the larger one's exponent.
 
+    The fraction of a word with exponent 0 may be anything: its significand's top bit is 0, and it counts as zero.
     ``stage`` is called at the boundary "compare", in front of the shift.
     """
     p = form.significand_width
@@ -69,7 +70,7 @@ def add_aligned(m: Module, form: FloatFormat, aligned: data.View) -> data.View:
     m.d.comb += [
         added.total.eq(large + (Cat(aligned.small, Const(0, 1)) ^ inverse) + aligned.subtract),
         added.exponent.eq(aligned.exponent),
-        added.sign.eq(aligned.sign),
+        added.sign.eq(aligned.sign & ~(aligned.subtract & ~aligned.large[-1])),  # +0 - +0, whatever the fractions
         added.subtract.eq(aligned.subtract),
         added.infinite.eq(aligned.infinite),
         added.nan.eq(aligned.nan),
@@ -80,12 +81,15 @@ def add_aligned(m: Module, form: FloatFormat, aligned: data.View) -> data.View:
 def normalise_sum(m: Module, form: FloatFormat, added: data.View, stage=_together) -> data.View:
     """Shift the leading one to the top; a difference of equals is +0.
 
+    Where the sum moves by more than two places (one of them the carry's), the smaller significand was shifted by one at
+    most: then nothing is below the guard bit, and the long steps leave those bits out.
     ``stage`` is called at the boundary "coarse", after the longest shifts.
     """
     first, second = normalising_bits(len(added.total))
-    partly, high = normalise_partly(m, added.total, "sum_normalise", first)
+    below, above = added.total[: GUARD - 1], added.total[GUARD - 1 :]
+    partly, high = normalise_partly(m, above, "sum_normalise", first)
     coarse = Signal(data.StructLayout({**added.shape().members, "count": len(high)}), name="coarse")
-    m.d.comb += [coarse.total.eq(partly), coarse.count.eq(high)]
+    m.d.comb += [coarse.total.eq(Cat(below, partly)), coarse.count.eq(high)]
     m.d.comb += [coarse[name].eq(added[name]) for name in added.shape().members if name != "total"]
     coarse = stage("coarse", coarse)
     significand, low = normalise_partly(m, coarse.total, "sum_normalise", second)
@@ -107,7 +111,7 @@ def normalise_sum(m: Module, form: FloatFormat, added: data.View, stage=_togethe
 
 
 def round_sum(m: Module, form: FloatFormat, normal: data.View) -> data.View:
-    """The packed word: rounded to nearest even, flushed below the normal range; every NaN canonical."""
+    """The word, its fraction as of ``FloatFormat``: rounded to nearest even, flushed below the normal range."""
     exponent, fraction = round_and_pack(
         m, form, normal.significand, normal.exponent, "sum", infinite=normal.infinite | normal.nan
     )

@@ -17,7 +17,9 @@ def block_layout(sum_width: int, scale_width: int) -> data.StructLayout:
 class FloatFormat:
     """An IEEE 754-like format: the largest exponent field holds infinity (fraction 0) and NaN.
 
-    Subnormals are not kept: a zero exponent field means zero of the word's sign.
+    Subnormals are not kept: a zero exponent field means zero of the word's sign. Datapaths keep words in which the
+    fraction of a zero may be anything, and that of an infinity but for its top bit, which makes it NaN: no output of an
+    adder, a multiplier or an accumulator need be cleared, only what leaves the array (``canonical_word``).
 
     Parameters
     ----------
@@ -52,6 +54,12 @@ class FloatFormat:
     def nan(self) -> int:
         """The canonical quiet NaN, as a word."""
         return (self.largest_exponent << self.fraction_width) | 1 << (self.fraction_width - 1)
+
+    def canonical_word(self, word: int) -> int:
+        """A word as IEEE 754 writes it, of one as the datapaths keep it."""
+        exponent = word >> self.fraction_width & self.largest_exponent
+        kept = {0: 0, self.largest_exponent: 1 << (self.fraction_width - 1)}.get(exponent, (1 << self.fraction_width) - 1)
+        return word & (-1 << self.fraction_width | kept)
 
     @property
     def layout(self) -> data.StructLayout:

@@ -1,10 +1,11 @@
 """The one place where floating-point results are rounded and packed."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import data
 
 from hw.accumulate.float_format import FloatFormat
 
-__all__ = ["round_and_pack"]
+__all__ = ["canonical", "round_and_pack"]
 
 
 def round_and_pack(
@@ -20,7 +21,8 @@ def round_and_pack(
 
     Returns
     -------
-    Exponent field and fraction: zeros where the rounded result is below the normal range, infinity where above it.
+    Exponent field and fraction, the fractions of zero and infinity as of ``FloatFormat``: zero where the rounded result
+    is below the normal range, infinity where above it.
     """
     p = form.significand_width
     extra = len(significand) - p
@@ -35,10 +37,16 @@ def round_and_pack(
     # Range is judged beside the rounding: a carry makes the fraction zero, so out of exponent 0 it makes the least
     # normal number, and out of the largest ordinary one infinity, without being looked at.
     field, fraction = wide[p - 1 :][: form.exponent_width], wide[: p - 1]
-    below, above, keep = (Signal(name=f"{name}_{word}") for word in ("below", "above", "keep"))
+    below, above = (Signal(name=f"{name}_{word}") for word in ("below", "above"))
     m.d.comb += [
         above.eq(infinite | (significand[-1] & (exponent >= form.largest_exponent))),
         below.eq(~significand[-1] | (exponent < 0)),
-        keep.eq(~(above | below | (exponent == 0))),
     ]
-    return Mux(above, form.largest_exponent, Mux(below, 0, field)), fraction & keep.replicate(p - 1)
+    return Mux(above, form.largest_exponent, Mux(below, 0, field)), Cat(fraction[:-1], fraction[-1] & ~above)
+
+
+def canonical(form: FloatFormat, word: data.View) -> Value:
+    """``form.canonical_word`` in hardware."""
+    nonzero, special = word.exponent.any(), word.exponent.all()
+    keep = (nonzero & ~special).replicate(form.fraction_width - 1)
+    return Cat(word.fraction[:-1] & keep, word.fraction[-1] & nonzero, word.exponent, word.sign)

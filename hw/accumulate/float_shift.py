@@ -8,33 +8,24 @@ __all__ = ["normalise", "normalise_partly", "normalising_bits", "shift_right_sti
 def shift_right_sticky(m: Module, value: Value, amount: Value, name: str) -> Value:
     """``value >> amount``, with the OR of all bits shifted out in the lowest bit of the result.
 
-    Exact for every amount; a result as wide as ``value``.
+    For a normalised ``value``; one whose top bit is zero counts as zero. Exact for every amount; a result as wide as
+    ``value``.
     """
     width = len(value)
     stages = max(1, (width - 1).bit_length())
     near, beyond = amount[:stages], amount[stages:].any()
-    # The lost bits are found beside the shift, not in its steps one after another.
-    lost = Signal(name=f"{name}_lost")
-    m.d.comb += lost.eq((value & Cat(_ones_below(near)[:width])).any())
-    shifted = value
-    for bit in reversed(range(len(near))):
+    lost, shifted = beyond, value
+    for bit in range(len(near)):
         step = 1 << bit
         following = Signal(width, name=f"{name}_{step}")
-        m.d.comb += following.eq(Mux(near[bit], shifted[step:], shifted))
-        shifted = following
-    if len(amount) <= stages:
-        return Cat(shifted[0] | lost, shifted[1:])
-    final = Signal(width, name=f"{name}_beyond")
-    m.d.comb += final.eq(Mux(beyond, value.any(), Cat(shifted[0] | lost, shifted[1:])))
-    return final
-
-
-def _ones_below(amount: Value) -> list[Value]:
-    """For each place, whether it is below ``amount``."""
-    if len(amount) == 0:
-        return []
-    rest, top = _ones_below(amount[:-1]), amount[-1]
-    return [top | below for below in rest] + [top] + [top & below for below in rest]
+        found = Signal(name=f"{name}_lost_{step}")
+        m.d.comb += [
+            following.eq(Mux(near[bit], shifted[step:], shifted)),
+            found.eq(lost | (near[bit] & shifted[:step].any())),
+        ]
+        lost, shifted = found, following
+    left = shifted & (value[-1] & ~beyond).replicate(width)
+    return Cat(left[0] | (lost & value[-1]), left[1:])
 
 
 def normalise(m: Module, value: Value, name: str) -> tuple[Value, Value]:

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hw.accumulate.float_add import add_aligned, align, normalise_sum, round_sum
 from hw.accumulate.float_convert import term_layout
 from hw.accumulate.float_format import FP32
+from hw.accumulate.float_round import canonical
 from hw.emit import place
 
 __all__ = ["BiasAdder", "ResultFinisher", "finished_beat", "result_beat"]
@@ -69,7 +70,7 @@ class BiasAdder(wiring.Component):
 
         term = Signal(term_layout(FP32, FP32.width))
         m.d.comb += [
-            term.fraction.eq(Mux(self.bias.exponent.any(), self.bias.fraction, 0)),
+            term.fraction.eq(self.bias.fraction),
             term.exponent.eq(self.bias.exponent),
             term.sign.eq(self.bias.sign),
             term.nan.eq(self.bias.exponent.all() & self.bias.fraction.any()),
@@ -78,7 +79,7 @@ class BiasAdder(wiring.Component):
         added = register(add_aligned(m, FP32, aligned))
         normal = register(normalise_sum(m, FP32, added))
         total = round_sum(m, FP32, normal)
-        m.d.comb += self.o.eq(Mux(self.relu & total.sign, 0, total))
+        m.d.comb += self.o.eq(Mux(self.relu & total.sign, 0, canonical(FP32, total)))
         return m
 
 

@@ -33,12 +33,14 @@ class _Sum:
 
     def __init__(self, width: int, sum_width: int):
         self.input_shape = data.StructLayout({"sum": signed(sum_width)})
-        self.state_shape, self.start = signed(width), 0
+        self.state_shape, self.start = data.StructLayout({"sum": signed(width)}), {"sum": 0}
 
     def connect(self, m: Module, stage, i, state):
         record = Signal(self.input_shape, name="block")
         m.d.comb += record.eq(i)
-        return (stage("convert", record).sum + state())[: len(Signal(self.state_shape))]
+        total = Signal(self.state_shape, name="total")
+        m.d.comb += total.sum.eq(stage("convert", record).sum + state().sum)
+        return total
 
 
 class _WordSum:
@@ -49,7 +51,7 @@ class _WordSum:
     def __init__(self, form: FloatFormat):
         self.form = form
         self.input_shape = data.StructLayout({"word": form.layout})
-        self.state_shape, self.start = form.layout, {"fraction": 0, "exponent": 0, "sign": 0}
+        self.state_shape, self.start = form.layout, {"exponent": 0, "sign": 0}
 
     def connect(self, m: Module, stage, i, state):
         term = stage("convert", word_term(m, self.form, i.word))

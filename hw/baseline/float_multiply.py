@@ -63,7 +63,7 @@ class UnsignedMultiplier(Component):
 class FloatMultiply(Component):
     """Product of two words, rounded to nearest even into ``result``. Latency is ``cycles``.
 
-    Subnormals in and out are flushed to zero; every NaN is canonical.
+    Subnormals in and out are flushed to zero; fractions of zero, infinity and NaN are as of ``FloatFormat``.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def registered(m: Module, record):
 
 
 class FloatAdd(Component):
-    """Sum of two words, rounded to nearest even; subnormals in and out flushed, every NaN canonical.
+    """Sum of two words, rounded to nearest even; subnormals flushed, fractions of specials as of ``FloatFormat``.
 
     Latency is ``cycles``: registers behind the whole, then after addition, alignment, normalisation.
     """

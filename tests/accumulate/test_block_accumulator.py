@@ -12,6 +12,7 @@ from cocotb.triggers import ReadOnly, RisingEdge, Timer
 
 from golden import scalar
 from hw.accumulate.block_accumulator import BlockAccumulator, ResultConverter
+from hw.accumulate.float_accumulator import FORMATS
 from tests.bench import parameters, simulate
 
 MODULE = "tests.accumulate.test_block_accumulator"
@@ -122,6 +123,7 @@ def stimulus(rng, count, slots, loop, sum_width, scale_width):
 
 async def run(dut, steps, values, expected):
     """Drive additions at their cycles; ``expected(step)`` gives the value each must write."""
+    canonical = FORMATS[values["kind"]].canonical_word if values["kind"] in FORMATS else int
     read_cycle, write_cycle = values["read_cycle"], values["write_cycle"]
     sum_width, slot_width = values["sum_width"], values["slot_width"]
     scale_width = values["scale_width"]
@@ -145,7 +147,7 @@ async def run(dut, steps, values, expected):
         await ReadOnly()
         if written:
             wanted = expected(*written[1:])
-            got = int(dut.value.value)
+            got = canonical(int(dut.value.value))
             assert got == wanted, f"cycle {cycle}, {written}: {got:#x} instead of {wanted:#x}"
 
 
@@ -198,6 +200,23 @@ async def aligned_results_round_once(dut):
         assert int(dut.o.value) == to_word(value, "fp32"), (total, exponent)
 
 
+@cocotb.test()
+async def float_results_are_words_of_ieee_754(dut):
+    """The fractions of zeros and infinities are cleared, NaN is canonical, everything else passes."""
+    form, rng = FORMATS[parameters()["kind"]], random.Random(10)
+    for _ in range(4000):
+        exponent = rng.choice((0, 0, 255, 255, 1, 254, rng.getrandbits(8)))
+        sign, fraction = rng.getrandbits(1), rng.choice((0, -1, rng.getrandbits(23))) % (1 << form.fraction_width)
+        wanted = sign << 31 | exponent << 23 | fraction << 23 - form.fraction_width
+        if exponent == 0:
+            wanted = sign << 31
+        elif exponent == 255:
+            wanted = sign << 31 | 0x7F800000 | (wanted & 1 << 22)
+        dut.i.value = (sign << 8 | exponent) << form.fraction_width | fraction
+        await Timer(1, "ns")
+        assert int(dut.o.value) == wanted, (sign, exponent, fraction)
+
+
 def bench(component, testcase, sum_width, scale_width, interleave=1, count=6000):
     values = {"sum_width": sum_width, "scale_width": scale_width, "interleave": interleave, "count": count}
     if isinstance(component, BlockAccumulator):
@@ -205,6 +224,8 @@ def bench(component, testcase, sum_width, scale_width, interleave=1, count=6000)
             "kind": component.kind, "loop": component.loop_cycles, "read_cycle": component.read_cycle,
             "write_cycle": component.write_cycle, "slot_width": (interleave - 1).bit_length(),
         }  # fmt: skip
+    else:
+        values["kind"] = component.kind
     simulate(component, MODULE, values, testcase=testcase)
 
 
@@ -231,6 +252,11 @@ def test_aligned_states_follow_the_definition(interleave, cycles, sum_width):
 @pytest.mark.parametrize("sum_width", [13, 29])
 def test_aligned_results_round_once(sum_width):
     bench(ResultConverter("aligned", sum_width, SCALE_WIDTH), "aligned_results_round_once", sum_width, SCALE_WIDTH)
+
+
+@pytest.mark.parametrize("kind", ["fp32", "bf16"])
+def test_float_results_are_words_of_ieee_754(kind):
+    bench(ResultConverter(kind, SUM_WIDTH, SCALE_WIDTH), "float_results_are_words_of_ieee_754", SUM_WIDTH, SCALE_WIDTH)
 
 
 def test_rejects_unknown_kind():

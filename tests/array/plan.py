@@ -6,10 +6,11 @@ from random import Random
 import numpy as np
 
 import golden
+from hw.accumulate.float_accumulator import FORMATS
 from hw.config import CoreConfig
 from tests.layouts import sign_magnitudes
 
-__all__ = ["Plan", "Step", "make_plan"]
+__all__ = ["Plan", "Step", "make_plan", "word_at_the_edge"]
 
 
 @dataclass
@@ -34,6 +35,11 @@ class Plan:
 def words_of(values: np.ndarray, kind: str) -> np.ndarray:
     bits = values.view(np.uint32)
     return bits >> 16 if kind == "bf16" else bits
+
+
+def word_at_the_edge(word: int, config: CoreConfig) -> int:
+    """What becomes of a unit's word where it leaves the array."""
+    return FORMATS[config.accumulator].canonical_word(word)
 
 
 def slices_of(mantissas: np.ndarray, config: CoreConfig, n: int) -> list[dict]:
