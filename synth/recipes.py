@@ -4,20 +4,24 @@ from synth.liberty import Library
 
 __all__ = ["EFFORTS", "RIPPLE", "full_adder_map", "gate_script"]
 
-# Technology mapping by area. Several, because none is best on both arithmetic and control.
+PREPARE = "strash; ifraig; scorr; "
+
+# Technology mapping by area. Several, because none is best on both arithmetic and control: "amap" keeps what the structure
+# gives, "long" restructures sixteen times, "redo" maps and restructures in turns, "nf" finds inverted gates.
 AREA = {
-    "amap": "strash; ifraig; scorr; dch -f; amap -m; topo",
-    "amap2": "strash; ifraig; scorr; dc2; dc2; dch -f; amap -m; topo",
-    "nf": "strash; ifraig; scorr; &get -n; &dch -f; &nf -a 10; &put; topo",
-    "nf2": "strash; ifraig; scorr; dc2; dc2; &get -n; &dch -f; &nf -a 10; &put; topo",
+    "amap": PREPARE + "dch -f; amap -m; topo",
+    "amap2": PREPARE + "dc2; dc2; dch -f; amap -m; topo",
+    "long": PREPARE + "dc2; " * 16 + "dch -f; amap -m; topo",
+    "redo": PREPARE + "dc2; dc2; dch -f; amap -m; strash; " * 6 + "dc2; dc2; dch -f; amap -m; topo",
+    "nf": PREPARE + "&get -n; &dch -f; &nf -a 10; &put; topo",
     "direct": "strash; &get -n; &nf -a 10; &put; topo",
 }
 
 # Mapping by delay, then buffers and drive strengths; adders with carries in logarithmic depth.
 SPEED = {
-    "fast_map": "strash; ifraig; scorr; dch; map -B 0.9; topo; buffer -c; topo; upsize -c; dnsize -c",
-    "fast_nf": "strash; ifraig; scorr; &get -n; &syn3; &syn3; &dch -f; &nf; &put; buffer -c; topo; upsize -c; dnsize -c",
-    "sized": "strash; ifraig; scorr; dc2; dch -f; map -a -B 0.9; topo; buffer -c; topo; upsize -c; dnsize -c",
+    "fast_map": PREPARE + "dch; map -B 0.9; topo; buffer -c; topo; upsize -c; dnsize -c",
+    "fast_nf": PREPARE + "&get -n; &syn3; &syn3; &dch -f; &nf; &put; buffer -c; topo; upsize -c; dnsize -c",
+    "sized": PREPARE + "dc2; dch -f; map -a -B 0.9; topo; buffer -c; topo; upsize -c; dnsize -c",
 }
 
 # What a part may be mapped by: of "area" the smallest result is kept, of "speed" the least product of area and delay.

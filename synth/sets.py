@@ -28,7 +28,7 @@ SHAPES = ((1, 4), (4, 4), (16, 4), (None, 1), (None, 2), (None, 8))
 STAGES = {
     "float": ((3, 1), (3, 2), (4, 3)),
     "integer": ((1, 0), (1, 1), (1, 2)),
-    "block": ((1, 0), (3, 0), (3, 1), (4, 1), (5, 2)),
+    "block": ((1, 0), (3, 1), (5, 2)),
 }
 
 
@@ -36,9 +36,8 @@ def _speed(name: str, library: str, stages=None) -> list[Design]:
     kind = FORMATS[name].kind
     kind = kind if kind == "float" else "block" if FORMATS[name].block_size else "integer"
     return [
-        Design(name, library, cycles=cycles, tree_cycles=tree, effort=effort)
-        for cycles, tree in stages or STAGES[kind] for effort in (("speed",) if stages else ("area", "speed"))
-    ]  # fmt: skip
+        Design(name, library, cycles=cycles, tree_cycles=tree, effort="speed") for cycles, tree in stages or STAGES[kind]
+    ]
 
 
 def _units(library: str, sizes, widths) -> list[Design]:
@@ -70,21 +69,16 @@ def quick(library: str) -> list[Design]:
 def full(libraries: list[str]) -> list[Design]:
     """Everything in the first library, and the formats people compare most in the others."""
     first, *others = libraries
-    designs = [Design(name, first) for name in FORMATS] + _cells(first)
+    designs = [design for library in libraries for design in quick(library)]
+    designs += [Design(name, first) for name in FORMATS]
+    designs += [Design("hbfp4", first, dot=dot, rows=size, columns=size) for dot, size in SHAPES]
     formula = (*FORMULA, "hbfp5", "hbfp8", "mxfp4", "mxfp6-e2m3", "bf16", "fp16")
     designs += [Design(name, first, accounting="formula") for name in formula]
-    designs += _units(first, (16, 64, 256, 576), (4, 5, 6, 8))
-    designs += [Design("hbfp4", first, accounting="dot unit", converter=converter) for converter in CONVERTERS]
-    for mesh in (1, 2):
-        designs += [Design(name, first, accounting="array", mesh=mesh) for name in (*HEADLINE, "mixed46")]
     for name in (*HEADLINE, "hbfp4-aligned", "nvfp4"):
         designs += _speed(name, first)
-    designs += [Design(f"hbfp{m}/{n}", first) for m in (4, 6) for n in BLOCKS]
-    designs += [Design("hbfp4", first, dot=dot, rows=size, columns=size) for dot, size in SHAPES]
+    designs += [Design(name, first, accounting="array", mesh=mesh) for mesh in (1, 2) for name in (*HEADLINE, "mixed46")]
+    designs += _units(first, (16, 64, 256, 576), (4, 5, 6, 8))
     for library in others:
-        designs += [Design(name, library) for name in (*HEADLINE, "hbfp4-aligned", "mixed46")] + _cells(library)
-        designs += [Design(name, library, accounting="formula") for name in FORMULA]
-        designs += _units(library, (64,), (4, 6))
-        designs += [Design("hbfp4", library, accounting="dot unit", converter=converter) for converter in CONVERTERS]
-        designs += [Design(name, library, accounting="array") for name in ("hbfp4", "mxfp6-e2m3", "bf16-bf16", "fp32")]
+        designs += [Design(name, library, accounting="array") for name in ("mxfp6-e2m3", "bf16-bf16")]
+    designs += [Design(f"hbfp{m}/{n}", first) for n in BLOCKS for m in (4, 5, 6, 8)]
     return list(dict.fromkeys(designs))
