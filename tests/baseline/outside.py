@@ -71,12 +71,15 @@ def to_words(values: np.ndarray) -> np.ndarray:
 
 
 def written(word: int, dtype) -> int:
-    """A word as IEEE 754 writes it: where the exponent means zero or infinity, the fraction beside it means nothing."""
+    """A word as IEEE 754 writes it, of one of a datapath: there a zero's fraction means nothing.
+
+    Nor does an infinity's or a NaN's, but for its top bit, which tells them apart.
+    """
     width = 7 if dtype is BFLOAT16 else 23
     fraction, exponent = word & (1 << width) - 1, word >> width & 0xFF
-    if exponent == 0 or (exponent == 0xFF and not fraction >> width - 1):
+    if exponent == 0:
         return word - fraction
-    return word
+    return word - (fraction & (1 << width - 1) - 1) if exponent == 0xFF else word
 
 
 def multiply(a: np.ndarray, b: np.ndarray, dtype) -> np.ndarray:

@@ -86,12 +86,10 @@ async def every_narrow_product_is_exact(dut):
 
 @cocotb.test()
 async def sums_are_rounded_once(dut):
-    """Of words that are zero or normal, and of quiet NaN: there are no others behind the multipliers."""
+    """Of quiet NaN only: there is no other behind the multipliers, which make infinities of any fraction below its top."""
     vectors = {}
     for key, (name, part) in SUMS.items():
-        operands, dtype = np.array(pairs(random.Random(3), part.form, 5000)), DTYPES[part.form]
-        subnormal = (operands >> part.form.fraction_width & part.form.largest_exponent) == 0
-        a, b = np.where(subnormal, operands & 1 << part.form.width - 1, operands).T
+        (a, b), dtype = np.array(pairs(random.Random(3), part.form, 5000)).T, DTYPES[part.form]
         expected = to_words(outside.add(*(outside.values_of(FLOATS[name], side) for side in (a, b)), dtype))
         vectors[key] = Vectors({"a": a, "b": b}, "o", expected, part.cycles, partial(written, dtype=dtype))
     await compare(dut, vectors)

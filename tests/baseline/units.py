@@ -81,7 +81,7 @@ def _finite(name: str) -> list[int]:
 def _microscaled(rng: Random, name: str, count: int) -> Operand:
     """A block of the MX specification; the unit gets log2 of what a one in an element's lowest place is worth."""
     block = BLOCKS[name]
-    scale_code, codes = 255 if rng.random() < 0.02 else 127 + rng.randint(-6, 6), _codes(rng, _finite(name), count)
+    scale_code, codes = 255 if rng.random() < 0.06 else 127 + rng.randint(-6, 6), _codes(rng, _finite(name), count)
     values = list(decode_block(block, [scale_code, *codes]))
     is_nan = isnan(values[0])
     unit = Fraction(block.etype.smallest_subnormal) * Fraction(
@@ -94,7 +94,7 @@ def _microscaled(rng: Random, name: str, count: int) -> Operand:
 def _nvidia(rng: Random, count: int) -> Operand:
     """A block with an E4M3 scale: the unit gets its significand as an integer and log2 of that integer's unit."""
     code, codes = (
-        127 if rng.random() < 0.02 else rng.choice((rng.randrange(127), rng.randrange(16))),
+        127 if rng.random() < 0.06 else rng.choice((rng.randrange(127), rng.randrange(16))),
         _codes(rng, list(range(16)), count),
     )
     field, fraction = code >> 3, code & 7
@@ -110,7 +110,7 @@ def _hybrid(rng: Random, width: int, count: int, spread: int) -> Operand:
     mantissas = [rng.choice((0, largest, -largest, *(rng.randint(-largest, largest) for _ in range(3))))
                  for _ in range(count)]  # fmt: skip
     codes = [abs(q) | (q < 0 or (q == 0 and n % 2)) << width - 1 for n, q in enumerate(mantissas)]
-    is_nan = rng.random() < 0.02
+    is_nan = rng.random() < 0.06
     values = None if is_nan else [q * Fraction(2) ** scale for q in mantissas]
     return Operand(codes, {"scale": scale, "nan": int(is_nan)}, values, mantissas)
 
@@ -128,7 +128,7 @@ def draw_pair(rng: Random, form: NumberFormat, config: CoreConfig, widths=None) 
     """A block of each side; ``widths`` are those of hybrid mantissas."""
     name, count = form.name.partition("/")[0], config.block_size
     if form.kind == "float":
-        if rng.random() < 0.15:
+        if rng.random() < 0.3:
             drawn = pairs(rng, form.float_format, count)[-count:]
         else:
             drawn = [[_close(rng, form) for _ in "ab"] for _ in range(count)]
