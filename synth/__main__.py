@@ -3,16 +3,14 @@
 import argparse
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from hw.baseline.formats import FORMATS, format_named
+from synth import fpga_cli
 from synth.density import ACCOUNTINGS, CONVERTERS, Design
 from synth.flow import BUILD
-from synth.fpga import FAMILIES, implement
 from synth.liberty import LibraryError, find_library, known_libraries
 from synth.recipes import EFFORTS
 from synth.report import markdown, rewrite, write_html
@@ -20,7 +18,6 @@ from synth.sets import QUICK, full, quick
 from synth.sweep import load, save, sweep
 from synth.tables import Table as Results
 from synth.tables import claims_table, tables
-from synth.tools import ToolError
 
 
 def _found() -> list[str]:
@@ -66,21 +63,10 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--jobs", type=int, default=2, help="processes (default 2)")
         command.add_argument("--dask", help="address of a Dask scheduler to use instead of processes")
         command.add_argument("--timeout", type=float, default=900, help="seconds a tool may run (default 900)")
-    fpga = commands.add_parser("fpga", help="lookup tables and clock of tiles in FPGA families")
-    fpga.add_argument("--formats", default="hbfp4", help="as of density (default hbfp4)")
-    fpga.add_argument("--family", default="ecp5", choices=FAMILIES, help="default ecp5")
-    fpga.add_argument("--dot", type=int, help="products per unit and cycle (default: a block)")
-    fpga.add_argument("--size", type=int, default=2, help="unit rows and columns (default 2)")
-    fpga.add_argument("--accumulator-cycles", type=int, default=1, help="register stages of the accumulator")
-    fpga.add_argument("--tree-cycles", type=int, default=0, help="register stages of the sum of products")
-    fpga.add_argument(
-        "--seeds", type=int, default=0, help="place and route (ecp5) with so many seeds; median of clocks"
-    )
-    fpga.add_argument("--timeout", type=float, default=1800, help="seconds a tool may run (default 1800)")
-    for command in (density, report, fpga):
+    fpga_cli.add_command(commands)
+    for command in (density, report):
         command.add_argument("--build", type=Path, default=BUILD, help="folder of caches and results")
-    for command in (density, fpga):
-        command.add_argument("--json", nargs="?", const="-", help="write results as JSON, to standard output or a file")
+    density.add_argument("--json", nargs="?", const="-", help="write results as JSON, to standard output or a file")
     return parser
 
 
@@ -165,38 +151,10 @@ def _report(options, console) -> int:
     return _failed(failures)
 
 
-def _fpga(options, console) -> int:
-    found, failures = [], 0
-    for name in options.formats.split(","):
-        format_named(name)
-    for name in options.formats.split(","):
-        try:
-            found.append(implement(
-                name, options.family, dot=options.dot, size=options.size, tree_cycles=options.tree_cycles,
-                cycles=options.accumulator_cycles, seeds=options.seeds, seconds=options.timeout, build=options.build,
-            ))  # fmt: skip
-        except (ToolError, ValueError) as error:
-            print(f"{name} in {options.family}: {error}", file=sys.stderr)
-            failures += 1
-    values = [asdict(item) | {"tables_per_mac": item.tables_per_mac} for item in found]
-    if options.json == "-":
-        json.dump(values, sys.stdout, indent=1)
-        print()
-        return 1 if failures else 0
-    table = Table(title=f"{options.family}, {options.size}x{options.size} units, no DSP blocks")
-    for heading in ("format", "MACs", "LUTs", "LUTs/MAC", "flip-flops", "MHz"):
-        table.add_column(heading, justify="left" if heading == "format" else "right")
-    for item in found:
-        table.add_row(item.format, str(item.macs), str(item.tables), f"{item.tables_per_mac:.1f}", str(item.flip_flops),
-                      f"{item.megahertz:.1f}" if item.megahertz else "–")  # fmt: skip
-    console.print(table)
-    if options.json:
-        Path(options.json).write_text(json.dumps(values, indent=1) + "\n")
-    return 1 if failures else 0
-
-
 def main() -> int:
     """Run one command; returns the exit status."""
+    if sys.argv[1:2] == ["fpga"] and "--core" in sys.argv:
+        return fpga_cli.core(sys.argv[2:])
     options = _parser().parse_args()
     console = Console(width=None if sys.stdout.isatty() else 200)
     try:
@@ -205,7 +163,7 @@ def main() -> int:
             for name, path in known_libraries().items():
                 console.print(f"{name:10} {path or 'not found'}")
             return 0
-        return {"density": _density, "report": _report, "fpga": _fpga}[options.command](options, console)
+        return {"density": _density, "report": _report, "fpga": fpga_cli.main}[options.command](options, console)
     except (LibraryError, ValueError) as error:
         print(f"python -m synth: error: {error}", file=sys.stderr)
         return 2

@@ -1,48 +1,67 @@
-"""Lookup tables and clocks of tiles and cores in FPGA families; ``python -m synth.fpga`` measures a core."""
+"""Lookup tables and clocks of tiles and cores in FPGA families."""
 
-import argparse
 import hashlib
 import json
 import re
-import sys
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
 from amaranth.hdl import Module, Signal, Value
-from amaranth.lib.wiring import Component, In
+from amaranth.lib.wiring import Component, In, Out
 
-from hw.baseline.formats import format_named
+from hw.baseline.formats import NumberFormat, format_named
 from hw.config import CoreConfig
 from hw.core.core import Core
 from hw.emit import emit_verilog, place
-from hw.options import CommandLineError, add_config_options, config_from_options, run
+from synth.density import keep
 from synth.designs import config_for, tile_for
 from synth.flow import BUILD
-from synth.tools import ToolError, nextpnr, yosys, yosys_version
+from synth.fpga_families import EFFORTS, FAMILIES
+from synth.tools import nextpnr, yosys, yosys_version
 
-__all__ = ["FAMILIES", "Resources", "implement", "implement_core"]
+__all__ = ["Resources", "Target", "implement", "implement_core"]
 
 
 @dataclass(frozen=True)
-class Family:
-    """How a family is synthesised without DSP blocks, and what a cell counts in lookup tables."""
+class Target:
+    """A tile of a format in a family.
 
-    synthesis: str
-    tables: dict[str, int]
-    flip_flops: str
+    Parameters
+    ----------
+    format, family : by name. dot : products per unit and cycle (default: a block, or 64). size : unit rows and columns.
+    tree_cycles, cycles : register stages of the sum of products and of the accumulator.
+    datapath : body of dot products of integers (default: the one for FPGAs).
+    seeds : of placement, for a clock. effort : what mapping aims at, of ``EFFORTS``.
+    """
 
+    format: str
+    family: str = "ecp5"
+    dot: int | None = None
+    size: int = 2
+    tree_cycles: int = 0
+    cycles: int = 1
+    datapath: str = "carry_chain"
+    seeds: int = 0
+    effort: str = "area"
 
-FAMILIES = {
-    "xc7": Family(
-        "synth_xilinx -family xc7 -nodsp -flatten -noiopad -noclkbuf", {f"LUT{i}": 1 for i in range(1, 7)}, "FD"
-    ),
-    "ecp5": Family("synth_ecp5 -nodsp", {"LUT4": 1, "CCU2C": 2}, "TRELLIS_FF"),
-    "ice40": Family("synth_ice40", {"SB_LUT4": 1}, "SB_DFF"),
-    "nexus": Family("synth_nexus -nodsp", {"LUT4": 1, "CCU2": 2}, "FD1P3"),
-    "gowin": Family("synth_gowin", {f"LUT{i}": 1 for i in range(1, 5)} | {"ALU": 1}, "DFF"),
-}
+    def __post_init__(self):
+        format_named(self.format)
+        check(self.family, self.seeds, self.effort)
+        self.config()
+
+    def config(self) -> CoreConfig:
+        """The tile's configuration."""
+        form = format_named(self.format)
+        base = config_for(form, self.dot, self.size, self.size, self.cycles, self.tree_cycles)
+        return replace(base, datapath=self.datapath)
+
+    def number_format(self) -> NumberFormat:
+        """The format; integers are multiplied in sign and magnitude on carry chains, by pairs in the structural body."""
+        form = format_named(self.format)
+        plain = form.kind == "paired" and not form.block_size and self.datapath == "carry_chain"
+        return replace(form, kind="integer") if plain else form
 
 
 @dataclass(frozen=True)
@@ -51,56 +70,90 @@ class Resources:
 
     Members
     -------
-    tables : as the family counts them. megahertz : median over the seeds of placement, or ``None``. seeds : with each.
+    tables : as the family counts them. flip_flops : of any kind. cells : by type. clocks : MHz with each seed.
     """
 
-    format: str
+    name: str
     family: str
     macs: int
     tables: int
     flip_flops: int
-    megahertz: float | None
     cells: dict[str, int]
-    seeds: tuple[float, ...] = ()
+    clocks: tuple[float, ...] = ()
+    target: dict = field(default_factory=dict)
+
+    @property
+    def megahertz(self) -> float | None:
+        """Median of the clocks."""
+        return median(self.clocks) if self.clocks else None
 
     @property
     def tables_per_mac(self) -> float:
         """Lookup tables per multiply-accumulate."""
         return self.tables / self.macs
 
+    def to_dict(self) -> dict:
+        """Members as JSON-ready values."""
+        return asdict(self) | {"clocks": list(self.clocks)}
 
-def fpga_config(name: str, dot: int | None, size: int, tree_cycles: int, cycles: int, datapath: str) -> CoreConfig:
-    """A tile's configuration with the pipeline an FPGA wants."""
-    base = config_for(format_named(name), dot, size, size, cycles)
-    return replace(base, tree_cycles=tree_cycles, datapath=datapath)
+    @classmethod
+    def from_dict(cls, values: dict) -> "Resources":
+        """Inverse of ``to_dict``."""
+        return cls(**values | {"clocks": tuple(values["clocks"])})
 
 
-def implement(
-    name: str, family: str, *, dot: int | None = None, size: int = 2, tree_cycles: int = 0, cycles: int = 1,
-    datapath: str = "structural", seeds: int = 0, seconds: float = 1800, build: Path = BUILD,
-) -> Resources:  # fmt: skip
-    """Synthesise a ``size`` × ``size`` tile of a format; with ``seeds`` > 0 also place and route it.
+def check(family: str, seeds: int, effort: str) -> None:
+    """Refuse what cannot be measured.
 
     Raises
     ------
-    ValueError : for an unknown family, or seeds for one without a clock. ToolError : when a tool fails.
+    ValueError : with the rule that is broken.
     """
-    config = fpga_config(name, dot, size, tree_cycles, cycles, datapath)
-    return _implement(name, tile_for(format_named(name), config), config, family, seeds, seconds, build)
+    if family not in FAMILIES:
+        raise ValueError(f"family must be one of {', '.join(FAMILIES)}, not {family}")
+    if seeds < 0:
+        raise ValueError(f"seeds must be at least 0, not {seeds}")
+    if seeds and FAMILIES[family].placement is None:
+        clocked = ", ".join(name for name, entry in FAMILIES.items() if entry.placement)
+        raise ValueError(f"seeds must be 0 for {family}: clocks are measured for {clocked}")
+    if effort not in EFFORTS:
+        raise ValueError(f"effort must be one of {', '.join(EFFORTS)}, not {effort}")
+
+
+def implement(target: Target, seconds: float = 1800, build: Path = BUILD) -> Resources:
+    """Synthesise a tile; with seeds also place and route it, each measured once.
+
+    Raises
+    ------
+    ToolError : when a tool fails.
+    """
+    config = target.config()
+    tile = tile_for(target.number_format(), config)
+    found = _synthesise(target.format, tile, config.macs_per_cycle, target.family, target.effort, seconds, build)
+    if not target.seeds:
+        return replace(found, target=asdict(target))
+    placed = tile if target.family == "ecp5" else _Scanned(tile)
+    clocks = _clocks(target.format, placed, target.family, target.effort, target.seeds, seconds, build)
+    return replace(found, clocks=clocks, target=asdict(target))
 
 
 def implement_core(
-    config: CoreConfig, family: str = "ecp5", seeds: int = 5, seconds: float = 3600, build: Path = BUILD
-) -> Resources:
-    """Synthesise a whole core, buffers and all; with ``seeds`` > 0 also place and route it that many times.
+    config: CoreConfig, family: str = "ecp5", seeds: int = 5, effort: str = "speed", seconds: float = 3600,
+    build: Path = BUILD,
+) -> Resources:  # fmt: skip
+    """Synthesise a whole core, buffers and all; with seeds also place and route it that many times.
 
     It is placed between registers, one at each port, so that the clock is that of a core within a design.
 
     Raises
     ------
-    ValueError, ToolError : as of ``implement``.
+    ValueError : as of ``check``. ToolError : when a tool fails.
     """
-    return _implement(f"core {config.name}", _Registered(Core(config)), config, family, seeds, seconds, build)
+    check(family, seeds, effort)
+    name, core = f"core {config.name}", Core(config)
+    found = _synthesise(name, core, config.macs_per_cycle, family, effort, seconds, build)
+    placed = _Registered(core) if family == "ecp5" else _Scanned(core)
+    return replace(found, clocks=_clocks(name, placed, family, effort, seeds, seconds, build))
 
 
 class _Registered(Component):
@@ -124,60 +177,73 @@ class _Registered(Component):
         return m
 
 
-def _implement(name, component, config, family, seeds, seconds, build) -> Resources:
-    if family not in FAMILIES:
-        raise ValueError(f"family must be one of {', '.join(FAMILIES)}, not {family}")
-    if seeds and family != "ecp5":
-        raise ValueError(f"clocks are measured for ecp5 only, not for {family}")
+class _Scanned(Component):
+    """A component whose inputs are shifted in and whose outputs are shifted and added into one bit: two pins."""
+
+    def __init__(self, inner: Component):
+        self.inner = inner
+        self.module_name = f"scanned_{inner.module_name}"
+        super().__init__({"i": In(1), "o": Out(1)})
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        inner = place(m, platform, "inner", self.inner)
+        bit = self.i
+        for path, member, value in inner.signature.flatten(inner):
+            value = Value.cast(value)
+            if len(value):
+                register = Signal(len(value), name="_".join(map(str, path)) + "_register", reset_less=True)
+                if member.flow == In:
+                    m.d.sync += register.eq(register << 1 | bit)
+                    m.d.comb += value.eq(register)
+                else:
+                    m.d.sync += register.eq((register << 1 | bit) ^ value)
+                bit = register[-1]
+        m.d.comb += self.o.eq(bit)
+        return m
+
+
+def _netlist(name, component, family, effort, seconds, build) -> Path:
+    """Folder of the mapped netlist, made once for the same text, script and Yosys."""
     text, top = emit_verilog(component), component.module_name
-    entry = FAMILIES[family]
-    script = f"read_verilog design.v\n{entry.synthesis} -top {top}\nwrite_json netlist.json\n"
+    lines = [line.format(top=top) for line in FAMILIES[family].script(effort)]
+    script = "\n".join(["read_verilog design.v", *lines, "write_json netlist.json", ""])
     key = hashlib.sha256(f"{text}{script}{yosys_version()}".encode()).hexdigest()[:16]
     folder = (build / "fpga" / f"{re.sub(r'[^a-z0-9-]', '_', name)[:60]}-{family}-{key}").resolve()
-    folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "done").exists():
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "design.v").write_text(text)
         yosys(script, folder, seconds)
         (folder / "done").touch()
-    module = json.loads((folder / "netlist.json").read_text())["modules"][top]
-    cells = Counter(cell["type"] for cell in module["cells"].values())
-    megahertz = tuple(_clock(folder, seed, seconds) for seed in range(1, seeds + 1))
+    return folder
+
+
+def _synthesise(name, component, macs, family, effort, seconds, build) -> Resources:
+    folder, entry = _netlist(name, component, family, effort, seconds, build), FAMILIES[family]
+    known = folder / "cells.json"
+    if not known.exists():
+        module = json.loads((folder / "netlist.json").read_text())["modules"][component.module_name]
+        keep(known, json.dumps(Counter(cell["type"] for cell in module["cells"].values())))
+    cells = {kind: n for kind, n in sorted(json.loads(known.read_text()).items()) if not kind.startswith("$")}
     return Resources(
-        name, family, config.macs_per_cycle, sum(entry.tables.get(kind, 0) * n for kind, n in cells.items()),
-        sum(n for kind, n in cells.items() if kind.startswith(entry.flip_flops)),
-        median(megahertz) if megahertz else None, dict(cells), megahertz,
+        name, family, macs, sum(entry.tables.get(kind, 0) * n for kind, n in cells.items()),
+        sum(n for kind, n in cells.items() if kind.startswith(entry.flip_flops)), cells,
     )  # fmt: skip
 
 
-def _clock(folder: Path, seed: int, seconds: float) -> float:
-    """Clock in MHz by nextpnr after routing, without pins."""
-    known = folder / f"megahertz-{seed}"
+def _clocks(name, component, family, effort, seeds, seconds, build) -> tuple[float, ...]:
+    """Clocks in MHz by nextpnr after routing, without a board's pins."""
+    folder = _netlist(name, component, family, effort, seconds, build) if seeds else None
+    return tuple(_clock(folder, family, seed, seconds) for seed in range(1, seeds + 1))
+
+
+def _clock(folder: Path, family: str, seed: int, seconds: float) -> float:
+    entry = FAMILIES[family]
+    arguments = [*entry.placement, "--json", "netlist.json", "--seed", str(seed), "--timing-allow-fail"]
+    key = hashlib.sha256(" ".join(arguments).encode()).hexdigest()[:8]
+    known = folder / f"megahertz-{seed}-{key}"
     if not known.exists():
-        arguments = ["--85k", "--speed", "6", "--package", "CABGA756", "--out-of-context", "--json", "netlist.json",
-                     "--freq", "130", "--seed", str(seed), "--timing-allow-fail"]  # fmt: skip
-        log = nextpnr("ecp5", arguments, folder, seconds)
-        known.write_text(re.findall(r"Max frequency for clock\s+'[^']*':\s+([\d.]+) MHz", log)[-1])
+        (folder / "pins").write_text(entry.pin_file())
+        log = nextpnr(entry.program, arguments, folder, seconds)
+        keep(known, re.findall(r"Max frequency for clock\s+'[^']*':\s+([\d.]+) MHz", log)[-1])
     return float(known.read_text())
-
-
-def _options(parser: argparse.ArgumentParser) -> None:
-    add_config_options(parser)
-    parser.add_argument("--family", default="ecp5", choices=FAMILIES, help="default ecp5")
-    parser.add_argument("--seeds", type=int, default=5, help="seeds of placement (default 5; 0: no clock)")
-
-
-def _main(options: argparse.Namespace) -> int:
-    try:
-        found = implement_core(config_from_options(options), options.family, options.seeds)
-    except (ValueError, ToolError) as error:
-        raise CommandLineError(str(error)) from None
-    cells = ", ".join(f"{kind} {n}" for kind, n in sorted(found.cells.items(), key=lambda item: -item[1]))
-    print(f"{found.format} on {found.family}: {found.tables} lookup tables, {found.flip_flops} flip-flops")
-    print(f"  {cells}")
-    if found.seeds:
-        print(f"  {found.megahertz:.1f} MHz, median of {', '.join(f'{mhz:.1f}' for mhz in found.seeds)}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(run("synth.fpga", "Resources and clock of a whole core on an FPGA.", _options, _main))

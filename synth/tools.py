@@ -124,9 +124,10 @@ def static_timing(liberty: Path, netlists: list[Path], top: str, folder: Path, s
 
 def nextpnr(family: str, arguments: list[str], folder: Path, seconds: float = 1800) -> str:
     """Run nextpnr of a family (its wheel, or a native program); returns its log."""
-    module = f"yowasp_nextpnr_{family}"
+    word = family.replace("-", "_")
+    module = f"yowasp_nextpnr_{word}"
     if find_spec(module):
-        entry = f"import sys, {module} as n; sys.exit(n.run_nextpnr_{family}(sys.argv[1:]))"
+        entry = f"import sys, {module} as n; sys.exit(n.run_nextpnr_{word}(sys.argv[1:]))"
         command = [sys.executable, "-c", entry]
     elif shutil.which(f"nextpnr-{family}"):
         command = [f"nextpnr-{family}"]

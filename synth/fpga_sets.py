@@ -1,0 +1,109 @@
+"""Which tiles docs/fpga.md shows, and the tables made of them."""
+
+import json
+import re
+from pathlib import Path
+
+from synth.fpga import Resources, Target
+from synth.fpga_families import FAMILIES
+
+__all__ = ["SETS", "load", "rewrite", "tables"]
+
+MOST = ("hbfp4", "mxfp4", "mxfp6-e2m3", "int8")
+CELLS = (*MOST, "hbfp6", "mixed46", "int4", "bf16", "fp32")
+
+
+def _goals() -> list[Target]:
+    """Blocks of 64, a block per cycle, 2 × 2 units; the cell of 16; each with the body for chips too."""
+    shapes = (("hbfp4", None, 2), ("hbfp4/16", 16, 1))
+    return [
+        Target(name, family, dot, size, datapath=body)
+        for family in ("xc7", "ecp5") for name, dot, size in shapes for body in ("carry_chain", "structural")
+    ]  # fmt: skip
+
+
+def _formats() -> list[Target]:
+    """One unit of 16 products of each format."""
+    return [
+        Target(name, family, 16, 1)
+        for family in FAMILIES for name in (CELLS if family in ("xc7", "ecp5") else MOST)
+    ]  # fmt: skip
+
+
+def _clocks() -> list[Target]:
+    """One unit of 16 products with registers inside, placed and routed."""
+    return [
+        Target(name, family, 16, 1, tree_cycles=2, cycles=5, seeds=5 if family == "ecp5" else 3, effort="speed")
+        for family, entry in FAMILIES.items() if entry.placement for name in ("hbfp4/16",)
+    ]  # fmt: skip
+
+
+SETS = {"goals": _goals, "quick": lambda: _goals()[:4], "full": lambda: [*_goals(), *_formats(), *_clocks()]}
+"""Functions that list the targets of a set, by name."""
+
+
+def load(path: Path) -> list[Resources]:
+    """Rows of a results file.
+
+    Raises
+    ------
+    ValueError : for a file that is no results file.
+    """
+    try:
+        return [Resources.from_dict(row) for row in json.loads(path.read_text())["rows"]]
+    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is no results file: {error}") from None
+
+
+def _table(headings, lines) -> str:
+    rows = [headings, ["---"] + ["---:"] * (len(headings) - 1), *lines]
+    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows) + "\n"
+
+
+def tables(rows: list[Resources]) -> dict[str, str]:
+    """Texts between markers, by their names."""
+    found = {Target(**row.target): row for row in rows if row.target}
+
+    def per_mac(target):
+        return f"{found[target].tables_per_mac:.1f}" if target in found else "–"
+
+    goals = []
+    for carry, heap in zip(_goals()[::2], _goals()[1::2], strict=True):
+        shape = f"{carry.family}, {carry.size} × {carry.size} units of {carry.dot or 64}"
+        goals.append([shape, per_mac(heap), per_mac(carry)])
+    formats = []
+    for name in CELLS:
+        line = [per_mac(Target(name, family, 16, 1)) for family in FAMILIES]
+        if set(line) != {"–"}:
+            formats.append([name, *line])
+    clocks = []
+    for target in _clocks():
+        if target in found:
+            row = found[target]
+            seeds = ", ".join(f"{mhz:.1f}" for mhz in row.clocks)
+            clocks.append([target.family, row.tables, row.flip_flops, f"{row.megahertz:.1f}", seeds])
+    return {
+        "goals": _table(["tables per MAC", "bit heap", "carry chains"], goals),
+        "formats": _table(["tables per MAC", *FAMILIES], formats),
+        "clocks": _table(["HBFP4, one unit of 16", "tables", "flip-flops", "MHz, median", "with each seed"], clocks),
+    }
+
+
+def rewrite(path: Path, rows: list[Resources]) -> bool:
+    """Put the tables between a page's markers; whether that changed the page.
+
+    Raises
+    ------
+    ValueError : for a page without markers.
+    """
+    old = new = path.read_text()
+    found = 0
+    for name, text in tables(rows).items():
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        new, count = pattern.subn(lambda match, text=text: f"{match[1]}{text}{match[2]}", new)
+        found += count
+    if not found:
+        raise ValueError(f"{path} has no markers <!-- goals --> … <!-- /goals --> to write between")
+    if new != old:
+        path.write_text(new)
+    return new != old
