@@ -86,7 +86,7 @@ def measure_tile(design: Design, library: Library, *, build: Path, seconds: floa
     return _row(
         design, _parts(synthesis, macs), flip_flops=synthesis.total("flip_flops") / macs, period=period, timing=timer,
         verified=verified, macs=macs, scripts={name: part.variant for name, part in synthesis.parts.items()},
-        includes=f"{design.rows}x{design.columns} units of {config.dot} products, accumulators, operand registers, drain, control",
+        includes=f"{design.rows}x{design.columns} units, their accumulators, operand registers, drain, control",
     )  # fmt: skip
 
 
@@ -170,7 +170,7 @@ def measure_formula(design: Design, library: Library, *, build: Path, seconds: f
         total = FLOATS[form.accumulator]
         bill.add("multiplier", float_multiplier(form, total), 1)
         bill.add("adder", float_adder(total), 1)
-        return bill.row(f"one multiplier, one adder of {total.width} bits")
+        return bill.row("one multiplier, one adder")
     if form.kind == "hbfp":
         width = 2 * form.significand_width + ceil(log2(b)) + 1
     elif form.kind == "scaled":
@@ -182,7 +182,7 @@ def measure_formula(design: Design, library: Library, *, build: Path, seconds: f
     bill.add("adder", adder(width), 1)
     bill.add("accumulator", float_adder(BF16), 1 / b)
     bill.add("exponents", adder(10), 1 / b**2)
-    return bill.row(f"one multiplier, one adder of {width} bits, 1/{b} of a BF16 adder, 1/{b}² of a 10-bit adder")
+    return bill.row(f"one multiplier, one adder of the sum's width, 1/{b} of a BF16 adder, 1/{b}² of a 10-bit adder")
 
 
 def measure_unit(design: Design, library: Library, *, build: Path, seconds: float, timing: bool) -> Row:
@@ -197,7 +197,7 @@ def measure_unit(design: Design, library: Library, *, build: Path, seconds: floa
         bill.add("adders", float_adder(total), count - 1)
         bill.add_built("accumulator", element_for(form)(config).accumulator, 1)
         bill.add("ReLU", relu(), 1)
-        return bill.row(f"{count} multipliers, {count - 1} adders, accumulator, ReLU")
+        return bill.row("N multipliers, N - 1 adders, accumulator, ReLU")
     if form.kind != "hbfp":
         raise ValueError(f"the unit is defined for HBFP and floats, not {form.name}")
     bill.add_unit(form, config)
@@ -208,7 +208,7 @@ def measure_unit(design: Design, library: Library, *, build: Path, seconds: floa
         serial = replace(config, lanes=1, rounding_modes=("stochastic",))
         bill.add_built("converter", BlockQuantizer(serial), 1 if design.converter == "own" else 1 / 16)
     return bill.row(
-        f"{count} products and their sum, exponent adder, conversion to {form.accumulator.upper()} and accumulator, ReLU, "
+        "N products and their sum, exponent adder, conversion to float and accumulator, ReLU, "
         f"{text[design.converter]} (its block's memory not counted)"
     )
 

@@ -83,21 +83,30 @@ def accounting_table(rows: list[Row], accounting: str) -> Table:
     lines = []
     for row in chosen:
         base, d = _base(row, rows, accounting), row.design
-        size = f"/{d.dot}" if accounting.startswith("dot unit") and d.dot else ""
+        units = 1 if accounting.startswith(("dot unit", "formula")) else d.rows * d.columns * d.mesh**2
         lines.append([
-            d.format + size, d.library, f"{row.area:.1f}", *(f"{row.parts[p]:.1f}" if p in row.parts else "–" for p in parts),
+            d.format, d.library, str(row.macs // units), f"{row.area:.1f}",
+            *(f"{row.parts[p]:.1f}" if p in row.parts else "–" for p in parts),
             f"{row.flip_flops:.1f}", f"{row.bits_per_element:.3f}", f"{base.area / row.area:.2f}" if base else "–",
             f"{memory_density(row, base):.0f}" if base else "–", str(row.verified),
         ])  # fmt: skip
-    includes = "; ".join(dict.fromkeys(f"{_kind(row)}: {row.includes}" for row in chosen))
-    note = f"Area per MAC and its parts, in the library's unit. Counted for {includes}."
-    headings = ("format", "library", "area/MAC", *parts, "flip-flops", "bits/element", "vs FP32", "× memory", "checked")
+    note = f"Area per MAC and its parts, in the library's unit. Counted: {_counted(chosen)}."
+    headings = ("format", "library", "products", "area/MAC", *parts, "flip-flops", "bits/element", "vs FP32", "× memory",
+                "checked")  # fmt: skip
     return Table(f"Accounting: {accounting}", note, headings, lines, 2)
 
 
-def _kind(row: Row) -> str:
-    name = row.design.format.split("/")[0]
-    return "HBFP" if name.startswith(("hbfp", "mixed", "msfp")) else name.upper()
+def _counted(rows: list[Row]) -> str:
+    """What is counted, and for which formats where that differs."""
+    kinds: dict[str, list[str]] = {}
+    for row in rows:
+        name = row.design.format.split("/")[0]
+        kind = "HBFP" if name.startswith(("hbfp", "mixed", "msfp")) else name.upper()
+        known = kinds.setdefault(row.includes, [])
+        known += [kind] * (kind not in known)
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    return "; ".join(f"{text} ({', '.join(names)})" for text, names in kinds.items())
 
 
 def clock_table(rows: list[Row]) -> Table:

@@ -34,12 +34,13 @@ def product_columns(mantissa_width: int) -> tuple[int, ...]:
 
 
 class Product(Component):
-    """Sign-magnitude product whose sign is applied last, after the adders that all its bits share.
+    """Sign-magnitude product whose sign enters each partial product, in front of the adders that all its bits share.
 
     With ``bound = (2**(m-1) - 1)**2``, the product is ``sum(bits[i] << columns[i]) - bound * sign``: for a negative
-    product every bit is inverted, and a full adder of inverted bits gives inverted results, so inversion may wait until
-    the product's own threes of bits are added. Exact for every code, minus zero included: its magnitude bits are all
-    zero, so inverted they make ``bound``. Combinational.
+    product every partial product is inverted, and a full adder of inverted bits gives inverted results. A bit of ``b`` is
+    inverted once, and ``a[i] ? b[j] ^ sign : sign`` is one and-or-invert gate, so that inverting costs an exclusive or for
+    each bit of ``b`` and not for each bit of the product. Exact for every code, minus zero included: its partial products
+    are all inverted, which makes ``bound``. Combinational.
 
     Parameters
     ----------
@@ -64,14 +65,13 @@ class Product(Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.d.comb += self.sign.eq(self.a.sign ^ self.b.sign)
-        # Inverted bits: NAND gates are smaller than AND, and full adders do not mind.
-        nets = [~(self.a.magnitude[i] & self.b.magnitude[j]) for i in range(self.width) for j in range(self.width)]
+        positive = ~(self.a.sign ^ self.b.sign)
+        a, inverse = self.a.magnitude, Signal(self.width)
+        m.d.comb += [self.sign.eq(~positive), inverse.eq(self.b.magnitude ^ positive.replicate(self.width))]
+        nets = [~((a[i] & inverse[j]) | (~a[i] & positive)) for i in range(self.width) for j in range(self.width)]
         for number, (*inputs, _column) in enumerate(self._adders):
             adder = place(m, platform, f"adder{number}", FullAdder())
             m.d.comb += [getattr(adder, port).eq(nets[net]) for port, net in zip("abc", inputs, strict=True)]
             nets += [adder.sum, adder.carry]
-        inverted = Signal(len(self._nets))
-        m.d.comb += inverted.eq(Cat(nets[net] for net in self._nets))
-        m.d.comb += self.bits.eq(inverted ^ (~self.sign).replicate(len(self._nets)))
+        m.d.comb += self.bits.eq(Cat(nets[net] for net in self._nets))
         return m
