@@ -1,9 +1,9 @@
 """Cell libraries: finding them, and the little of a Liberty file that areas and netlist simulation need."""
 
 import gzip
+import hashlib
 import os
 import re
-import shutil
 import zlib
 from dataclasses import dataclass, field
 from functools import cache
@@ -133,16 +133,16 @@ def find_library(name: str, build: Path) -> Library:
         if not path.is_file():
             raise LibraryError(f"library must be a file or one of reference, {', '.join(KNOWN)}, not {name}")
     if path.suffix == ".gz":
-        build.mkdir(parents=True, exist_ok=True)
-        unpacked = build / path.with_suffix("").name
-        if not unpacked.exists() or unpacked.stat().st_mtime < path.stat().st_mtime:
+        try:
+            text = gzip.decompress(path.read_bytes())
+        except (OSError, EOFError, zlib.error) as error:
+            raise LibraryError(f"library {path} does not unpack: {error}") from error
+        # Beside others of the same name, of other content.
+        unpacked = build / "libraries" / hashlib.sha256(text).hexdigest()[:16] / path.with_suffix("").name
+        if not unpacked.exists():
+            unpacked.parent.mkdir(parents=True, exist_ok=True)
             part = unpacked.with_suffix(f".{os.getpid()}")
-            try:
-                with gzip.open(path) as packed, open(part, "wb") as out:
-                    shutil.copyfileobj(packed, out)
-            except (OSError, EOFError, zlib.error) as error:
-                part.unlink(missing_ok=True)
-                raise LibraryError(f"library {path} does not unpack: {error}") from error
+            part.write_bytes(text)
             part.rename(unpacked)
         path = unpacked
     title = name if name == "reference" or name in KNOWN else path.name.removesuffix(".lib")

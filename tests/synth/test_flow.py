@@ -157,6 +157,17 @@ def test_an_interrupted_sweep_goes_on_and_a_repeated_one_measures_nothing(tmp_pa
     assert not ran
 
 
+def test_a_dask_scheduler_measures_the_same(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    designs = [Design("int4", dot=dot, rows=1, columns=1) for dot in (1, 2)]
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        rows, failures = sweep(designs, dask=cluster.scheduler_address, build=tmp_path, quiet=True)
+    assert not failures
+    assert rows == sweep(designs, build=tmp_path, quiet=True)[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -22,6 +22,16 @@ def test_reads_gzipped_files(tmp_path):
     assert find_library(str(packed), tmp_path / "build").cells.keys() == parse_liberty(REFERENCE).keys()
 
 
+def test_files_of_one_name_are_not_mixed_up(tmp_path):
+    text = REFERENCE.read_text()
+    for folder, name in (("one", "DFF"), ("two", "REGISTER")):
+        (tmp_path / folder).mkdir()
+        packed = tmp_path / folder / "cells.lib.gz"
+        packed.write_bytes(gzip.compress(text.replace("cell (DFF)", f"cell ({name})").encode()))
+        library = find_library(str(packed), tmp_path / "build")
+        assert name in library.cells
+
+
 def test_functions_in_every_notation():
     assert truth_table("A' B + C", ["A", "B", "C"]) == truth_table("(!A & B) | C", ["A", "B", "C"])
     assert truth_table("A ^ B", ["A", "B"]) == 0b0110
@@ -68,4 +78,4 @@ def test_a_file_that_does_not_unpack_leaves_nothing(fault, tmp_path):
     path.write_bytes(text[fault])
     with pytest.raises(LibraryError, match=f"^library {re.escape(str(path))} does not unpack: "):
         find_library(str(path), build)
-    assert not list(build.iterdir())
+    assert not build.exists()
