@@ -6,6 +6,7 @@ import cocotb
 import pytest
 from cocotb.triggers import with_timeout
 
+from hw.accumulate.float_format import FP32
 from hw.array.tile import drain_layout
 from hw.config import CoreConfig
 from hw.core.result_buffer import ResultBuffer, beat_layout
@@ -71,7 +72,8 @@ class Matrix:
         for north, west, rows, columns in self.panels():
             for row in range(rows):
                 for start in range(0, columns, lanes):
-                    words = self.words[north + row][west + start : west + min(start + lanes, columns)]
+                    raw = self.words[north + row][west + start : west + min(start + lanes, columns)]
+                    words = [FP32.canonical_word(word) for word in raw]
                     row_last = start + lanes >= columns
                     whole = north + rows == self.rows and west + columns == self.columns
                     yield words, int(row == 0), int(row_last), int(row_last and row == rows - 1 and whole)
