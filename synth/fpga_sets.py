@@ -1,9 +1,9 @@
 """Which tiles docs/fpga.md shows, and the tables made of them."""
 
-import json
 import re
 from pathlib import Path
 
+from synth import sweep
 from synth.fpga import Resources, Target
 from synth.fpga_families import FAMILIES
 
@@ -51,16 +51,8 @@ SETS = {"goals": lambda: _goals()[::2], "full": _full}
 
 
 def load(path: Path) -> list[Resources]:
-    """Rows of a results file.
-
-    Raises
-    ------
-    ValueError : for a file that is no results file.
-    """
-    try:
-        return [Resources.from_dict(row) for row in json.loads(path.read_text())["rows"]]
-    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is no results file: {error}") from None
+    """Rows of a results file, as of ``synth.sweep.load``."""
+    return sweep.load(path, Resources)
 
 
 def _table(headings, lines) -> str:

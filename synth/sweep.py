@@ -107,14 +107,14 @@ def _core(rows: list[Row]) -> dict[str, float]:
     return {}
 
 
-def load(path: Path) -> list[Row]:
-    """Rows of a results file.
+def load(path: Path, kind: type = Row) -> list:
+    """Rows of a results file, of a class with ``from_dict``.
 
     Raises
     ------
     ValueError : for a file that is no results file.
     """
     try:
-        return [Row.from_dict(row) for row in json.loads(path.read_text())["rows"]]
+        return [kind.from_dict(row) for row in json.loads(path.read_text())["rows"]]
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is no results file: {error}") from None
