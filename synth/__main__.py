@@ -12,8 +12,9 @@ from synth import fpga_cli
 from synth.density import ACCOUNTINGS, CONVERTERS, Design
 from synth.flow import BUILD
 from synth.liberty import LibraryError, find_library, known_libraries
+from synth.pages import rewrite
 from synth.recipes import EFFORTS
-from synth.report import markdown, rewrite, write_html
+from synth.report import markdown, sections, write_html
 from synth.sets import QUICK, full, quick
 from synth.sweep import load, save, sweep
 from synth.tables import Table as Results
@@ -147,7 +148,7 @@ def _report(options, console) -> int:
     if not options.source:
         save(folder / "density.json", rows, failures, command)
     for page in options.into:
-        console.print(f"{page}: {'rewritten' if rewrite(page, rows) else 'up to date'}")
+        console.print(f"{page}: {'rewritten' if rewrite(page, sections(rows)) else 'up to date'}")
     return _failed(failures)
 
 

@@ -110,8 +110,8 @@ class Row:
 def sources() -> str:
     """Digest of everything a row depends on but the design, the library and the tools."""
     root, digest = Path(__file__).parent.parent, hashlib.sha256()
-    report = ("__main__", "claims", "fpga", "fpga_cli", "fpga_families", "fpga_sets", "plots", "report", "sets", "sweep",
-              "tables")  # fmt: skip
+    report = ("__main__", "claims", "fpga", "fpga_cli", "fpga_families", "fpga_sets", "pages", "plots", "report", "sets",
+              "sweep", "tables")  # fmt: skip
     for path in sorted([*root.glob("hw/**/*.py"), *root.glob("golden/*.py"), *root.glob("synth/*.py")]):
         if path.parent.name in ("board", "bus") or (path.parent.name == "synth" and path.stem in report):
             continue

@@ -14,7 +14,8 @@ from synth.density import keep
 from synth.flow import BUILD
 from synth.fpga import Resources, Target, check, implement, implement_core
 from synth.fpga_families import EFFORTS, FAMILIES
-from synth.fpga_sets import SETS, load, rewrite
+from synth.fpga_sets import SETS, load, tables
+from synth.pages import rewrite
 from synth.tools import ToolError, yosys_version
 
 __all__ = ["add_command", "main"]
@@ -57,7 +58,7 @@ def main(options, console: Console) -> int:
         rows, failures = _measure(_targets(options), options)
     _write(rows, failures, options.json, console)
     for page in options.into:
-        console.print(f"{page}: {'rewritten' if rewrite(page, rows) else 'up to date'}")
+        console.print(f"{page}: {'rewritten' if rewrite(page, tables(rows)) else 'up to date'}")
     return 1 if failures else 0
 
 

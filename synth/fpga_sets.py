@@ -1,13 +1,12 @@
 """Which tiles docs/fpga.md shows, and the tables made of them."""
 
-import re
 from pathlib import Path
 
 from synth import sweep
 from synth.fpga import Resources, Target
 from synth.fpga_families import FAMILIES
 
-__all__ = ["SETS", "load", "rewrite", "tables"]
+__all__ = ["SETS", "load", "tables"]
 
 MOST = ("hbfp4", "mxfp4", "mxfp6-e2m3", "int8")
 CELLS = (*MOST, "hbfp6", "mixed46", "int4", "bf16")
@@ -42,7 +41,9 @@ def _clocks() -> list[Target]:
 
 
 def _full() -> list[Target]:
-    quick = [target for target in _goals() if (target.family, target.size, target.datapath) != ("ecp5", 2, "structural")]
+    quick = [
+        target for target in _goals() if (target.family, target.size, target.datapath) != ("ecp5", 2, "structural")
+    ]
     return [*quick, *_formats(), *_clocks()]
 
 
@@ -87,23 +88,3 @@ def tables(rows: list[Resources]) -> dict[str, str]:
         "formats": _table(["tables per MAC", *FAMILIES], formats),
         "clocks": _table(["HBFP4, one unit of 16", "tables", "flip-flops", "MHz, median", "with each seed"], clocks),
     }
-
-
-def rewrite(path: Path, rows: list[Resources]) -> bool:
-    """Put the tables between a page's markers; whether that changed the page.
-
-    Raises
-    ------
-    ValueError : for a page without markers.
-    """
-    old = new = path.read_text()
-    found = 0
-    for name, text in tables(rows).items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        new, count = pattern.subn(lambda match, text=text: f"{match[1]}{text}{match[2]}", new)
-        found += count
-    if not found:
-        raise ValueError(f"{path} has no markers <!-- goals --> … <!-- /goals --> to write between")
-    if new != old:
-        path.write_text(new)
-    return new != old

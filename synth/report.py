@@ -2,7 +2,6 @@
 
 import base64
 import html
-import re
 from pathlib import Path
 
 from synth.claims import find, libraries_of, ratio
@@ -10,7 +9,7 @@ from synth.density import Row
 from synth.plots import plot_all
 from synth.tables import claims_table, tables
 
-__all__ = ["markdown", "rewrite", "sections", "write_html"]
+__all__ = ["markdown", "sections", "write_html"]
 
 
 def markdown(rows: list[Row]) -> str:
@@ -39,26 +38,6 @@ def _summary(rows: list[Row]) -> str:
         f"- **Area** in {library}, 4×4 tile with everything in it ([docs/density.md](docs/density.md)): HBFP4 {row.area:.1f} "
         f"{unit} per multiply-accumulate;\n  others take times as much: {', '.join(others)}."
     )
-
-
-def rewrite(path: Path, rows: list[Row]) -> bool:
-    """Put the tables between a page's markers ``<!-- name -->`` and ``<!-- /name -->``; whether that changed the page.
-
-    Raises
-    ------
-    ValueError : for a page without markers.
-    """
-    old = new = path.read_text()
-    found = False
-    for name, text in sections(rows).items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        found = found or pattern.search(new) is not None
-        new = pattern.sub(lambda match, text=text: f"{match[1]}{text}{match[2]}", new)
-    if not found:
-        raise ValueError(f"{path} has no markers <!-- claims --> … <!-- /claims --> to write between")
-    if new != old:
-        path.write_text(new)
-    return new != old
 
 
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:80em;margin:2em auto;padding:0 1em;color:#222}

@@ -36,7 +36,8 @@ def _speed(name: str, library: str, stages=None) -> list[Design]:
     kind = FORMATS[name].kind
     kind = kind if kind == "float" else "block" if FORMATS[name].block_size else "integer"
     return [
-        Design(name, library, cycles=cycles, tree_cycles=tree, effort="speed") for cycles, tree in stages or STAGES[kind]
+        Design(name, library, cycles=cycles, tree_cycles=tree, effort="speed")
+        for cycles, tree in stages or STAGES[kind]
     ]
 
 
@@ -76,7 +77,9 @@ def full(libraries: list[str]) -> list[Design]:
     designs += [Design(name, first, accounting="formula") for name in formula]
     for name in (*HEADLINE, "hbfp4-aligned", "nvfp4"):
         designs += _speed(name, first)
-    designs += [Design(name, first, accounting="array", mesh=mesh) for mesh in (1, 2) for name in (*HEADLINE, "mixed46")]
+    designs += [
+        Design(name, first, accounting="array", mesh=mesh) for mesh in (1, 2) for name in (*HEADLINE, "mixed46")
+    ]
     designs += _units(first, (16, 64, 256, 576), (4, 5, 6, 8))
     for library in others:
         designs += [Design(name, library, accounting="array") for name in ("mxfp6-e2m3", "bf16-bf16")]

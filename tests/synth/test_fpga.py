@@ -9,7 +9,8 @@ import pytest
 
 from synth import fpga
 from synth.fpga import Resources, Target, implement
-from synth.fpga_sets import load, rewrite
+from synth.fpga_sets import load, tables
+from synth.pages import rewrite
 from synth.tools import ToolError
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +69,7 @@ def test_rows_survive_a_results_file(tmp_path):
 def test_the_page_holds_what_the_results_file_gives(tmp_path):
     copy = tmp_path / "page.md"
     copy.write_text((ROOT / "docs" / "fpga.md").read_text())
-    assert not rewrite(copy, load(ROOT / "docs" / "fpga.json")), (
+    assert not rewrite(copy, tables(load(ROOT / "docs" / "fpga.json"))), (
         "python -m synth fpga --from docs/fpga.json --into docs/fpga.md"
     )
 
@@ -77,4 +78,4 @@ def test_a_page_without_markers_is_refused(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("nothing here")
     with pytest.raises(ValueError, match=r"page\.md has no markers <!-- goals --> "):
-        rewrite(page, [])
+        rewrite(page, tables([]))

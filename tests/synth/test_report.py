@@ -6,7 +6,8 @@ import pytest
 
 from synth.claims import best, ratio, verdicts
 from synth.density import Design, Row
-from synth.report import rewrite, write_html
+from synth.pages import rewrite
+from synth.report import sections, write_html
 from synth.sweep import load
 
 ROOT = Path(__file__).parents[2]
@@ -46,27 +47,27 @@ def test_the_best_clock_is_that_of_the_densest_tile():
 def test_a_page_is_rewritten_between_its_markers_only(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- claims -->\noutdated\n<!-- /claims -->\nafter\n")
-    assert rewrite(page, ROWS)
+    assert rewrite(page, sections(ROWS))
     text = page.read_text()
     assert text.startswith("before\n<!-- claims -->\n- **Area** in reference, ")
     assert text.endswith("<!-- /claims -->\nafter\n")
     assert "| HBFP4 against FP32 | formula | 21.3 | 25.00 | – | holds |" in text
     assert "outdated" not in text
-    assert not rewrite(page, ROWS)
+    assert not rewrite(page, sections(ROWS))
 
 
 def test_a_page_without_markers_is_refused(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("nothing here")
     with pytest.raises(ValueError, match=r"page\.md has no markers <!-- claims --> "):
-        rewrite(page, ROWS)
+        rewrite(page, sections(ROWS))
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/density.md"])
 def test_pages_hold_what_the_results_file_gives(page, tmp_path):
     copy = tmp_path / "page.md"
     copy.write_text((ROOT / page).read_text())
-    assert not rewrite(copy, load(ROOT / "docs" / "density.json")), (
+    assert not rewrite(copy, sections(load(ROOT / "docs" / "density.json"))), (
         f"python -m synth report --from docs/density.json --into {page}"
     )
 

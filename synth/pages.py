@@ -1,0 +1,27 @@
+"""Pages of the documentation that hold tables made by a command."""
+
+import re
+from pathlib import Path
+
+__all__ = ["rewrite"]
+
+
+def rewrite(path: Path, texts: dict[str, str]) -> bool:
+    """Put each text between a page's markers ``<!-- name -->`` and ``<!-- /name -->``; whether that changed the page.
+
+    Raises
+    ------
+    ValueError : for a page without any of the markers.
+    """
+    old = new = path.read_text()
+    found = 0
+    for name, text in texts.items():
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        new, count = pattern.subn(lambda match, text=text: f"{match[1]}{text}{match[2]}", new)
+        found += count
+    if not found:
+        name = next(iter(texts))
+        raise ValueError(f"{path} has no markers <!-- {name} --> … <!-- /{name} --> to write between")
+    if new != old:
+        path.write_text(new)
+    return new != old
