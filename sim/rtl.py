@@ -81,25 +81,28 @@ def compile_library(component, shim: Path, stem: str, name: str, defines=(), qui
 def _compile(source: Path, top: str, shim: Path, library: Path, defines, quick: bool) -> None:
     verilator.activate()
     folder, stem = source.parent, source.stem
-    root = verilator.verilator_root()
-    make = " ".join((verilator.MAKE_VARIABLES, *(verilator.QUICK_MAKE_VARIABLES if quick else ("OPT_FAST=-O2",))))
+    root, objects = verilator.verilator_root(), folder / "objects"
+    make = verilator.QUICK_MAKE_VARIABLES if quick else ("OPT_FAST=-O2",)
+    runtime = verilator.RuntimeObjects(cache_folder(), f"library {' '.join(make)}")
     commands = [
         [
-            "verilator", "--cc", "--build", "-j", "1", "-O3", "--no-timing", "-Wno-fatal", "--x-assign", "fast",
-            "--x-initial", "fast", "--top-module", top, "--prefix", f"V{stem}", "--Mdir", str(folder / "objects"),
-            "-CFLAGS", "-fPIC", "-MAKEFLAGS", make, str(source),
+            "verilator", "--cc", "-O3", "--no-timing", "-Wno-fatal", "--x-assign", "fast", "--x-initial", "fast",
+            "--top-module", top, "--prefix", f"V{stem}", "--Mdir", str(objects), "-CFLAGS", "-fPIC", str(source),
         ],
+        *([["cp", *map(str, compiled), str(objects)]] if (compiled := runtime.paths()) else []),
+        ["make", "-C", str(objects), "-f", f"V{stem}.mk", *make],
         [
             "g++", "-std=c++17", "-O0" if quick else "-O2", "-fPIC", "-shared", *defines,
-            f"-I{folder / 'objects'}", f"-I{root / 'include'}",
-            f"-I{root / 'include' / 'vltstd'}", str(shim), str(folder / "objects" / f"libV{stem}.a"),
-            str(folder / "objects" / "libverilated.a"), "-lpthread", "-o", str(library.with_suffix(".tmp")),
+            f"-I{objects}", f"-I{root / 'include'}",
+            f"-I{root / 'include' / 'vltstd'}", str(shim), str(objects / f"libV{stem}.a"),
+            str(objects / "libverilated.a"), "-lpthread", "-o", str(library.with_suffix(".tmp")),
         ],
     ]  # fmt: skip
     with open(folder / "build.log", "w") as log:
         for command in commands:
             if subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode:
                 raise RtlError(f"compiling the {stem} failed; see {folder / 'build.log'}")
+    runtime.keep(objects)
     library.with_suffix(".tmp").rename(library)
 
 

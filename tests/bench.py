@@ -53,34 +53,24 @@ def parameters() -> dict:
 
 
 class QuickVerilator(Verilator):
-    """The runner for many small builds and short runs.
-
-    Only the ports are accessible, the C++ compiler does not optimize, and Verilator's own objects, the same for every
-    model, are compiled by the first build alone.
-    """
+    """The runner for many small builds and short runs: only the ports are accessible, the C++ compiler does not optimize."""
 
     def _build_command(self):
         verilate, make = super()._build_command()
         place = verilate.index("--public-flat-rw")
         verilate[place : place + 1] = ["--public-depth", "1"]
         commands = [verilate, [*make, *verilator.QUICK_MAKE_VARIABLES]]
-        if compiled := sorted(map(str, self._store.glob("*.o"))):
-            commands.insert(1, ["cp", *compiled, str(self.build_dir)])  # newer than what they depend on
+        if compiled := self._runtime.paths():
+            commands.insert(1, ["cp", *map(str, compiled), str(self.build_dir)])
         return commands
 
     @property
-    def _store(self) -> Path:
-        version = hashlib.sha256(verilator.version().encode()).hexdigest()[:8]
-        return BUILD / f"runtime-{version}{'-waves' * self.waves}"
+    def _runtime(self) -> verilator.RuntimeObjects:
+        return verilator.RuntimeObjects(BUILD, f"cocotb{' waves' * self.waves}")
 
     def build(self, **options):
         super().build(**options)
-        self._store.mkdir(parents=True, exist_ok=True)
-        for compiled in Path(self.build_dir).glob("verilated*.o"):
-            if not (self._store / compiled.name).exists():
-                copy = self._store / f"{compiled.name}.{os.getpid()}"
-                shutil.copyfile(compiled, copy)
-                copy.replace(self._store / compiled.name)
+        self._runtime.keep(Path(self.build_dir))
 
 
 @contextlib.contextmanager

@@ -186,7 +186,7 @@ async def aligned_results_round_once(dut):
     values, rng = parameters(), random.Random(9)
     guard = 31 - values["sum_width"]
     scales = 2 ** values["scale_width"]
-    for number in range(4000):
+    for number in range(2000):
         total = rng.randint(-(2**31) + 1, 2**31 - 1) >> rng.randint(0, 31)
         if number % 4 == 0:  # ties and near-ties
             total = (rng.getrandbits(24) | 1 << 23) * 2 ** rng.randint(0, 7) + rng.choice((-1, 0, 1))
@@ -204,7 +204,7 @@ async def aligned_results_round_once(dut):
 async def float_results_are_words_of_ieee_754(dut):
     """The fractions of zeros and infinities are cleared, NaN is canonical, everything else passes."""
     form, rng = FORMATS[parameters()["kind"]], random.Random(10)
-    for _ in range(4000):
+    for _ in range(2000):
         exponent = rng.choice((0, 0, 255, 255, 1, 254, rng.getrandbits(8)))
         sign, fraction = rng.getrandbits(1), rng.choice((0, -1, rng.getrandbits(23))) % (1 << form.fraction_width)
         wanted = sign << 31 | exponent << 23 | fraction << 23 - form.fraction_width
@@ -217,7 +217,7 @@ async def float_results_are_words_of_ieee_754(dut):
         assert int(dut.o.value) == wanted, (sign, exponent, fraction)
 
 
-def bench(component, testcase, sum_width, scale_width, interleave=1, count=6000):
+def bench(component, testcase, sum_width, scale_width, interleave=1, count=3000):
     values = {"sum_width": sum_width, "scale_width": scale_width, "interleave": interleave, "count": count}
     if isinstance(component, BlockAccumulator):
         values |= {

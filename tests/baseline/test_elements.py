@@ -153,7 +153,7 @@ async def every_block_is_added_as_others_would(dut):
 
 @pytest.mark.parametrize("kind", ["plain", "pipelined"])
 def test_every_block_is_added_as_others_would(kind):
-    assert simulate(SideBySide(f"{kind}_units", units(kind)), MODULE, {"kind": kind, "blocks": 40}) == 1
+    assert simulate(SideBySide(f"{kind}_units", units(kind)), MODULE, {"kind": kind, "blocks": 24}) == 1
 
 
 def test_no_format_is_left_out():

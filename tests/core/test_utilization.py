@@ -8,7 +8,7 @@ from sim.rtl import Product, RtlCore
 def test_large_product_keeps_the_default_array_busy():
     """64 x 4096 x 64 on the default machine: products back to back, input and output never stalling."""
     config = CoreConfig()
-    core = RtlCore(config)
+    core = RtlCore(config, quick=True)
     rng = np.random.default_rng(1)
     jobs = [Product(*(rng.normal(size=s).astype(np.float32) for s in ((64, 4096), (4096, 64))), {}) for _ in range(2)]
     steps = 64 * 4096 * 64 // config.macs_per_cycle

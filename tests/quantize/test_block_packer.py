@@ -75,7 +75,7 @@ async def packed_tensors_equal_golden(dut, idle, stall):
     await reset(dut)
     rng = Random(1)
     config = packer().config
-    await pack_all(dut, [random_tensor(config, rng, rng.randrange(1, 40)) for _ in range(40)], rng, idle, stall)
+    await pack_all(dut, [random_tensor(config, rng, rng.randrange(1, 40)) for _ in range(24)], rng, idle, stall)
 
 
 @cocotb.test()

@@ -119,7 +119,7 @@ async def corner_cases_equal_golden(dut):
 async def random_tensors_equal_golden_at_every_rate(dut, idle, stall):
     await reset(dut)
     rng = Random(2)
-    await convert(dut, ragged_tensors(config(), rng, 60), rng, idle, stall)
+    await convert(dut, ragged_tensors(config(), rng, 30), rng, idle, stall)
 
 
 @cocotb.test()

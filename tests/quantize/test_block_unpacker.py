@@ -73,7 +73,7 @@ async def unpack_all(dut, tensors, rng: Random, idle: float = 0.0, stall: float 
 async def random_words_mean_what_golden_says(dut, idle, stall):
     await reset(dut)
     rng = Random(1)
-    await unpack_all(dut, [random_tensor(config(), rng, rng.randrange(1, 12)) for _ in range(60)], rng, idle, stall)
+    await unpack_all(dut, [random_tensor(config(), rng, rng.randrange(1, 12)) for _ in range(30)], rng, idle, stall)
 
 
 @cocotb.test()

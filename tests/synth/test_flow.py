@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import cycle
 
 import pytest
 
@@ -17,6 +18,7 @@ from synth.density import Design, measure
 from synth.designs import PARTS, Mismatch, config_for, simulate_unit
 from synth.flow import modules_of, synthesise
 from synth.liberty import REFERENCE, LibraryError, find_library
+from synth.recipes import EFFORTS
 from synth.sweep import sweep
 from synth.tools import ToolError, yosys
 
@@ -32,7 +34,23 @@ PIPELINES = (
 )
 
 
-def unit_of(name, tmp_path, dot=None, size=1, cycles=1, tree_cycles=0):
+RECIPES = cycle(EFFORTS["area"])
+"""One after the other, so that some unit's netlist is that of each."""
+
+
+@pytest.fixture(autouse=True)
+def single_recipes(monkeypatch):
+    for name, script in EFFORTS["area"].items():
+        monkeypatch.setitem(EFFORTS, f"only {name}", {name: script})
+
+
+def each(names):
+    """Parameters (a name, or values that begin with one) with a recipe each."""
+    rows = [name if isinstance(name, tuple) else (name,) for name in names]
+    return [pytest.param(*row, recipe, id=f"{row[0]}-{recipe}") for row, recipe in zip(rows, RECIPES, strict=False)]
+
+
+def unit_of(name, tmp_path, dot=None, size=1, cycles=1, tree_cycles=0, recipe="direct"):
     """A mapped unit of a tile of ``size`` rows and columns: its format, configuration, synthesis and library."""
     form = format_named(name)
     config = config_for(form, dot, size, size, cycles, tree_cycles)
@@ -42,20 +60,21 @@ def unit_of(name, tmp_path, dot=None, size=1, cycles=1, tree_cycles=0):
     modules = {name: text for verilog in texts for name, text in modules_of(verilog).items()}
     verilog = "\n".join(modules.values())
     parts = [name for name in modules if name.startswith(PARTS)]
-    synthesis = synthesise(verilog, unit.module_name, parts, library, build=tmp_path)
+    effort = f"only {recipe}"
+    synthesis = synthesise(verilog, unit.module_name, parts, library, effort=effort, build=tmp_path)
     for prepare in {p().module_name for p in (unit.prepare_a, unit.prepare_b) if p}:
-        synthesis.parts |= synthesise(verilog, prepare, [], library, build=tmp_path).parts
+        synthesis.parts |= synthesise(verilog, prepare, [], library, effort=effort, build=tmp_path).parts
     return form, config, synthesis, library
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_mapped_block_units_agree_with_the_reference(name, tmp_path):
-    assert simulate_unit(*unit_of(name, tmp_path)) == 144
+@pytest.mark.parametrize(("name", "recipe"), each(FORMATS))
+def test_mapped_block_units_agree_with_the_reference(name, recipe, tmp_path):
+    assert simulate_unit(*unit_of(name, tmp_path, recipe=recipe)) == 144
 
 
-@pytest.mark.parametrize("name", UNSHARED)
-def test_mapped_units_agree_with_the_reference(name, tmp_path):
-    assert simulate_unit(*unit_of(name, tmp_path, dot=2)) == 144
+@pytest.mark.parametrize(("name", "recipe"), each(UNSHARED))
+def test_mapped_units_agree_with_the_reference(name, recipe, tmp_path):
+    assert simulate_unit(*unit_of(name, tmp_path, dot=2, recipe=recipe)) == 144
 
 
 def test_mapped_units_multiply_wide_mantissas_by_pairs(tmp_path):
@@ -64,9 +83,9 @@ def test_mapped_units_multiply_wide_mantissas_by_pairs(tmp_path):
     assert simulate_unit(form, config, synthesis, library) == 144
 
 
-@pytest.mark.parametrize(("name", "dot", "tree_cycles", "cycles"), PIPELINES)
-def test_mapped_pipelines_agree_with_the_reference(name, dot, tree_cycles, cycles, tmp_path):
-    assert simulate_unit(*unit_of(name, tmp_path, dot, 2, cycles, tree_cycles)) == 144
+@pytest.mark.parametrize(("name", "dot", "tree_cycles", "cycles", "recipe"), each(PIPELINES))
+def test_mapped_pipelines_agree_with_the_reference(name, dot, tree_cycles, cycles, recipe, tmp_path):
+    assert simulate_unit(*unit_of(name, tmp_path, dot, 2, cycles, tree_cycles, recipe)) == 144
 
 
 @pytest.mark.parametrize(("old", "new"), [("NAND2", "NOR2"), ("XNOR2", "XOR2"), ("FA", "HA")])
