@@ -11,8 +11,8 @@ __all__ = ["COUNT_CYCLES", "FULL_CYCLES", "JUDGE_CYCLES", "Timing"]
 COUNT_CYCLES = 2
 """From an event, in addition to the cycle after it, to its count. The core is idle only when the counters are right."""
 
-JUDGE_CYCLES = 2
-"""From a decoded command to its error code: every rule, then the first that is broken."""
+JUDGE_CYCLES = 3
+"""From a decoded command to its error code: what the rules compare, every rule, then the first that is broken."""
 
 FULL_CYCLES = 1
 """From a half's last beat out of the quantizer to the cycle in which the sequencer may take the half."""
@@ -107,8 +107,9 @@ class Timing:
     # Result buffer.
     @property
     def gather_cycles(self) -> int:
-        """From a panel's last result at the drain of column 0 to the cycle in which its first beat may be read."""
-        return self.config.mesh_columns
+        """From a panel's last result at the drain of column 0 to the cycle in which its first beat may be read: a register,
+        a cycle per tile column."""
+        return 1 + self.config.mesh_columns
 
     @property
     def send_cycles(self) -> int:

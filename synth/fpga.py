@@ -132,8 +132,7 @@ def implement(target: Target, seconds: float = 1800, build: Path = BUILD) -> Res
     found = _synthesise(target.format, tile, config.macs_per_cycle, target.family, target.effort, seconds, build)
     if not target.seeds:
         return replace(found, target=asdict(target))
-    placed = tile if target.family == "ecp5" else _Scanned(tile)
-    clocks = _clocks(target.format, placed, target.family, target.effort, target.seeds, seconds, build)
+    clocks = _clocks(target.format, tile, target.family, target.effort, target.seeds, seconds, build)
     return replace(found, clocks=clocks, target=asdict(target))
 
 
@@ -143,8 +142,6 @@ def implement_core(
 ) -> Resources:  # fmt: skip
     """Synthesise a whole core, buffers and all; with seeds also place and route it that many times.
 
-    It is placed between registers, one at each port, so that the clock is that of a core within a design.
-
     Raises
     ------
     ValueError : as of ``check``. ToolError : when a tool fails.
@@ -152,33 +149,11 @@ def implement_core(
     check(family, seeds, effort)
     name, core = f"core {config.name}", Core(config)
     found = _synthesise(name, core, config.macs_per_cycle, family, effort, seconds, build)
-    placed = _Registered(core) if family == "ecp5" else _Scanned(core)
-    return replace(found, clocks=_clocks(name, placed, family, effort, seeds, seconds, build))
-
-
-class _Registered(Component):
-    """A component with a register at every port."""
-
-    def __init__(self, inner: Component):
-        self.inner = inner
-        self.module_name = f"registered_{inner.module_name}"
-        super().__init__(dict(inner.signature.members.items()))
-
-    def elaborate(self, platform) -> Module:
-        m = Module()
-        inner = place(m, platform, "inner", self.inner)
-        ports = zip(self.signature.flatten(self), inner.signature.flatten(inner), strict=True)
-        for (path, member, outside), (_, _, inside) in ports:
-            outside, inside = Value.cast(outside), Value.cast(inside)
-            register = Signal(len(outside), name="_".join(map(str, path)) + "_register", reset_less=True)
-            source, sink = (outside, inside) if member.flow == In else (inside, outside)
-            m.d.sync += register.eq(source)
-            m.d.comb += sink.eq(register)
-        return m
+    return replace(found, clocks=_clocks(name, core, family, effort, seeds, seconds, build))
 
 
 class _Scanned(Component):
-    """A component whose inputs are shifted in and whose outputs are shifted and added into one bit: two pins."""
+    """A component within a design: a register at every port, shifted in, or shifted and added into one bit: two pins."""
 
     def __init__(self, inner: Component):
         self.inner = inner
@@ -232,8 +207,8 @@ def _synthesise(name, component, macs, family, effort, seconds, build) -> Resour
 
 
 def _clocks(name, component, family, effort, seeds, seconds, build) -> tuple[float, ...]:
-    """Clocks in MHz by nextpnr after routing, without a board's pins."""
-    folder = _netlist(name, component, family, effort, seconds, build) if seeds else None
+    """Clocks in MHz by nextpnr after routing, between registers, without a board's pins."""
+    folder = _netlist(name, _Scanned(component), family, effort, seconds, build) if seeds else None
     return tuple(_clock(folder, family, seed, seconds) for seed in range(1, seeds + 1))
 
 

@@ -147,22 +147,31 @@ class CommandDecoder(Component):
         return m
 
     def _judge(self, m: Module, job, zero_size, too_large):
-        """First error of ``job`` against the machine and what it holds, ``JUDGE_CYCLES`` later: rules, then the choice."""
+        """First error of ``job`` against the machine and what it holds, ``JUDGE_CYCLES`` later: comparisons, rules, choice."""
         c = self.config
         operand = data.StructLayout({"groups": SIZE_WIDTH, "inner": SIZE_WIDTH, "width": 4, "present": 1})
         self.loaded = {name: Signal(operand, name=f"loaded_{name}") for name in "ab"}
         self.held = Signal(data.StructLayout({"rows": SIZE_WIDTH, "columns": SIZE_WIDTH, "present": 1}))
         self.waiting = Signal(data.StructLayout({"rows": SIZE_WIDTH, "columns": SIZE_WIDTH, "width": 4, "present": 1}))
-        fits_array = (job.row_groups <= c.interleave) & (job.column_groups == 1)
-        held = self.held.present & (self.held.rows == job.rows) & (self.held.columns == job.columns)
+
+        def compared(condition):
+            """A comparison, a cycle later."""
+            result = Signal(name=f"compared_{len(comparisons)}")
+            comparisons.append(result)
+            m.d.sync += result.eq(condition)
+            return result
+
+        comparisons = []
+        fits_array = compared((job.row_groups <= c.interleave) & (job.column_groups == 1))
+        held = compared(self.held.present & (self.held.rows == job.rows) & (self.held.columns == job.columns))
         from_results = job.load_a & (job.format_a == OperandFormat.RESULTS)
         to_blocks = job.store & ((job.output == OutputFormat.PACKED) | (job.output == OutputFormat.RESULTS))
 
         def unusable(name: str, groups):
             loaded = self.loaded[name]
             return ~job[f"load_{name}"] & (
-                ~loaded.present | (loaded.inner != job.inner) | (loaded.groups < groups)
-                | (loaded.width != job[f"width_{name}"])
+                ~loaded.present | compared(loaded.inner != job.inner) | compared(loaded.groups < groups)
+                | compared(loaded.width != job[f"width_{name}"])
             )  # fmt: skip
 
         def known(value, codes):
@@ -181,12 +190,12 @@ class CommandDecoder(Component):
         )
         if "bias" not in c.features:
             formats &= ~job.bias & ~job.relu
-        no_results = (
+        no_results = compared(
             ~self.waiting.present | (self.waiting.rows != job.rows) | (self.waiting.columns != job.inner)
             | (self.waiting.width != job.width_a)
         )  # fmt: skip
         random = job.rounding == Rounding.STOCHASTIC
-        no_seed = (job.seed_a == 0) | (job.seed_b == 0) | (to_blocks & (job.seed_c == 0))
+        no_seed = compared((job.seed_a == 0) | (job.seed_b == 0)) | (to_blocks & compared(job.seed_c == 0))
         rules = [
             (zero_size, CommandError.ZERO_SIZE),
             (too_large["a"], CommandError.A_TOO_LARGE),
@@ -195,7 +204,7 @@ class CommandDecoder(Component):
             (~known(job.rounding, [Rounding[mode.upper()] for mode in c.rounding_modes]), CommandError.ROUNDING),
             (~formats, CommandError.FORMAT),
             (random & no_seed, CommandError.SEED),
-            (to_blocks & (job.columns > c.panel_columns), CommandError.OUTPUT_TOO_WIDE),
+            (to_blocks & compared(job.columns > c.panel_columns), CommandError.OUTPUT_TOO_WIDE),
             (self.waiting.present & ~from_results, CommandError.RESULTS_WAIT),
             (unusable("a", job.row_groups) | (from_results & no_results), CommandError.A_NOT_LOADED),
             (unusable("b", job.column_groups), CommandError.B_NOT_LOADED),

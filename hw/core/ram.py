@@ -8,9 +8,10 @@ __all__ = ["Ram"]
 class Ram(Component):
     """Simple dual-port memory: one write port with an enable per granule, one synchronous read port.
 
-    A read takes one cycle; while ``read_enable`` is 0 the output holds. A read of the word being written gives the old
-    one. Contents are undefined until written. It exists as Verilog text only, in the form synthesis tools infer block
-    RAM from, and without the initial values that would make up most of a core's netlist.
+    A read takes one cycle; while ``read_enable`` is 0 the output holds. Reading granules while they are written gives
+    nothing defined, as of most macros and block RAMs: in simulation the inverse of what is written, so that a test would
+    show who relied on it. Contents are undefined until written. It exists as Verilog text only, in the form synthesis
+    tools infer block RAM from, and without the initial values that would make up most of a core's netlist.
 
     Parameters
     ----------
@@ -40,10 +41,12 @@ class Ram(Component):
     def verilog(self) -> str:
         """Text of the module."""
         width, address = self.granules * self.granule_width, len(self.write_address)
+        parts = [f"[{i * self.granule_width} +: {self.granule_width}]" for i in range(self.granules)]
         writes = "\n".join(
-            f"    if (write_enable[{i}]) storage[write_address][{i * self.granule_width} +: {self.granule_width}]"
-            f" <= write_data[{i * self.granule_width} +: {self.granule_width}];"
-            for i in range(self.granules)
+            f"    if (write_enable[{i}]) storage[write_address]{part} <= write_data{part};" for i, part in enumerate(parts)
+        )
+        collisions = "\n".join(
+            f"      if (write_enable[{i}]) read_data{part} <= ~write_data{part};" for i, part in enumerate(parts)
         )
         return f"""module {self.module_name}(clk, write_address, write_data, write_enable, read_address, read_enable, read_data);
   input clk, read_enable;
@@ -51,10 +54,15 @@ class Ram(Component):
   input [{width - 1}:0] write_data;
   input [{self.granules - 1}:0] write_enable;
   output reg [{width - 1}:0] read_data;
-  reg [{width - 1}:0] storage [0:{self.depth - 1}];
+  (* no_rw_check *) reg [{width - 1}:0] storage [0:{self.depth - 1}];
   always @(posedge clk) begin
 {writes}
     if (read_enable) read_data <= storage[read_address];
+`ifndef SYNTHESIS
+    if (read_enable && read_address == write_address) begin
+{collisions}
+    end
+`endif
   end
 endmodule
 """

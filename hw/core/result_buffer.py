@@ -86,16 +86,19 @@ class ResultBuffer(Component):
         # An entry per drain column: where its result goes, one cycle later for each column to the east.
         entry = data.StructLayout({"address": range(2 * panel_words), "done": 1, "tile": tile_layout(c)})
         place_ = Signal(entry)
-        values = []
+        # Drains are registered first: the array's control and this one's do not share a cycle.
+        valid, values = Signal(), []
+        m.d.sync += valid.eq(self.i_drain[0].valid)
         for column, drain in enumerate(self.i_drain):
+            words = Signal.like(drain.values, name=f"words_{column}", reset_less=True)
+            m.d.sync += words.eq(drain.values)
             lanes = []
             for lane in range(c.tile_columns):
                 converter = ResultConverter(c.accumulator, c.block_sum_width, c.scale_width)
                 place(m, platform, f"converter_{column}_{lane}", converter)
-                m.d.comb += converter.i.eq(drain.values[lane])
+                m.d.comb += converter.i.eq(words[lane])
                 lanes.append(converter.o)
             values.append(Cat(lanes))
-        valid = self.i_drain[0].valid
         slot_ends, tile_ends = Signal(), Signal()
         m.d.comb += [
             slot_ends.eq(slot == tile.slots - 1),

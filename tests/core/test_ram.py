@@ -16,7 +16,7 @@ SHAPES = [(3, 5, 6), (1, 4, 1)]
 
 @cocotb.test()
 async def reads_what_was_written_granule_by_granule(dut):
-    """A word read while it is written is the old one; a read that is not enabled changes nothing."""
+    """Granules read while they are written come inverted; a read that is not enabled changes nothing."""
     granules, width, depth = (parameters()[name] for name in ("granules", "width", "depth"))
     rng = Random(1)
     words = [[None] * granules for _ in range(depth)]
@@ -37,6 +37,8 @@ async def reads_what_was_written_granule_by_granule(dut):
         for n in range(granules):
             if mask >> n & 1:
                 words[target][n] = new >> n * width & (1 << width) - 1
+                if reads and address == target:
+                    held[n] = words[target][n] ^ (1 << width) - 1
 
 
 @pytest.mark.cocotb
