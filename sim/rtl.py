@@ -89,7 +89,7 @@ def _compile(source: Path, top: str, shim: Path, library: Path, defines, quick: 
             "verilator", "--cc", "-O3", "--no-timing", "-Wno-fatal", "--x-assign", "fast", "--x-initial", "fast",
             "--top-module", top, "--prefix", f"V{stem}", "--Mdir", str(objects), "-CFLAGS", "-fPIC", str(source),
         ],
-        *([["cp", *map(str, compiled), str(objects)]] if (compiled := runtime.paths()) else []),
+        *runtime.copying(objects),
         ["make", "-C", str(objects), "-f", f"V{stem}.mk", *make],
         [
             "g++", "-std=c++17", "-O0" if quick else "-O2", "-fPIC", "-shared", *defines,

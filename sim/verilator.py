@@ -69,9 +69,10 @@ class RuntimeObjects:
     def __init__(self, folder: Path, way: str):
         self.store = folder / f"runtime-{hashlib.sha256(f'{version()} {way}'.encode()).hexdigest()[:12]}"
 
-    def paths(self) -> list[Path]:
-        """What is there; a copy of them beside a model that was just written spares their compilation."""
-        return sorted(self.store.glob("*.o"))
+    def copying(self, build: Path | str) -> list[list[str]]:
+        """Commands that copy what is there beside a model that was just written, which spares its compilation."""
+        compiled = sorted(map(str, self.store.glob("*.o")))
+        return [["cp", *compiled, str(build)]] if compiled else []
 
     def keep(self, build: Path) -> None:
         """Take what a build has compiled and the store lacks."""

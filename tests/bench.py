@@ -59,10 +59,7 @@ class QuickVerilator(Verilator):
         verilate, make = super()._build_command()
         place = verilate.index("--public-flat-rw")
         verilate[place : place + 1] = ["--public-depth", "1"]
-        commands = [verilate, [*make, *verilator.QUICK_MAKE_VARIABLES]]
-        if compiled := self._runtime.paths():
-            commands.insert(1, ["cp", *map(str, compiled), str(self.build_dir)])
-        return commands
+        return [verilate, *self._runtime.copying(self.build_dir), [*make, *verilator.QUICK_MAKE_VARIABLES]]
 
     @property
     def _runtime(self) -> verilator.RuntimeObjects:

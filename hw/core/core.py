@@ -18,6 +18,7 @@ from hw.core.output_stage import OutputStage
 from hw.core.result_buffer import ResultBuffer
 from hw.core.sequencer import Sequencer, product_layout
 from hw.emit import place
+from hw.timing import Timing
 
 __all__ = ["Core"]
 
@@ -75,7 +76,7 @@ class Core(Component):
         loader_b = place(m, platform, "loader_b", Loader(c, c.columns))
         buffer_a = place(m, platform, "buffer_a", OperandBuffer(c, c.mesh_rows, c.tile_rows))
         buffer_b = place(m, platform, "buffer_b", OperandBuffer(c, c.mesh_columns, c.tile_columns))
-        in_flight = 3 + ceil((buffer_a.read_cycles + mesh.result_cycles + c.mesh_columns + 4) / mesh.drain_cycles)
+        in_flight = 3 + ceil((buffer_a.read_cycles + mesh.result_cycles + Timing(c).gather_cycles + 3) / mesh.drain_cycles)
         sequencer = place(m, platform, "sequencer", Sequencer(c, mesh.drain_cycles))
         results = place(m, platform, "results", ResultBuffer(c, mesh.result_width, in_flight))
         counters = place(m, platform, "counters", Counters(c, loader_a.health.shape()))
