@@ -6,7 +6,8 @@ from functools import cached_property
 from math import ceil
 
 ACCUMULATORS = ("fp32", "bf16", "aligned")
-DATAPATHS = ("structural", "carry_chain", "behavioral")
+DATAPATHS = ("structural", "carry_chain", "dsp", "behavioral")
+FPGA_DATAPATHS = ("carry_chain", "dsp")
 FEATURES = ("packed", "bfloat16", "bias", "requantize")
 
 
@@ -56,8 +57,8 @@ class CoreConfig:
     accumulator : "fp32", "bf16" or "aligned".
     accumulator_cycles : register stages of the accumulator, its state included (1 … 11; "aligned" 1 … 5).
     tree_cycles : register stages inside the dot product's compressor tree (0 … 5).
-    datapath : "structural" (an explicit bit heap, for chips), "carry_chain" (lookup tables and adders, for FPGAs) or
-        "behavioral" (arithmetic, for simulation).
+    datapath : "structural" (an explicit bit heap, for chips), "carry_chain" (lookup tables and adders, for FPGAs), "dsp"
+        (multiplier blocks and adders, for FPGAs) or "behavioral" (arithmetic, for simulation).
     lanes : FP32 elements per beat of each operand stream (default: the largest fitting divisor up to 16).
     operand_depth : blocks of each array row (and column) that one half of an operand buffer holds.
     panel_columns : columns of C the result buffer gathers before it sends rows (default: the array's columns).

@@ -85,7 +85,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     group.add_argument(
         "--datapath", default=defaults["datapath"], metavar="BODY",
-        help="structural for chips, carry_chain for FPGAs, behavioral for simulation "
+        help="structural for chips, carry_chain for FPGAs, dsp for their multiplier blocks, behavioral for simulation "
         f"(default: {defaults['datapath']})",
     )  # fmt: skip
     group.add_argument(

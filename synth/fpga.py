@@ -58,9 +58,9 @@ class Target:
         return replace(base, datapath=self.datapath)
 
     def number_format(self) -> NumberFormat:
-        """The format; integers are multiplied in sign and magnitude on carry chains, by pairs in the structural body."""
+        """The format; integers are multiplied by pairs in the structural body, else in sign and magnitude."""
         form = format_named(self.format)
-        plain = form.kind == "paired" and not form.block_size and self.datapath == "carry_chain"
+        plain = form.kind == "paired" and not form.block_size and self.datapath != "structural"
         return replace(form, kind="integer") if plain else form
 
 
@@ -70,13 +70,15 @@ class Resources:
 
     Members
     -------
-    tables : as the family counts them. flip_flops : of any kind. cells : by type. clocks : MHz with each seed.
+    tables : as the family counts them. multipliers : blocks. flip_flops : of any kind. cells : by type.
+    clocks : MHz with each seed.
     """
 
     name: str
     family: str
     macs: int
     tables: int
+    multipliers: int
     flip_flops: int
     cells: dict[str, int]
     clocks: tuple[float, ...] = ()
@@ -129,11 +131,9 @@ def implement(target: Target, seconds: float = 1800, build: Path = BUILD) -> Res
     """
     config = target.config()
     tile = tile_for(target.number_format(), config)
-    found = _synthesise(target.format, tile, config.macs_per_cycle, target.family, target.effort, seconds, build)
-    if not target.seeds:
-        return replace(found, target=asdict(target))
-    clocks = _clocks(target.format, tile, target.family, target.effort, target.seeds, seconds, build)
-    return replace(found, clocks=clocks, target=asdict(target))
+    flow = _Flow(target.format, target.family, target.effort, config.datapath == "dsp", seconds, build)
+    found = flow.resources(tile, config.macs_per_cycle)
+    return replace(found, clocks=flow.clocks(tile, target.seeds), target=asdict(target))
 
 
 def implement_core(
@@ -147,9 +147,9 @@ def implement_core(
     ValueError : as of ``check``. ToolError : when a tool fails.
     """
     check(family, seeds, effort)
-    name, core = f"core {config.name}", Core(config)
-    found = _synthesise(name, core, config.macs_per_cycle, family, effort, seconds, build)
-    return replace(found, clocks=_clocks(name, core, family, effort, seeds, seconds, build))
+    core = Core(config)
+    flow = _Flow(f"core {config.name}", family, effort, config.datapath == "dsp", seconds, build)
+    return replace(flow.resources(core, config.macs_per_cycle), clocks=flow.clocks(core, seeds))
 
 
 class _Scanned(Component):
@@ -178,47 +178,62 @@ class _Scanned(Component):
         return m
 
 
-def _netlist(name, component, family, effort, seconds, build) -> Path:
-    """Folder of the mapped netlist, made once for the same text, script and Yosys."""
-    text, top = emit_verilog(component), component.module_name
-    lines = [line.format(top=top) for line in FAMILIES[family].script(effort)]
-    script = "\n".join(["read_verilog design.v", *lines, "write_json netlist.json", ""])
-    key = hashlib.sha256(f"{text}{script}{yosys_version()}".encode()).hexdigest()[:16]
-    folder = (build / "fpga" / f"{re.sub(r'[^a-z0-9-]', '_', name)[:60]}-{family}-{key}").resolve()
-    if not (folder / "done").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "design.v").write_text(text)
-        yosys(script, folder, seconds)
-        (folder / "done").touch()
-    return folder
+@dataclass(frozen=True)
+class _Flow:
+    """One way through the tools, each step done once for the same text, script and versions.
 
+    Parameters
+    ----------
+    name : in tables and folders. multipliers : whether multiplier blocks may be used. seconds : a tool may take.
+    """
 
-def _synthesise(name, component, macs, family, effort, seconds, build) -> Resources:
-    folder, entry = _netlist(name, component, family, effort, seconds, build), FAMILIES[family]
-    known = folder / "cells.json"
-    if not known.exists():
-        module = json.loads((folder / "netlist.json").read_text())["modules"][component.module_name]
-        keep(known, json.dumps(Counter(cell["type"] for cell in module["cells"].values())))
-    cells = {kind: n for kind, n in sorted(json.loads(known.read_text()).items()) if not kind.startswith("$")}
-    return Resources(
-        name, family, macs, sum(entry.tables.get(kind, 0) * n for kind, n in cells.items()),
-        sum(n for kind, n in cells.items() if kind.startswith(entry.flip_flops)), cells,
-    )  # fmt: skip
+    name: str
+    family: str
+    effort: str
+    multipliers: bool
+    seconds: float
+    build: Path
 
+    def netlist(self, component: Component) -> Path:
+        """Folder of the mapped netlist."""
+        text, top = emit_verilog(component), component.module_name
+        lines = FAMILIES[self.family].script(self.effort, top, self.multipliers)
+        script = "\n".join(["read_verilog design.v", *lines, "write_json netlist.json", ""])
+        key = hashlib.sha256(f"{text}{script}{yosys_version()}".encode()).hexdigest()[:16]
+        name = re.sub(r"[^a-z0-9-]", "_", self.name)[:60]
+        folder = (self.build / "fpga" / f"{name}-{self.family}-{key}").resolve()
+        if not (folder / "done").exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "design.v").write_text(text)
+            yosys(script, folder, self.seconds)
+            (folder / "done").touch()
+        return folder
 
-def _clocks(name, component, family, effort, seeds, seconds, build) -> tuple[float, ...]:
-    """Clocks in MHz by nextpnr after routing, between registers, without a board's pins."""
-    folder = _netlist(name, _Scanned(component), family, effort, seconds, build) if seeds else None
-    return tuple(_clock(folder, family, seed, seconds) for seed in range(1, seeds + 1))
+    def resources(self, component: Component, macs: int) -> Resources:
+        """What the mapped component takes."""
+        folder, entry = self.netlist(component), FAMILIES[self.family]
+        known = folder / "cells.json"
+        if not known.exists():
+            module = json.loads((folder / "netlist.json").read_text())["modules"][component.module_name]
+            keep(known, json.dumps(Counter(cell["type"] for cell in module["cells"].values())))
+        cells = {kind: n for kind, n in sorted(json.loads(known.read_text()).items()) if not kind.startswith("$")}
+        return Resources(
+            self.name, self.family, macs, sum(entry.tables.get(kind, 0) * n for kind, n in cells.items()),
+            cells.get(entry.multiplier, 0), sum(n for kind, n in cells.items() if kind.startswith(entry.flip_flops)), cells,
+        )  # fmt: skip
 
+    def clocks(self, component: Component, seeds: int) -> tuple[float, ...]:
+        """Clocks in MHz by nextpnr after routing, between registers, without a board's pins."""
+        folder = self.netlist(_Scanned(component)) if seeds else None
+        return tuple(self._clock(folder, seed) for seed in range(1, seeds + 1))
 
-def _clock(folder: Path, family: str, seed: int, seconds: float) -> float:
-    entry = FAMILIES[family]
-    arguments = [*entry.placement, "--json", "netlist.json", "--seed", str(seed), "--timing-allow-fail"]
-    key = hashlib.sha256(" ".join(arguments).encode()).hexdigest()[:8]
-    known = folder / f"megahertz-{seed}-{key}"
-    if not known.exists():
-        (folder / "pins").write_text(entry.pin_file())
-        log = nextpnr(entry.program, arguments, folder, seconds)
-        keep(known, re.findall(r"Max frequency for clock\s+'[^']*':\s+([\d.]+) MHz", log)[-1])
-    return float(known.read_text())
+    def _clock(self, folder: Path, seed: int) -> float:
+        entry = FAMILIES[self.family]
+        arguments = [*entry.placement, "--json", "netlist.json", "--seed", str(seed), "--timing-allow-fail"]
+        key = hashlib.sha256(" ".join(arguments).encode()).hexdigest()[:8]
+        known = folder / f"megahertz-{seed}-{key}"
+        if not known.exists():
+            (folder / "pins").write_text(entry.pin_file())
+            log = nextpnr(entry.program, arguments, folder, self.seconds)
+            keep(known, re.findall(r"Max frequency for clock\s+'[^']*':\s+([\d.]+) MHz", log)[-1])
+        return float(known.read_text())

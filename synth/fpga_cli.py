@@ -100,13 +100,13 @@ def _write(rows: list[Resources], failures: list, where: str | None, console: Co
             sys.stdout.write(text)
             return
         keep(Path(where), text)
-    table = Table(title="Without multiplier blocks")
-    for heading in ("what", "family", "MACs", "tables", "per MAC", "flip-flops", "MHz", "with each seed"):
+    table = Table()
+    for heading in ("what", "family", "MACs", "tables", "per MAC", "multipliers", "flip-flops", "MHz", "with each seed"):
         table.add_column(heading, justify="left" if heading in ("what", "family") else "right")
     for row in rows:
         table.add_row(
-            row.name, row.family, str(row.macs), str(row.tables), f"{row.tables_per_mac:.1f}", str(row.flip_flops),
-            f"{row.megahertz:.1f}" if row.clocks else "–", ", ".join(f"{mhz:.1f}" for mhz in row.clocks),
+            row.name, row.family, str(row.macs), str(row.tables), f"{row.tables_per_mac:.1f}", str(row.multipliers),
+            str(row.flip_flops), f"{row.megahertz:.1f}" if row.clocks else "–", ", ".join(f"{mhz:.1f}" for mhz in row.clocks),
         )  # fmt: skip
     console.print(table)
 

@@ -1,4 +1,4 @@
-"""FPGA families: how they are synthesised without multiplier blocks, what counts as a table, how they are placed."""
+"""FPGA families: how they are synthesised, what counts as a table, how they are placed."""
 
 from dataclasses import dataclass
 
@@ -19,8 +19,9 @@ class Family:
 
     Parameters
     ----------
-    synthesis : Yosys commands by effort; ``{top}`` is the top module.
+    synthesis : Yosys commands by effort; ``{top}`` is the top module, ``{nodsp}`` the option that leaves multiplier blocks out.
     tables : how many lookup tables a cell counts. flip_flops : what their cells' names begin with.
+    multiplier : cell of a multiplier block that products of mantissas fit in, where there is one.
     program, placement : nextpnr's name and its arguments, or ``None`` where pip has no nextpnr.
     pins : of the ports clk, rst, i and o, as the line of a file of pins with ``{port}`` and ``{pin}``; where nextpnr asks.
     """
@@ -28,6 +29,7 @@ class Family:
     synthesis: dict[str, tuple[str, ...]]
     tables: dict[str, int]
     flip_flops: str
+    multiplier: str = ""
     program: str = ""
     placement: tuple[str, ...] | None = None
     pins: tuple[str, tuple[str, ...]] | None = None
@@ -39,16 +41,17 @@ class Family:
         line, names = self.pins
         return "".join(line.format(port=port, pin=pin) for port, pin in zip(PORTS, names, strict=True))
 
-    def script(self, effort: str) -> tuple[str, ...]:
-        """Commands between reading the Verilog and writing the netlist."""
-        return self.synthesis[effort]
+    def script(self, effort: str, top: str, multipliers: bool) -> list[str]:
+        """Commands between reading the Verilog and writing the netlist; with multiplier blocks, or tables alone."""
+        nodsp = "" if multipliers else "-nodsp"
+        return [line.format(top=top, nodsp=nodsp) for line in self.synthesis[effort]]
 
 
 def _both(command: str, area: str = "") -> dict[str, tuple[str, ...]]:
-    return {"area": (AREA, f"{command} {area} -top {{top}}"), "speed": (f"{command} -top {{top}}",)}
+    return {"area": (AREA, f"{command} {area}"), "speed": (command,)}
 
 
-XILINX = "synth_xilinx -family xc7 -nodsp -flatten -noiopad -noclkbuf"
+XILINX = "synth_xilinx -family xc7 {nodsp} -flatten -noiopad -noclkbuf -top {top}"
 
 FAMILIES = {
     "xc7": Family(
@@ -56,7 +59,7 @@ FAMILIES = {
             # As synth_xilinx does it, but a table of two inputs costs as much as one of six.
             "area": (
                 AREA,
-                f"{XILINX} -nowidelut -top {{top}} -run begin:map_luts",
+                f"{XILINX} -nowidelut -run begin:map_luts",
                 "opt_expr -mux_undef -noclkinv",
                 "abc9 -luts 1,1,1,6:1",
                 "clean",
@@ -67,23 +70,25 @@ FAMILIES = {
                 "clean",
                 "blackbox =A:whitebox",
             ),
-            "speed": (f"{XILINX} -top {{top}}",),
+            "speed": (XILINX,),
         },
-        {f"LUT{i}": 1 for i in range(1, 7)} | {"SRL16E": 1, "SRLC32E": 1, "RAM32M": 4}, "FD",
+        {f"LUT{i}": 1 for i in range(1, 7)} | {"SRL16E": 1, "SRLC32E": 1, "RAM32M": 4}, "FD", "DSP48E1",
     ),
     "ecp5": Family(
-        _both("synth_ecp5 -nodsp", "-nowidelut"), {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}, "TRELLIS_FF", "ecp5",
+        _both("synth_ecp5 {nodsp} -top {top}", "-nowidelut"), {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}, "TRELLIS_FF",
+        "MULT18X18D", "ecp5",
         ("--85k", "--speed", "6", "--package", "CABGA756", "--lpf-allow-unconstrained", "--freq", "130", *TIMING),
     ),
     "ice40": Family(
-        _both("synth_ice40"), {"SB_LUT4": 1}, "SB_DFF", "ice40",
+        _both("synth_ice40 -top {top}"), {"SB_LUT4": 1}, "SB_DFF", "", "ice40",
         ("--hx8k", "--package", "ct256", "--freq", "100"),
     ),
     "nexus": Family(  # not placed: nextpnr refuses the carry chains that begin with a constant
-        _both("synth_nexus -nodsp", "-nowidelut"), {"LUT4": 1, "CCU2": 2}, "FD1P3",
+        _both("synth_nexus {nodsp} -top {top}", "-nowidelut"), {"LUT4": 1, "CCU2": 2}, "FD1P3",
     ),
     "gowin": Family(
-        _both("synth_gowin", "-nowidelut"), {f"LUT{i}": 1 for i in range(1, 5)} | {"ALU": 1}, "DFF", "himbaechel-gowin",
+        _both("synth_gowin {nodsp} -top {top}", "-nowidelut"), {f"LUT{i}": 1 for i in range(1, 5)} | {"ALU": 1}, "DFF",
+        "", "himbaechel-gowin",
         ("--device", "GW2A-LV18PG256C8/I7", "--vopt", "family=GW2A-18", "--vopt", "cst=pins", "--freq", "100"),
         ('IO_LOC "{port}" {pin};\n', ("H11", "N16", "N14", "L14")),
     ),

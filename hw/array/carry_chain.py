@@ -1,4 +1,4 @@
-"""The dot product for FPGAs: products in lookup tables, sums on carry chains, signs handled relatively."""
+"""Sums of dot products for FPGAs: a tree on carry chains, signs handled relatively; and products in lookup tables."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 
 from hw.config import signed_width
 
-__all__ = ["TABLE_WIDTH", "carry_chain_sum", "magnitude_product"]
+__all__ = ["TABLE_WIDTH", "Node", "carry_chain_sum", "magnitude_product", "table_products"]
 
 TABLE_WIDTH = 3
 """Bits of a factor up to which every bit of a product fits in one lookup table of six inputs."""
@@ -106,20 +106,25 @@ def _ranks(levels: int, cycles: int) -> list[int]:
     return [min(levels, max(0, round((levels + 2) * (i + 1) / (cycles + 1)) - 1)) for i in range(cycles)]
 
 
-def carry_chain_sum(m: Module, a, b, cycles: int, addend, width: int) -> Value:
-    """``Σ a[i] * b[i] + addend`` modulo ``2**width``, of sign-magnitude mantissas, with ``cycles`` ranks of registers.
-
-    A balanced tree adds pairs; its root's sign is applied together with the addend, which is that of the last cycle.
-
-    Parameters
-    ----------
-    m : where the logic goes. a, b : arrays of ``sign_magnitude``. addend : of ``width`` bits, or ``None``.
-    """
+def table_products(m: Module, a, b) -> list[Node]:
+    """Products of sign-magnitude mantissas, in lookup tables."""
     nodes = []
     for i in range(len(a)):
         product = magnitude_product(m, f"product{i}", a[i].magnitude, b[i].magnitude)
         largest = (2 ** len(a[i].magnitude) - 1) ** 2
         nodes.append(Node(a[i].sign ^ b[i].sign, Cat(product, Const(0, 1)), 0, largest))
+    return nodes
+
+
+def carry_chain_sum(m: Module, nodes: list[Node], cycles: int, addend, width: int) -> Value:
+    """Sum of ``nodes`` and ``addend`` modulo ``2**width``, with ``cycles`` ranks of registers.
+
+    A balanced tree adds pairs; its root's sign is applied together with the addend, which is that of the last cycle.
+
+    Parameters
+    ----------
+    m : where the logic goes. nodes : products. addend : of ``width`` bits, or ``None``.
+    """
     levels = (len(nodes) - 1).bit_length()
     ranks = _ranks(levels, cycles)
     for level in range(levels + 1):

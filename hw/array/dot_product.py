@@ -1,11 +1,12 @@
-"""The exact dot product of two slices of blocks, in three bodies of one contract."""
+"""The exact dot product of two slices of blocks, in several bodies of one contract."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
-from hw.array.carry_chain import carry_chain_sum
+from hw.array.carry_chain import carry_chain_sum, table_products
 from hw.array.compressor_tree import CompressorTree
+from hw.array.packed_product import packed_products
 from hw.array.product import Product
 from hw.config import DATAPATHS, signed_width
 from hw.emit import place
@@ -18,16 +19,16 @@ class DotProduct(Component):
     """``sum = Σ a[i] * b[i]``, exact; or that and ``addend``, modulo ``2**addend_width``.
 
     Without addend ``|sum| <= dot * (2**(m-1) - 1)**2``, which is what ``sum`` is wide enough for. The structural body is made of
-    products and one compressor tree, for chips; the carry-chain body of lookup tables and adders, for FPGAs; the behavioral
-    body of plain signed arithmetic, for fast simulation and for multipliers that a tool infers. Their equality is proved
-    by the tests.
+    products and one compressor tree, for chips; the carry-chain body of lookup tables and adders, for FPGAs; the DSP body of
+    two products to a multiplier block and the same adders, for FPGAs with such blocks to spare; the behavioral body of
+    plain signed arithmetic, for fast simulation. Their equality is proved by the tests.
     Latency is ``cycles``; throughput is one dot product per cycle.
 
     Parameters
     ----------
     mantissa_width : m, sign included, 2 … 8.
     dot : number of products, at least 1.
-    datapath : "structural", "carry_chain" or "behavioral".
+    datapath : "structural", "carry_chain", "dsp" or "behavioral".
     cycles : ranks of registers inside.
     addend_width : bits of ``addend`` and ``sum``, if there is one; in the structural body only without registers.
 
@@ -59,11 +60,12 @@ class DotProduct(Component):
         m = Module()
         if self.datapath == "structural":
             self._structural(m, platform)
-        elif self.datapath == "carry_chain":
-            addend = self.addend if self.addend_width else None
-            m.d.comb += self.sum.eq(carry_chain_sum(m, self.a, self.b, self.cycles, addend, self.sum_width))
-        else:
+        elif self.datapath == "behavioral":
             self._behavioral(m)
+        else:
+            products = {"carry_chain": table_products, "dsp": packed_products}[self.datapath](m, self.a, self.b)
+            addend = self.addend if self.addend_width else None
+            m.d.comb += self.sum.eq(carry_chain_sum(m, products, self.cycles, addend, self.sum_width))
         return m
 
     def _structural(self, m, platform):

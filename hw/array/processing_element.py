@@ -9,7 +9,7 @@ from amaranth.lib.wiring import Component, In, Out
 from hw.accumulate.block_accumulator import BlockAccumulator
 from hw.array.dot_product import DotProduct
 from hw.array.paired_dot_product import PairedDotProduct, PairSelects, PairSums
-from hw.config import CoreConfig
+from hw.config import FPGA_DATAPATHS, CoreConfig
 from hw.emit import place
 from hw.types import block_slice
 
@@ -82,7 +82,7 @@ class ProcessingElement(Component):
         """Whether the block sum so far is added with the products and not behind them."""
         c = self.config
         return self.sums and (
-            c.datapath == "carry_chain" or (c.datapath == "structural" and not self.paired and not c.tree_cycles)
+            c.datapath in FPGA_DATAPATHS or (c.datapath == "structural" and not self.paired and not c.tree_cycles)
         )
 
     @property

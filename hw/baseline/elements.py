@@ -16,8 +16,9 @@ from hw.array.paired_dot_product import PairedDotProduct, PairSelects, PairSums
 from hw.array.processing_element import ProcessingElement
 from hw.baseline.float_multiply import FloatAdd, FloatMultiply
 from hw.baseline.formats import NumberFormat
-from hw.baseline.scaled_product import ScaledDotProduct, SmallFloatDecoder, element_layout
-from hw.config import CoreConfig, signed_width
+from hw.baseline.scaled_product import ScaledDotProduct
+from hw.baseline.small_float import element_layout
+from hw.config import FPGA_DATAPATHS, CoreConfig, signed_width
 from hw.emit import place
 from hw.types import sign_magnitude
 
@@ -69,6 +70,7 @@ class _Element(Component):
     def __init__(self, config: CoreConfig, name: str, shape, accumulator, fields=None):
         self.config, self.accumulator = config, accumulator
         ranks = f"_t{config.tree_cycles}" * (config.tree_cycles > 0)
+        ranks += f"_{config.datapath}" * (config.datapath in FPGA_DATAPATHS)
         self.module_name = f"element_{name}_n{config.block_size}_d{config.dot}{ranks}_{accumulator.module_name}"
         self.operand = data.StructLayout({"mantissas": data.ArrayLayout(shape, config.dot), **(fields or {})})
         plain = self.operand["mantissas"].shape
@@ -170,15 +172,17 @@ class ScaledElement(_Element):
         self.sums = config.steps > 1
         bound = ScaledDotProduct(e, s, 1).bound * config.block_size
         self.sum_width = signed_width(-bound, bound)
-        self.joined = self.sums and not config.tree_cycles
-        self.product = ScaledDotProduct(e, s, config.dot, config.tree_cycles, self.sum_width if self.joined else 0)
+        self.joined = self.sums and (not config.tree_cycles or config.datapath in FPGA_DATAPATHS)
+        self.product = ScaledDotProduct(
+            e, s, config.dot, config.tree_cycles, self.sum_width if self.joined else 0, config.datapath
+        )
         accumulator = BlockAccumulator(
             form.accumulator, self.sum_width + growth, SCALE_WIDTH, config.interleave, config.accumulator_cycles
         )
         fields = {"scale": signed(SCALE_WIDTH), "nan": 1}
         if self.scaled:
             fields["factor"] = form.scale_significand
-        self.prepare_a = self.prepare_b = partial(SmallFloatDecoder, e, s, config.dot)
+        self.prepare_a = self.prepare_b = self.product.prepare
         name = form.name.partition("/")[0].replace("-", "_")
         super().__init__(config, name, element_layout(e, s), accumulator, fields)
 
@@ -236,7 +240,7 @@ class FloatElement(_Element):
         for i in range(self.config.dot):
             product = place(
                 m, platform, f"product{i}",
-                FloatMultiply(self.form.float_format, self.total, specials, self.product_cycles),
+                FloatMultiply(self.form.float_format, self.total, specials, self.product_cycles, self.config.datapath),
             )  # fmt: skip
             m.d.comb += [product.a.eq(self.a[i]), product.b.eq(self.b[i])]
             words.append(product.o)

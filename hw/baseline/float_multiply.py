@@ -9,6 +9,8 @@ from hw.accumulate.float_convert import word_term
 from hw.accumulate.float_format import FloatFormat
 from hw.accumulate.float_round import round_and_pack
 from hw.array.bit_heap import AdderNetwork, BitHeap
+from hw.array.carry_chain import magnitude_product
+from hw.config import FPGA_DATAPATHS
 from hw.emit import place
 
 __all__ = ["FloatAdd", "FloatMultiply", "UnsignedMultiplier"]
@@ -21,15 +23,25 @@ class UnsignedMultiplier(Component):
     ----------
     width : of the operands.
     booth : recode ``b`` into digits -2 … 2, which halves the partial products; smaller from about 8 bits on.
+    datapath : as of ``DotProduct``; the bodies for FPGAs have their registers behind the product.
     """
 
-    def __init__(self, width: int, booth: bool, cycles: int = 0):
-        self.width, self.booth, self.cycles = width, booth, cycles
-        self.module_name = f"unsigned_multiplier_{width}_{'booth' if booth else 'array'}{f'_c{cycles}' * (cycles > 0)}"
+    def __init__(self, width: int, booth: bool, cycles: int = 0, datapath: str = "structural"):
+        self.width, self.booth, self.cycles, self.datapath = width, booth, cycles, datapath
+        body = datapath if datapath in FPGA_DATAPATHS else "booth" if booth else "array"
+        self.module_name = f"unsigned_multiplier_{width}_{body}{f'_c{cycles}' * (cycles > 0)}"
         super().__init__({"a": In(width), "b": In(width), "product": Out(2 * width)})
 
     def elaborate(self, platform):
         m = Module()
+        if self.datapath in FPGA_DATAPATHS:
+            product = Signal(2 * self.width, name="exact")
+            on_chains = self.datapath == "carry_chain"
+            m.d.comb += product.eq(magnitude_product(m, "part", self.a, self.b) if on_chains else self.a * self.b)
+            for _ in range(self.cycles):
+                product = registered(m, product)
+            m.d.comb += self.product.eq(product)
+            return m
         network = AdderNetwork()
         heap = BitHeap(network, 2 * self.width)
         if self.booth:
@@ -70,14 +82,19 @@ class FloatMultiply(Component):
     form : of the operands; exponent all ones is infinity or NaN if ``specials``, else an ordinary number.
     result : of the product.
     cycles : registers: the first behind the rounding, the second before it, others in the multiplication.
+    datapath : of the multiplication of significands.
     """
 
-    def __init__(self, form: FloatFormat, result: FloatFormat, specials: bool = True, cycles: int = 0):
+    def __init__(
+        self, form: FloatFormat, result: FloatFormat, specials: bool = True, cycles: int = 0,
+        datapath: str = "structural",
+    ):  # fmt: skip
         self.form, self.result, self.specials, self.cycles = form, result, specials, cycles
         self.multiplier = UnsignedMultiplier(
-            form.significand_width, booth=form.significand_width >= 8, cycles=max(0, cycles - 2)
+            form.significand_width, form.significand_width >= 8, max(0, cycles - 2), datapath
         )
         suffix = "" if specials else "_finite"
+        suffix += f"_{datapath}" * (datapath in FPGA_DATAPATHS)
         self.module_name = (
             f"float_multiply_e{form.exponent_width}s{form.significand_width}"
             f"_e{result.exponent_width}s{result.significand_width}{suffix}{f'_c{cycles}' * (cycles > 0)}"

@@ -1,6 +1,7 @@
 # Ref: Open Compute Project, "OCP Microscaling Formats (MX) Specification", version 1.0, 2023, section 5.3
 """Dot products of small floating-point elements, summed exactly as integers."""
 
+from functools import partial
 from itertools import pairwise
 
 from amaranth.hdl import Cat, Const, Module, Signal, signed
@@ -9,64 +10,20 @@ from amaranth.lib.wiring import Component, In, Out
 
 from hw.array.adder_cells import FullAdder, HalfAdder
 from hw.array.bit_heap import AdderNetwork, BitHeap, constant_digits
-from hw.config import signed_width
+from hw.array.carry_chain import TABLE_WIDTH, Node, carry_chain_sum, magnitude_product
+from hw.array.packed_product import packed_products
+from hw.baseline.small_float import (
+    SmallFloatDecoder,
+    decode,
+    decoded_layout,
+    element_layout,
+    fixed_layout,
+    scaled_magnitude,
+)
+from hw.config import FPGA_DATAPATHS, signed_width
 from hw.emit import place
 
-__all__ = ["ScaledDotProduct", "SmallFloatDecoder", "element_layout"]
-
-
-def element_layout(exponent_width: int, significand_width: int) -> data.StructLayout:
-    """A small float as stored: no infinity, no NaN; exponent 0 means no hidden bit."""
-    return data.StructLayout({"fraction": significand_width - 1, "exponent": exponent_width, "sign": 1})
-
-
-def decoded_layout(exponent_width: int, significand_width: int) -> data.StructLayout:
-    """Significand with its hidden bit, and the shift: lines for 1 and 2 places if the exponent has two bits."""
-    shift = 2 if exponent_width == 2 else exponent_width
-    return data.StructLayout({"significand": significand_width, "shift": shift, "sign": 1})
-
-
-class SmallFloatDecoder(Component):
-    """Elements of one operand, decoded once at the tile's edge for all units of its row or column.
-
-    The value is ``±significand << shift`` in units of the smallest subnormal, with ``shift = max(exponent - 1, 0)``.
-    Combinational.
-    """
-
-    def __init__(self, exponent_width: int, significand_width: int, dot: int):
-        self.exponent_width, self.significand_width, self.dot = exponent_width, significand_width, dot
-        self.module_name = f"small_float_decoder_e{exponent_width}s{significand_width}_d{dot}"
-        super().__init__(
-            {
-                "i": In(data.ArrayLayout(element_layout(exponent_width, significand_width), dot)),
-                "o": Out(data.ArrayLayout(decoded_layout(exponent_width, significand_width), dot)),
-            }
-        )
-
-    def elaborate(self, platform):
-        m = Module()
-        for i in range(self.dot):
-            element, decoded = self.i[i], self.o[i]
-            normal = element.exponent.any()
-            m.d.comb += [decoded.significand.eq(Cat(element.fraction, normal)), decoded.sign.eq(element.sign)]
-            if self.exponent_width == 2:
-                m.d.comb += decoded.shift.eq(Cat(element.exponent == 2, element.exponent == 3))
-            else:
-                m.d.comb += decoded.shift.eq(element.exponent - normal)
-        return m
-
-
-def shift_one_hot(m: Module, bits: list, shift, name: str) -> list:
-    """``bits`` shifted left by 0, 1 or 2 places; ``shift`` has a line for 1 and one for 2."""
-    lines = [~shift.any(), shift[0], shift[1]]
-    result = Signal(len(bits) + 2, name=name)
-    for i in range(len(bits) + 2):
-        terms = [bits[i - k] & line for k, line in enumerate(lines) if 0 <= i - k < len(bits)]
-        value = terms[0]
-        for term in terms[1:]:
-            value = value | term
-        m.d.comb += result[i].eq(value)
-    return [result[i] for i in range(len(bits) + 2)]
+__all__ = ["ScaledDotProduct"]
 
 
 class ScaledProduct(Component):
@@ -101,14 +58,7 @@ class ScaledProduct(Component):
                 column.append(adder.sum)
                 following.append(adder.carry)
             bits.append(column[0] if column else Const(0, 1))
-        if self.exponent_width == 2:
-            bits = shift_one_hot(m, bits, self.a.shift, "shifted_a")
-            bits = shift_one_hot(m, bits, self.b.shift, "shifted_b")
-            magnitude = Cat(bits)
-        else:
-            shift = Signal(self.exponent_width + 1)
-            m.d.comb += shift.eq(self.a.shift + self.b.shift)
-            magnitude = Cat(bits) << shift
+        magnitude = scaled_magnitude(m, self.a, self.b, bits)
         m.d.comb += [
             self.sign.eq(self.a.sign ^ self.b.sign),
             self.bits.eq(magnitude[: self.width] ^ self.sign.replicate(self.width)),
@@ -148,27 +98,46 @@ class ScaledTree(Component):
 
 
 class ScaledDotProduct(Component):
-    """Exact sum of products of decoded elements, in units of the square of the smallest subnormal. Latency ``cycles``.
+    """Exact sum of products of elements, in units of the square of the smallest subnormal. Latency ``cycles``.
 
-    With ``addend_width`` bits of an ``addend``, which is added modulo ``2**addend_width``, as in ``DotProduct``.
+    The operands are what ``prepare`` makes of elements, at the tile's edge, or as they are where it is ``None``.
+
+    Parameters
+    ----------
+    exponent_width, significand_width : of the elements. dot : products. cycles : ranks of registers inside.
+    addend_width : bits of ``addend``, if there is one, and of ``sum``, which is modulo ``2**addend_width`` then.
+    datapath : as of ``DotProduct``; the behavioral body is the structural one here.
     """
 
-    def __init__(self, exponent_width: int, significand_width: int, dot: int, cycles: int = 0, addend_width: int = 0):
-        self.product = (exponent_width, significand_width)
-        self.dot, self.cycles = dot, cycles
+    def __init__(
+        self, exponent_width: int, significand_width: int, dot: int, cycles: int = 0, addend_width: int = 0,
+        datapath: str = "structural",
+    ):  # fmt: skip
+        self.element = element = (exponent_width, significand_width)
+        self.dot, self.cycles, self.datapath = dot, cycles, datapath
         largest = (2**significand_width - 1) << (2**exponent_width - 2)
         self.bound = largest**2
         self.addend_width = addend_width
         self.sum_width = addend_width or signed_width(-dot * self.bound, dot * self.bound)
-        ranks = f"_c{cycles}" * (cycles > 0) + f"_a{addend_width}" * (addend_width > 0)
-        self.module_name = f"scaled_dot_product_e{exponent_width}s{significand_width}_d{dot}{ranks}"
-        operands = data.ArrayLayout(decoded_layout(exponent_width, significand_width), dot)
+        suffix = f"_c{cycles}" * (cycles > 0) + f"_a{addend_width}" * (addend_width > 0)
+        suffix += f"_{datapath}" * (datapath in FPGA_DATAPATHS)
+        self.module_name = f"scaled_dot_product_e{exponent_width}s{significand_width}_d{dot}{suffix}"
+        # Where a table takes both magnitudes, it decodes them as well.
+        small = datapath == "carry_chain" and exponent_width + significand_width - 1 <= TABLE_WIDTH
+        self.prepare = None if small else partial(SmallFloatDecoder, *element, dot, fixed=datapath == "dsp")
+        shape = element_layout if small else fixed_layout if datapath == "dsp" else decoded_layout
+        operands = data.ArrayLayout(shape(*element), dot)
         addend = {"addend": In(signed(addend_width))} if addend_width else {}
         super().__init__({"a": In(operands), "b": In(operands), **addend, "sum": Out(signed(self.sum_width))})
 
     def elaborate(self, platform):
         m = Module()
-        products = [place(m, platform, f"product{i}", ScaledProduct(*self.product)) for i in range(self.dot)]
+        if self.datapath in FPGA_DATAPATHS:
+            products = self._table_products(m) if self.datapath == "carry_chain" else packed_products(m, self.a, self.b)
+            addend = self.addend if self.addend_width else None
+            m.d.comb += self.sum.eq(carry_chain_sum(m, products, self.cycles, addend, self.sum_width))
+            return m
+        products = [place(m, platform, f"product{i}", ScaledProduct(*self.element)) for i in range(self.dot)]
         tree = place(
             m, platform, "tree", ScaledTree(products[0].width, self.dot, self.bound, self.cycles, self.addend_width)
         )
@@ -181,3 +150,17 @@ class ScaledDotProduct(Component):
             *([tree.addend.eq(self.addend)] if self.addend_width else []),
         ]
         return m
+
+    def _table_products(self, m: Module) -> list[Node]:
+        """Products in lookup tables."""
+        nodes = []
+        for i in range(self.dot):
+            sides = [self.a[i], self.b[i]]
+            if self.prepare is None:
+                sides = [Signal(decoded_layout(*self.element), name=f"decoded_{side}{i}") for side in "ab"]
+                decode(m, self.a[i], sides[0])
+                decode(m, self.b[i], sides[1])
+            product = magnitude_product(m, f"product{i}", *(side.significand for side in sides))
+            magnitude = scaled_magnitude(m, *sides, list(product), f"{i}")[: self.bound.bit_length()]
+            nodes.append(Node(sides[0].sign ^ sides[1].sign, Cat(magnitude, Const(0, 1)), 0, self.bound))
+        return nodes

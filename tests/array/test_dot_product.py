@@ -79,7 +79,7 @@ def prove_equal(first: str, second: str, name_1: str, name_2: str, folder):
     )
 
 
-@pytest.mark.parametrize("datapath", ["structural", "carry_chain"])
+@pytest.mark.parametrize("datapath", ["structural", "carry_chain", "dsp"])
 @pytest.mark.parametrize(("mantissa_width", "dot", "addend"), [(4, 2, 0), (3, 3, 0), (2, 6, 0), (5, 1, 0), (3, 1, 6)])
 def test_bodies_are_equal_by_sat(mantissa_width, dot, addend, datapath, tmp_path):
     bodies = [DotProduct(mantissa_width, dot, body, 0, addend) for body in (datapath, "behavioral")]
@@ -240,7 +240,8 @@ async def sums_are_exact_after_the_latency(dut):
 @pytest.mark.parametrize(
     ("datapath", "mantissa_width", "dot", "cycles", "addend_width"),
     [("structural", 4, 24, 2, 0), ("behavioral", 4, 24, 2, 0), ("carry_chain", 4, 24, 2, 0), ("carry_chain", 4, 33, 5, 17),
-     ("carry_chain", 8, 5, 3, 0), ("carry_chain", 6, 3, 4, 9), ("carry_chain", 2, 5, 1, 0)],
+     ("carry_chain", 8, 5, 3, 0), ("carry_chain", 6, 3, 4, 9), ("carry_chain", 2, 5, 1, 0), ("dsp", 4, 64, 3, 14),
+     ("dsp", 6, 5, 1, 0), ("dsp", 2, 5, 1, 0), ("dsp", 8, 5, 1, 0)],
 )  # fmt: skip
 def test_sums_are_exact_after_the_latency(datapath, mantissa_width, dot, cycles, addend_width):
     values = {"mantissa_width": mantissa_width, "dot": dot, "cycles": cycles, "addend_width": addend_width}
@@ -262,5 +263,5 @@ def test_sixteen_products_take_few_tables(synthesis, tables, tmp_path):
 
 
 def test_rejects_unknown_datapath():
-    with pytest.raises(ValueError, match=r"^datapath must be one of structural, carry_chain, behavioral, not magic$"):
+    with pytest.raises(ValueError, match=r"^datapath must be one of structural, carry_chain, dsp, behavioral, not magic$"):
         DotProduct(4, 4, "magic")

@@ -1,6 +1,6 @@
 """Units of every format as emitted, block after block, against the formats as others define them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from random import Random
 
@@ -11,6 +11,7 @@ from cocotb.triggers import ReadOnly, RisingEdge
 
 from hw.baseline.elements import element_for
 from hw.baseline.formats import FORMATS, format_named
+from hw.config import FPGA_DATAPATHS
 from synth.designs import config_for
 from tests.baseline.units import PreparedUnit, Reference, draw_pair
 from tests.bench import parameters, simulate
@@ -32,6 +33,11 @@ PIPELINED = {
     "fp32": (2, 4, 1), "bf16": (2, 2, 3), "bf16-bf16": (4, 3, 2),
 }  # fmt: skip
 """Products per cycle, register stages of the accumulator, register stages between operands and sum."""
+ON_FPGAS = {
+    "hbfp4": (2, 5, 2), "mixed46": (2, 3, 1), "hbfp6/4": (4, 1, 0), "mxfp4": (4, 2, 1), "mxfp6-e2m3/4": (4, 1, 0),
+    "nvfp4": (2, 1, 1), "bf16": (2, 2, 3), "fp8-e5m2": (2, 1, 0), "int4": (3, 1, 1),
+}  # fmt: skip
+"""The same."""
 
 
 def identifier(name: str) -> str:
@@ -40,11 +46,13 @@ def identifier(name: str) -> str:
 
 def units(kind: str) -> dict[str, PreparedUnit]:
     """Units of tiles of several rows and columns, in which wide mantissas are multiplied by pairs."""
-    settings = {name: (dot, 1, 0) for name, dot in PLAIN.items()} if kind == "plain" else PIPELINED
+    plain = {name: (dot, 1, 0) for name, dot in PLAIN.items()}
+    datapath = kind if kind in FPGA_DATAPATHS else "structural"
     result = {}
-    for name, (dot, cycles, tree_cycles) in settings.items():
+    for name, (dot, cycles, tree_cycles) in {"plain": plain, "pipelined": PIPELINED}.get(kind, ON_FPGAS).items():
         form = format_named(name)
-        result[identifier(name)] = PreparedUnit(form, config_for(form, dot, 2, 2, cycles, tree_cycles))
+        config = replace(config_for(form, dot, 2, 2, cycles, tree_cycles), datapath=datapath)
+        result[identifier(name)] = PreparedUnit(form, config)
     return result
 
 
@@ -151,7 +159,7 @@ async def every_block_is_added_as_others_would(dut):
                 assert got == wanted, f"{name}, cycle {cycle}: {got} instead of {wanted}"
 
 
-@pytest.mark.parametrize("kind", ["plain", "pipelined"])
+@pytest.mark.parametrize("kind", ["plain", "pipelined", *FPGA_DATAPATHS])
 def test_every_block_is_added_as_others_would(kind):
     assert simulate(SideBySide(f"{kind}_units", units(kind)), MODULE, {"kind": kind, "blocks": 24}) == 1
 

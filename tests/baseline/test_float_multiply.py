@@ -9,6 +9,7 @@ import numpy as np
 from hw.accumulate.float_format import BF16, FP32
 from hw.baseline.float_multiply import FloatAdd, FloatMultiply, UnsignedMultiplier
 from hw.baseline.formats import FORMATS
+from hw.config import FPGA_DATAPATHS
 from tests.baseline import outside
 from tests.baseline.outside import BFLOAT16, FLOATS, to_words, written
 from tests.baseline.stimuli import pairs
@@ -27,10 +28,13 @@ def multiplier(name: str, cycles: int) -> FloatMultiply:
 
 
 INTEGERS = {
-    f"{kind}{width}_c{cycles}": UnsignedMultiplier(width, kind == "booth", cycles)
+    f"{kind}{width}_c{cycles}": UnsignedMultiplier(
+        width, kind == "booth", cycles, kind if kind in FPGA_DATAPATHS else "structural"
+    )
     for kind, width, cycles in (
         ("array", 1, 0), ("array", 3, 0), ("array", 4, 1), ("array", 5, 0),
         ("booth", 1, 0), ("booth", 2, 0), ("booth", 3, 0), ("booth", 4, 0), ("booth", 5, 2), ("booth", 8, 0),
+        ("carry_chain", 2, 0), ("carry_chain", 5, 2), ("carry_chain", 8, 0), ("carry_chain", 11, 1), ("dsp", 8, 1),
     )
 }  # fmt: skip
 DEPTHS = {"fp32": (3,), "fp16": (4,), "bf16-bf16": (1, 3)}  # wide ones take long to build; units have the others

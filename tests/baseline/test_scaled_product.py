@@ -10,7 +10,8 @@ from amaranth.lib.wiring import Component, In, Out
 from gfloat import decode_float
 
 from hw.baseline.formats import FORMATS
-from hw.baseline.scaled_product import ScaledDotProduct, SmallFloatDecoder, decoded_layout, element_layout
+from hw.baseline.scaled_product import ScaledDotProduct
+from hw.baseline.small_float import SmallFloatDecoder, decoded_layout, element_layout
 from hw.emit import place
 from tests.baseline.outside import BLOCKS, every_code_ordinary
 from tests.bench import simulate
@@ -23,9 +24,9 @@ WIDTHS = {name: (FORMATS[name].exponent_width, FORMATS[name].significand_width) 
 class DecodedDotProduct(Component):
     """A dot product of elements as stored."""
 
-    def __init__(self, name: str, dot: int, cycles: int = 0, addend_width: int = 0):
-        self.name, self.dot, self.cycles = name, dot, cycles
-        self.body = ScaledDotProduct(*WIDTHS[name], dot, cycles, addend_width)
+    def __init__(self, name: str, dot: int, cycles: int = 0, addend_width: int = 0, datapath: str = "structural"):
+        self.dot, self.cycles = dot, cycles
+        self.body = ScaledDotProduct(*WIDTHS[name], dot, cycles, addend_width, datapath)
         self.module_name = f"decoded_{self.body.module_name}"
         operand = data.ArrayLayout(element_layout(*WIDTHS[name]), dot)
         addend = {"addend": In(signed(addend_width))} if addend_width else {}
@@ -35,8 +36,12 @@ class DecodedDotProduct(Component):
         m = Module()
         body = place(m, platform, "body", self.body)
         for side in "ab":
-            decoder = place(m, platform, f"decode_{side}", SmallFloatDecoder(*WIDTHS[self.name], self.dot))
-            m.d.comb += [decoder.i.eq(getattr(self, side)), getattr(body, side).eq(decoder.o)]
+            elements = getattr(self, side)
+            if self.body.prepare is not None:
+                decoder = place(m, platform, f"decode_{side}", self.body.prepare())
+                m.d.comb += decoder.i.eq(elements)
+                elements = decoder.o
+            m.d.comb += getattr(body, side).eq(elements)
         if self.body.addend_width:
             m.d.comb += body.addend.eq(self.addend)
         m.d.comb += self.sum.eq(body.sum)
@@ -48,13 +53,20 @@ def identifier(name: str) -> str:
 
 
 DECODERS = {f"{identifier(name)}_decoder": (name, SmallFloatDecoder(*WIDTHS[name], 1)) for name in WIDTHS}
-EXHAUSTIVE = {identifier(name): (name, DecodedDotProduct(name, 1)) for name in ("mxfp4", "mxfp6-e2m3", "mxfp6-e3m2")}
+EXHAUSTIVE = {
+    f"{identifier(name)}_{datapath}": (name, DecodedDotProduct(name, 1, datapath=datapath))
+    for name in ("mxfp4", "mxfp6-e2m3", "mxfp6-e3m2") for datapath in ("structural", "carry_chain", "dsp")
+}  # fmt: skip
 SUMS = {
-    f"{identifier(name)}_d{dot}_c{cycles}_a{addend}": (name, DecodedDotProduct(name, dot, cycles, addend))
-    for name, dot, cycles, addend in (
+    f"{identifier(name)}_d{dot}_c{cycles}_a{addend}{'_'.join(['', *body])}": (
+        name, DecodedDotProduct(name, dot, cycles, addend, *body)
+    )
+    for name, dot, cycles, addend, *body in (
         ("mxfp4", 2, 0, 0), ("mxfp4", 8, 2, 0), ("mxfp4", 4, 3, 0), ("mxfp4", 7, 0, 13), ("mxfp4", 4, 0, 20),
         ("mxfp6-e2m3", 4, 1, 0), ("mxfp6-e2m3", 4, 0, 21), ("mxfp6-e3m2", 3, 3, 0), ("mxfp6-e3m2", 4, 0, 24),
         ("mxfp8-e4m3", 1, 0, 0), ("mxfp8-e4m3", 3, 1, 0), ("mxfp8-e5m2", 1, 0, 0), ("mxfp8-e5m2", 2, 0, 73),
+        ("mxfp4", 7, 2, 0, "carry_chain"), ("mxfp4", 7, 0, 13, "dsp"), ("mxfp6-e2m3", 4, 1, 0, "carry_chain"),
+        ("mxfp6-e2m3", 5, 0, 21, "dsp"), ("mxfp8-e5m2", 2, 0, 73, "carry_chain"), ("mxfp8-e4m3", 3, 0, 0, "dsp"),
     )
 }  # fmt: skip
 

@@ -129,7 +129,7 @@ MISTAKES = {
     "--mesh 2x2x2": "mesh must be ROWSxCOLUMNS, such as 4x4, not 2x2x2",
     "--accumulator fp64": "accumulator must be one of fp32, bf16, aligned, not fp64",
     "--accumulator-cycles 4": "interleave must be at least 3 for accumulator_cycles 4, not 1",
-    "--datapath fast": "datapath must be one of structural, carry_chain, behavioral, not fast",
+    "--datapath fast": "datapath must be one of structural, carry_chain, dsp, behavioral, not fast",
     "--rounding up": "rounding_modes must be distinct names out of nearest, stochastic, truncate in this order, not up",
     "--panel-columns 6": "panel_columns must be a multiple of the array's 4 columns, not 6",
     "--unit adder": f"unit must be one of {', '.join(UNITS)}, not adder",

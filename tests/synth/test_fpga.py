@@ -25,7 +25,7 @@ SMALL = Target("int4", "xc7", dot=2, size=1)
         (["--seeds", "-1"], "seeds must be at least 0, not -1"),
         (["--effort", "none"], "effort must be one of area, speed, not none"),
         (["--set", "all"], "set must be one of goals, full, not all"),
-        (["--datapath", "magic"], "datapath must be one of structural, carry_chain, behavioral, not magic"),
+        (["--datapath", "magic"], "datapath must be one of structural, carry_chain, dsp, behavioral, not magic"),
         (["--from", "missing.json"], "missing.json is no results file: "),
         (["--core", "--family", "nexus", "--seeds", "1"], "seeds must be 0 for nexus: "),
         (["--core", "--dot", "5"], "dot must divide block_size 64, not be 5"),
@@ -59,7 +59,7 @@ def test_a_tile_is_measured_once_and_an_interruption_leaves_nothing(tmp_path, mo
 
 
 def test_rows_survive_a_results_file(tmp_path):
-    row = Resources("int4", "ecp5", 2, 60, 40, {"LUT4": 60}, (90.0, 110.0, 100.0), {"format": "int4"})
+    row = Resources("int4", "ecp5", 2, 60, 1, 40, {"LUT4": 60}, (90.0, 110.0, 100.0), {"format": "int4"})
     path = tmp_path / "rows.json"
     path.write_text(json.dumps({"rows": [row.to_dict()]}))
     assert load(path) == [row]
