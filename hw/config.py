@@ -55,7 +55,7 @@ class CoreConfig:
     mesh_rows, mesh_columns : tiles of the array, connected by registers.
     interleave : outputs a unit holds; they take turns, which hides the accumulator's latency.
     accumulator : "fp32", "bf16" or "aligned".
-    accumulator_cycles : register stages of the accumulator, its state included (1 … 11; "aligned" 1 … 5).
+    accumulator_cycles : register stages of the accumulator, its state included (1 … 12; "aligned" 1 … 5).
     tree_cycles : register stages inside the dot product's compressor tree (0 … 5).
     datapath : "structural" (an explicit bit heap, for chips), "carry_chain" (lookup tables and adders, for FPGAs), "dsp"
         (multiplier blocks and adders, for FPGAs) or "behavioral" (arithmetic, for simulation).
@@ -118,7 +118,7 @@ class CoreConfig:
         _check_range("interleave", self.interleave, 1, 64)
         if self.accumulator not in ACCUMULATORS:
             raise ValueError(f"accumulator must be one of {', '.join(ACCUMULATORS)}, not {self.accumulator}")
-        _check_range("accumulator_cycles", self.accumulator_cycles, 1, 5 if self.accumulator == "aligned" else 11)
+        _check_range("accumulator_cycles", self.accumulator_cycles, 1, 5 if self.accumulator == "aligned" else 12)
         _check_range("tree_cycles", self.tree_cycles, 0, 5)
         if self.datapath not in DATAPATHS:
             raise ValueError(f"datapath must be one of {', '.join(DATAPATHS)}, not {self.datapath}")
@@ -196,7 +196,7 @@ class CoreConfig:
     @property
     def loop_cycles(self) -> int:
         """Least distance, in cycles, of two additions to the same output: the stages inside the accumulator's loop."""
-        behind = {6: 2, 7: 2, 8: 2, 9: 3, 10: 3, 11: 4}.get(self.accumulator_cycles, 1)
+        behind = {6: 2, 7: 2, 8: 2, 9: 3, 10: 3, 11: 4, 12: 4}.get(self.accumulator_cycles, 1)
         return max(1, self.accumulator_cycles - behind)
 
     # Mantissas.

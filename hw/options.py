@@ -16,7 +16,7 @@ HELP = {
     "mesh_rows": "rows of tiles",
     "mesh_columns": "columns of tiles",
     "interleave": "outputs a unit holds, to hide the accumulator's latency",
-    "accumulator_cycles": "register stages of the accumulator, 1 to 11",
+    "accumulator_cycles": "register stages of the accumulator, 1 to 12",
     "tree_cycles": "register stages inside the compressor tree, 0 to 5",
     "lanes": "FP32 elements per beat of an operand stream (default: largest fitting divisor up to 16)",
     "operand_depth": "blocks of each array row in one half of an operand buffer",

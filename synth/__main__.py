@@ -16,9 +16,10 @@ from synth.pages import rewrite
 from synth.recipes import EFFORTS
 from synth.report import markdown, sections, write_html
 from synth.sets import QUICK, full, quick
-from synth.sweep import load, save, sweep
+from synth.sweep import add_sweep_options, load, save, sweep
 from synth.tables import Table as Results
 from synth.tables import claims_table, tables
+from synth.tools import ToolError, yosys_version
 
 
 def _found() -> list[str]:
@@ -61,8 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--library", default="reference" if command is density else None,
                              help="names or files, with commas between; first: the first of those known by name that is "
                              "here (a quick report); all: each of them (a full one)")  # fmt: skip
-        command.add_argument("--jobs", type=int, default=2, help="processes (default 2)")
-        command.add_argument("--dask", help="address of a Dask scheduler to use instead of processes")
+        add_sweep_options(command)
         command.add_argument("--timeout", type=float, default=900, help="seconds a tool may run (default 900)")
     fpga_cli.add_command(commands)
     for command in (density, report):
@@ -87,7 +87,7 @@ def _check(options) -> None:
 
 def _failed(failures) -> int:
     for design, error in failures:
-        print(f"{design.format} in {design.library} ({design.accounting}): {error}", file=sys.stderr)
+        print(f"{design.label}: {error}", file=sys.stderr)
     return 1 if failures else 0
 
 
@@ -164,8 +164,10 @@ def main() -> int:
             for name, path in known_libraries().items():
                 console.print(f"{name:10} {path or 'not found'}")
             return 0
+        if getattr(options, "source", None) is None:
+            yosys_version()  # there must be one before anything is measured
         return {"density": _density, "report": _report, "fpga": fpga_cli.main}[options.command](options, console)
-    except (LibraryError, ValueError) as error:
+    except (LibraryError, ToolError, ValueError) as error:
         print(f"python -m synth: error: {error}", file=sys.stderr)
         return 2
 

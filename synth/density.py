@@ -52,6 +52,11 @@ class Design:
     mesh: int = 1
 
     @property
+    def label(self) -> str:
+        """What a progress bar calls it."""
+        return f"{self.format} in {self.library} ({self.accounting})"
+
+    @property
     def usual(self) -> bool:
         """Whether this is the tile every format is compared in: 4×4 units, nothing pipelined, mapped by area."""
         return (self.accounting, self.dot, self.rows, self.columns, self.cycles, self.tree_cycles, self.effort,

@@ -51,6 +51,11 @@ class Target:
         check(self.family, self.seeds, self.effort)
         self.config()
 
+    @property
+    def label(self) -> str:
+        """What a progress bar calls it."""
+        return f"{self.format} in {self.family} ({self.datapath})"
+
     def config(self) -> CoreConfig:
         """The tile's configuration."""
         form = format_named(self.format)
@@ -122,7 +127,7 @@ def check(family: str, seeds: int, effort: str) -> None:
         raise ValueError(f"effort must be one of {', '.join(EFFORTS)}, not {effort}")
 
 
-def implement(target: Target, seconds: float = 1800, build: Path = BUILD) -> Resources:
+def implement(target: Target, *, seconds: float = 1800, build: Path = BUILD) -> Resources:
     """Synthesise a tile; with seeds also place and route it, each measured once.
 
     Raises

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -16,6 +17,7 @@ from synth.fpga import Resources, Target, check, implement, implement_core
 from synth.fpga_families import EFFORTS, FAMILIES
 from synth.fpga_sets import SETS, load, tables
 from synth.pages import rewrite
+from synth.sweep import add_sweep_options, sweep
 from synth.tools import ToolError, yosys_version
 
 __all__ = ["add_command", "main"]
@@ -27,6 +29,7 @@ def add_command(commands) -> None:
     """Add ``fpga`` to the commands."""
     fpga = commands.add_parser("fpga", help="lookup tables and clock of tiles, or of a core, in FPGA families")
     _add_common(fpga)
+    add_sweep_options(fpga)
     fpga.add_argument("--core", action="store_true",
                       help="a whole core; then the machine's options follow, see: python -m synth fpga --core --help")  # fmt: skip
     fpga.add_argument("--formats", default="hbfp4", help="as of density (default hbfp4)")
@@ -55,7 +58,13 @@ def main(options, console: Console) -> int:
     if options.source:
         rows = load(options.source)
     else:
-        rows, failures = _measure(_targets(options), options)
+        rows, broken = sweep(
+            _targets(options), measure=implement, jobs=options.jobs, dask=options.dask, seconds=options.timeout,
+            build=options.build,
+        )  # fmt: skip
+        for target, error in broken:
+            print(f"{target.label}: {error}", file=sys.stderr)
+        failures = [{"target": asdict(target), "error": error} for target, error in broken]
     _write(rows, failures, options.json, console)
     for page in options.into:
         console.print(f"{page}: {'rewritten' if rewrite(page, tables(rows)) else 'up to date'}")
@@ -74,22 +83,6 @@ def _targets(options) -> list[Target]:
     ]  # fmt: skip
 
 
-def _measure(targets: list[Target], options):
-    rows, failures = [], []
-    console = Console(stderr=True)
-    for number, target in enumerate(targets, 1):
-        label = f"{number} of {len(targets)}: {target.format} in {target.family}"
-        with console.status(label):
-            if len(targets) > 1 and not console.is_terminal:
-                console.print(label)
-            try:
-                rows.append(implement(target, options.timeout, options.build))
-            except ToolError as error:
-                print(f"{target.format} in {target.family}: {error}", file=sys.stderr)
-                failures.append({"format": target.format, "family": target.family, "error": str(error)})
-    return rows, failures
-
-
 def _write(rows: list[Resources], failures: list, where: str | None, console: Console) -> None:
     if where:
         command = " ".join([PROGRAM, *sys.argv[1:]])
@@ -101,8 +94,9 @@ def _write(rows: list[Resources], failures: list, where: str | None, console: Co
             return
         keep(Path(where), text)
     table = Table()
-    for heading in ("what", "family", "MACs", "tables", "per MAC", "multipliers", "flip-flops", "MHz", "with each seed"):
-        table.add_column(heading, justify="left" if heading in ("what", "family") else "right")
+    counts = ("MACs", "tables", "per MAC", "blocks", "flip-flops", "MHz", "with each seed")
+    for heading in ("what", "family", *counts):
+        table.add_column(heading, justify="right" if heading in counts else "left")
     for row in rows:
         table.add_row(
             row.name, row.family, str(row.macs), str(row.tables), f"{row.tables_per_mac:.1f}", str(row.multipliers),

@@ -8,28 +8,25 @@ from synth.fpga_families import FAMILIES
 
 __all__ = ["SETS", "load", "tables"]
 
-MOST = ("hbfp4", "mxfp4", "mxfp6-e2m3", "int8")
-CELLS = (*MOST, "hbfp6", "mixed46", "int4", "bf16")
+TILES = ("hbfp4", "mixed46", "hbfp6", "int4", "int8", "mxfp4", "mxfp6-e2m3")
+CELLS = (*TILES, "fp8-e4m3", "bf16", "fp32")
+MOST = ("hbfp4", "int8", "mxfp4", "mxfp6-e2m3")  # cells in every family
+MEASURED = ("xc7", "ecp5")
+BODIES = ("carry_chain", "dsp")
 
 
-def _goals() -> list[Target]:
-    """Blocks of 64, a block per cycle, 2 × 2 units; the cell of 16; each with the body for chips too.
-
-    That of 64 products does not map to ECP5 within minutes, so it is in no set.
-    """
-    shapes = (("hbfp4", None, 2), ("hbfp4/16", 16, 1))
-    return [
-        Target(name, family, dot, size, datapath=body)
-        for family in ("xc7", "ecp5") for name, dot, size in shapes for body in ("carry_chain", "structural")
-    ]  # fmt: skip
+def _tiles(names=TILES) -> list[Target]:
+    """2 × 2 units of a block (64 products where nothing is shared) per cycle."""
+    return [Target(name, family, datapath=body) for name in names for family in MEASURED for body in BODIES]
 
 
 def _formats() -> list[Target]:
-    """One unit of 16 products of each format."""
+    """One unit of 16 products of each format; of some also with the body for chips, which can be the smaller one."""
     return [
-        Target(name, family, 16, 1)
-        for name in CELLS for family in (FAMILIES if name in MOST else ("xc7", "ecp5"))
-    ]  # fmt: skip
+        *(Target(name, family, 16, 1, datapath=body) for name in CELLS for family in MEASURED for body in BODIES),
+        *(Target(name, family, 16, 1) for name in MOST for family in FAMILIES if family not in MEASURED),
+        *(Target(name, family, 16, 1, datapath="structural") for name in ("hbfp4", "fp32") for family in MEASURED),
+    ]
 
 
 def _clocks() -> list[Target]:
@@ -40,14 +37,7 @@ def _clocks() -> list[Target]:
     ]  # fmt: skip
 
 
-def _full() -> list[Target]:
-    quick = [
-        target for target in _goals() if (target.family, target.size, target.datapath) != ("ecp5", 2, "structural")
-    ]
-    return [*quick, *_formats(), *_clocks()]
-
-
-SETS = {"goals": lambda: _goals()[::2], "full": _full}
+SETS = {"goals": lambda: _tiles(("hbfp4",)), "full": lambda: [*_tiles(), *_formats(), *_clocks()]}
 """Functions that list the targets of a set, by name."""
 
 
@@ -65,18 +55,22 @@ def tables(rows: list[Resources]) -> dict[str, str]:
     """Texts between markers, by their names."""
     found = {Target(**row.target): row for row in rows if row.target}
 
-    def per_mac(target):
-        return f"{found[target].tables_per_mac:.1f}" if target in found else "–"
+    def tables_only(name, family, *shape):
+        bodies = (Target(name, family, *shape, datapath=body) for body in ("carry_chain", "structural"))
+        least = min((found[target].tables_per_mac for target in bodies if target in found), default=None)
+        return "–" if least is None else f"{least:.1f}"
 
-    goals = []
-    for carry, heap in zip(_goals()[::2], _goals()[1::2], strict=True):
-        shape = f"{carry.family}, {carry.size} × {carry.size} units of {carry.dot or 64}"
-        goals.append([shape, per_mac(heap), per_mac(carry)])
-    formats = []
-    for name in CELLS:
-        line = [per_mac(Target(name, family, 16, 1)) for family in FAMILIES]
-        if set(line) != {"–"}:
-            formats.append([name, *line])
+    def with_blocks(name, family, *shape):
+        row = found.get(Target(name, family, *shape, datapath="dsp"))
+        return f"{row.tables_per_mac:.1f} + {row.multipliers / row.macs:.2f}" if row else "–"
+
+    def both(name, *shape):
+        return [column(name, family, *shape) for family in MEASURED for column in (tables_only, with_blocks)]
+
+    others = [family for family in FAMILIES if family not in MEASURED]
+    headings = [heading for family in MEASURED for heading in (family, f"{family}, with blocks")]
+    tiles = [[name, *both(name)] for name in TILES]
+    cells = [[name, *both(name, 16, 1), *(tables_only(name, family, 16, 1) for family in others)] for name in CELLS]
     clocks = []
     for target in _clocks():
         if target in found:
@@ -84,7 +78,7 @@ def tables(rows: list[Resources]) -> dict[str, str]:
             seeds = ", ".join(f"{mhz:.1f}" for mhz in row.clocks)
             clocks.append([target.family, row.tables, row.flip_flops, f"{row.megahertz:.1f}", seeds])
     return {
-        "goals": _table(["tables per MAC", "bit heap", "carry chains"], goals),
-        "formats": _table(["tables per MAC", *FAMILIES], formats),
+        "tiles": _table(["tables per MAC", *headings], tiles),
+        "cells": _table(["tables per MAC", *headings, *others], cells),
         "clocks": _table(["HBFP4, one unit of 16", "tables", "flip-flops", "MHz, median", "with each seed"], clocks),
     }

@@ -15,12 +15,18 @@ from synth.density import Design, Row, keep, measure, sources
 from synth.flow import BUILD
 from synth.liberty import find_library
 
-__all__ = ["Failure", "sweep"]
+__all__ = ["Failure", "add_sweep_options", "sweep"]
 
 Failure = tuple[Design, str]
 
 
-def _measure(design: Design, build: str, seconds: float):
+def add_sweep_options(parser) -> None:
+    """Where designs are measured, as options of a command."""
+    parser.add_argument("--jobs", type=int, default=2, help="processes (default 2)")
+    parser.add_argument("--dask", help="address of a Dask scheduler to use instead of processes")
+
+
+def _measure(measure, design, build: str, seconds: float):
     try:
         return measure(design, build=Path(build), seconds=seconds)
     except Exception as error:  # one design's failure must not end the others
@@ -28,47 +34,51 @@ def _measure(design: Design, build: str, seconds: float):
 
 
 def sweep(
-    designs: list[Design], *, jobs: int = 1, dask: str | None = None, seconds: float = 900, build: Path = BUILD,
-    quiet: bool = False,
-) -> tuple[list[Row], list[Failure]]:  # fmt: skip
+    designs: list, *, measure=measure, jobs: int = 1, dask: str | None = None, seconds: float = 900,
+    build: Path = BUILD, quiet: bool = False,
+) -> tuple[list, list[Failure]]:  # fmt: skip
     """Measure designs; what was measured before comes from the cache.
 
     Parameters
     ----------
+    designs : each with a ``label``. measure : function of a design, ``build`` and ``seconds`` that returns its row.
     jobs : processes. dask : address of a Dask scheduler to use instead.
     seconds : time limit of each tool's run.
     """
+    console = Console(stderr=True, quiet=quiet)
     progress = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        console=Console(stderr=True), disable=quiet, transient=True,
+        console=console, disable=not console.is_terminal, transient=True,
     )  # fmt: skip
     results: dict[int, Row | str] = {}
     with progress:
         task = progress.add_task("synthesis", total=len(designs))
-        for index, result in _results(designs, jobs, dask, seconds, str(build)):
+        for index, result in _results(designs, jobs, dask, (str(build), seconds), measure):
             results[index] = result
-            progress.update(task, advance=1, description=f"{designs[index].format} ({designs[index].accounting})")
-    rows = [result for _, result in sorted(results.items()) if isinstance(result, Row)]
+            progress.update(task, advance=1, description=designs[index].label)
+            if not console.is_terminal:
+                console.print(f"{len(results)} of {len(designs)}: {designs[index].label}", highlight=False)
+    rows = [result for _, result in sorted(results.items()) if not isinstance(result, str)]
     failures = [(designs[i], result) for i, result in sorted(results.items()) if isinstance(result, str)]
     return rows, failures
 
 
-def _results(designs, jobs, dask, seconds, build):
+def _results(designs, jobs, dask, limits, measure):
     """Pairs (index, row or error text) in the order they finish."""
     if dask:
         from distributed import Client
         from distributed import as_completed as finished
 
         with Client(dask) as client:
-            futures = {client.submit(_measure, d, build, seconds): i for i, d in enumerate(designs)}
+            futures = {client.submit(_measure, measure, d, *limits): i for i, d in enumerate(designs)}
             for future in finished(futures):
                 yield futures[future], future.result()
     elif jobs == 1 or len(designs) == 1:
         for index, design in enumerate(designs):
-            yield index, _measure(design, build, seconds)
+            yield index, _measure(measure, design, *limits)
     else:
         with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-            futures = {pool.submit(_measure, d, build, seconds): i for i, d in enumerate(designs)}
+            futures = {pool.submit(_measure, measure, d, *limits): i for i, d in enumerate(designs)}
             for future in as_completed(futures):
                 try:
                     yield futures[future], future.result()

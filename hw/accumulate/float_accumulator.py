@@ -36,7 +36,8 @@ class FloatAccumulator:
         ("magnitude", "split", "convert", "compare", "align", "add", "coarse", "normalise"),
         ("magnitude", "split", "convert", "select", "compare", "align", "add", "coarse", "normalise"),
         ("magnitude", "split", "found", "convert", "select", "compare", "align", "add", "coarse", "normalise"),
-    )
+        ("magnitude", "split", "found", "convert", "select", "compare", "align", "add", "locate", "coarse", "normalise"),
+    )  # fmt: skip
 
     def __init__(self, form: FloatFormat, sum_width: int, scale_width: int):
         self.form = form

@@ -5,7 +5,7 @@ from amaranth.lib import data
 
 from hw.accumulate.float_format import FloatFormat
 from hw.accumulate.float_round import round_and_pack
-from hw.accumulate.float_shift import normalise_partly, normalising_bits, shift_right_sticky
+from hw.accumulate.float_shift import leading_zeros, normalise_partly, normalising_bits, shift_left, shift_right_sticky
 
 __all__ = ["add_aligned", "align", "normalise_sum", "round_sum"]
 
@@ -83,14 +83,21 @@ def normalise_sum(m: Module, form: FloatFormat, added: data.View, stage=_togethe
 
     Where the sum moves by more than two places (one of them the carry's), the smaller significand was shifted by one at
     most: then nothing is below the guard bit, and the long steps leave those bits out.
-    ``stage`` is called at the boundary "coarse", after the longest shifts.
+    ``stage`` is called at the boundaries "locate", where the longest shifts are known, and "coarse", behind them.
     """
     first, second = normalising_bits(len(added.total))
-    below, above = added.total[: GUARD - 1], added.total[GUARD - 1 :]
-    partly, high = normalise_partly(m, above, "sum_normalise", first)
-    coarse = Signal(data.StructLayout({**added.shape().members, "count": len(high)}), name="coarse")
-    m.d.comb += [coarse.total.eq(Cat(below, partly)), coarse.count.eq(high)]
-    m.d.comb += [coarse[name].eq(added[name]) for name in added.shape().members if name != "total"]
+    counted = data.StructLayout({**added.shape().members, "count": len(first)})
+    located, coarse = Signal(counted, name="located"), Signal(counted, name="coarse")
+    m.d.comb += [
+        located.count.eq(leading_zeros(m, added.total[GUARD - 1 :], "sum_normalise", first)),
+        *(located[name].eq(added[name]) for name in added.shape().members),
+    ]
+    located = stage("locate", located)
+    below, above = located.total[: GUARD - 1], located.total[GUARD - 1 :]
+    m.d.comb += [
+        coarse.total.eq(Cat(below, shift_left(m, above, located.count, "sum_normalise", first))),
+        *(coarse[name].eq(located[name]) for name in counted.members if name != "total"),
+    ]
     coarse = stage("coarse", coarse)
     significand, low = normalise_partly(m, coarse.total, "sum_normalise", second)
     normal = Signal(

@@ -112,20 +112,21 @@ class BlockQuantizer(wiring.Component):
         # Four blocks are remembered: the maximum of one is there two cycles late, when the next but one may have begun.
         records = Signal(data.ArrayLayout(self.record, 4), reset_less=True)
         maxima = Signal(data.ArrayLayout(8, 4), reset_less=True)
-        full = Signal(2)
-        self._store(m, halves.write_port(), records, maxima, full)
-        self._leave(m, platform, halves.read_port(), records, maxima, full)
+        full, freed = Signal(2), Signal(2)
+        self._store(m, halves.write_port(), records, maxima, full, freed)
+        self._leave(m, platform, halves.read_port(), records, maxima, full, freed)
         return m
 
-    def _store(self, m: Module, port, records, maxima, full: Signal):
+    def _store(self, m: Module, port, records, maxima, full: Signal, freed: Signal):
         beat, block, index = self.i.payload, Signal(2), Signal(range(self.beats))
         record, half = records[block], block[0]
         elements = Signal(data.ArrayLayout(kept_element(self.config), self.config.lanes))
-        start = index == 0
+        start, ends, ready = index == 0, Signal(), Signal(init=1)
         for element, taken, number in zip(elements, beat.mask, beat.data, strict=True):
             m.d.comb += element.eq(keep(self.config, number) & taken.replicate(kept_element(self.config).size))
         m.d.comb += [
-            self.i.ready.eq(~full.bit_select(half, 1)),
+            self.i.ready.eq(ready),
+            ends.eq(port.en & beat.last),
             port.addr.eq(Cat(half, index)),
             port.data.eq(elements),
             port.en.eq(self.i.valid & self.i.ready),
@@ -134,8 +135,11 @@ class BlockQuantizer(wiring.Component):
             m.d.sync += [record.final.eq(index), index.eq(index + 1)]
             with m.If(start):
                 m.d.sync += [record.first.eq(beat.first), record.settings.eq(self.settings)]
-            with m.If(beat.last):
-                m.d.sync += [full.bit_select(half, 1).eq(1), block.eq(block + 1), index.eq(0)]
+        # Whether the half of the next beat is free is known a cycle ahead: much depends on it, in the loader as well.
+        free = ~full | freed
+        m.d.sync += [full.eq(~free), ready.eq(free.bit_select(half ^ ends, 1))]
+        with m.If(ends):
+            m.d.sync += [full.bit_select(half, 1).eq(1), block.eq(block + 1), index.eq(0)]
 
         # The maximum takes two cycles to be found in a beat and a third to be that of the block.
         def larger(a, b):
@@ -158,7 +162,7 @@ class BlockQuantizer(wiring.Component):
         with m.If(tags.valid):
             m.d.sync += [running.eq(maximum), maxima[tags.block].eq(maximum)]
 
-    def _leave(self, m: Module, platform, port, records, maxima, full: Signal):
+    def _leave(self, m: Module, platform, port, records, maxima, full: Signal, freed: Signal):
         c = self.config
         block, index = Signal(2), Signal(range(self.beats))
         record, half, last = records[block], block[0], index == self.beats - 1
@@ -198,7 +202,8 @@ class BlockQuantizer(wiring.Component):
                 read_beat.padding.eq(index > record.final), read_beat.last.eq(last), index.eq(index + 1),
             ]  # fmt: skip
             with m.If(last):
-                m.d.sync += [full.bit_select(half, 1).eq(0), block.eq(block + 1), index.eq(0)]
+                m.d.comb += freed.bit_select(half, 1).eq(1)
+                m.d.sync += [block.eq(block + 1), index.eq(0)]
         with m.If(moves[1]):
             m.d.sync += [held_beat.tags.eq(read_beat), held_beat.elements.eq(Mux(read_beat.padding, 0, port.data))]
         with m.If(moves[2]):

