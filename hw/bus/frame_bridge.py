@@ -184,17 +184,20 @@ class FrameBridge(Component):
             send(Mux(refused, self._refusal, self._status), "REPLY_COUNT")
         with m.State("REPLY_COUNT"):
             m.d.comb += self._memory.read_address.eq(MAX_WORDS)
-            send(words, "WORDS")
+            send(words, "WORD")
             with m.If(self.o.ready & (~self._answers_read | (words == 0))):
                 m.next = "REPLY_LOW"
-        with m.State("WORDS"):
-            m.d.comb += self._memory.read_address.eq(MAX_WORDS + self._index)
-            send(self._memory.read_data.word_select(self._byte, 8), "WORDS")
+        with m.State("WORD"):  # memories answer late in a cycle, and the checksum is long
+            m.d.sync += self._word.eq(self._memory.read_data)
+            m.next = "BYTES"
+        with m.State("BYTES"):
+            m.d.comb += self._memory.read_address.eq(MAX_WORDS + self._index + 1)
+            send(self._word[:8], "BYTES")
             with m.If(self.o.ready):
-                m.d.sync += self._byte.eq(self._byte + 1)
+                m.d.sync += [self._word.eq(self._word[8:]), self._byte.eq(self._byte + 1)]
                 with m.If(self._byte == 3):
-                    m.d.comb += self._memory.read_address.eq(MAX_WORDS + self._index + 1)
                     m.d.sync += self._index.eq(self._index + 1)
+                    m.next = "WORD"
                     with m.If(self._index == words - 1):
                         m.next = "REPLY_LOW"
         with m.State("REPLY_LOW"):

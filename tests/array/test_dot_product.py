@@ -249,17 +249,24 @@ def test_sums_are_exact_after_the_latency(datapath, mantissa_width, dot, cycles,
     simulate(component, MODULE, values, testcase="sums_are_exact_after_the_latency")
 
 
-@pytest.mark.parametrize(("synthesis", "tables"), [
-    ("synth_xilinx -family xc7 -nodsp -flatten -noiopad -noclkbuf", 240), ("synth_ecp5 -nodsp -nowidelut", 560),
+@pytest.mark.parametrize(("datapath", "synthesis", "tables", "multipliers"), [
+    ("carry_chain", "synth_xilinx -family xc7 -nodsp -flatten -noiopad -noclkbuf", 240, 0),
+    ("carry_chain", "synth_ecp5 -nodsp -nowidelut", 560, 0),
+    ("dsp", "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf", 150, 8),
+    ("dsp", "synth_ecp5 -nowidelut", 220, 8),
 ])  # fmt: skip
-def test_sixteen_products_take_few_tables(synthesis, tables, tmp_path):
-    """Whether Yosys still finds what the carry-chain body is written for: 14 and 32 tables a product, and the sign."""
-    body = DotProduct(4, 16, "carry_chain")
+def test_sixteen_products_take_few_tables(datapath, synthesis, tables, multipliers, tmp_path):
+    """Whether Yosys still finds what the bodies for FPGAs are written for.
+
+    That is 14 and 32 tables a product, and the sign; with a multiplier block to every two products 8 and 13.
+    """
+    body = DotProduct(4, 16, datapath)
     (tmp_path / "body.v").write_text(emit_verilog(body))
     yosys(f"read_verilog body.v\n{synthesis} -top {body.module_name}\ntee -q -o stat.json stat -json\n", tmp_path)
     text = (tmp_path / "stat.json").read_text()
     cells = json.loads(text[text.index("{") :])["design"]["num_cells_by_type"]
     assert sum(n for kind, n in cells.items() if kind.startswith("LUT")) + 2 * cells.get("CCU2C", 0) <= tables
+    assert cells.get("DSP48E1", 0) + cells.get("MULT18X18D", 0) == multipliers
 
 
 def test_rejects_unknown_datapath():
