@@ -23,18 +23,27 @@ def _tiles(names=TILES) -> list[Target]:
 def _formats() -> list[Target]:
     """One unit of 16 products of each format; of some also with the body for chips, which can be the smaller one."""
     return [
-        *(Target(name, family, 16, 1, datapath=body) for name in CELLS for family in MEASURED for body in BODIES),
+        *(Target(name, family, 16, 1) for name in CELLS for family in MEASURED),
+        *(Target(name, family, 16, 1, datapath="dsp") for name in CELLS if name != "fp32" for family in MEASURED),
         *(Target(name, family, 16, 1) for name in MOST for family in FAMILIES if family not in MEASURED),
-        *(Target(name, family, 16, 1, datapath="structural") for name in ("hbfp4", "fp32") for family in MEASURED),
+        *(
+            Target(*cell, 16, 1, datapath="structural")
+            for cell in (("hbfp4", "xc7"), ("hbfp4", "ecp5"), ("fp32", "ecp5"))
+        ),
     ]
 
 
 def _clocks() -> list[Target]:
     """One unit of 16 products with registers inside, placed and routed."""
     return [
-        Target(name, family, 16, 1, tree_cycles=2, cycles=5, seeds=5 if family == "ecp5" else 3, effort="speed")
-        for family, entry in FAMILIES.items() if entry.placement for name in ("hbfp4/16",)
-    ]  # fmt: skip
+        Target("hbfp4/16", family, 16, 1, 2, 5, body, seeds=5 if family == "ecp5" else 3, effort="speed")
+        for family, body in (
+            ("ecp5", "carry_chain"),
+            ("ecp5", "dsp"),
+            ("ice40", "carry_chain"),
+            ("gowin", "carry_chain"),
+        )
+    ]
 
 
 SETS = {"goals": lambda: _tiles(("hbfp4",)), "full": lambda: [*_tiles(), *_formats(), *_clocks()]}
@@ -76,7 +85,8 @@ def tables(rows: list[Resources]) -> dict[str, str]:
         if target in found:
             row = found[target]
             seeds = ", ".join(f"{mhz:.1f}" for mhz in row.clocks)
-            clocks.append([target.family, row.tables, row.flip_flops, f"{row.megahertz:.1f}", seeds])
+            name = f"{target.family}{', with blocks' * (target.datapath == 'dsp')}"
+            clocks.append([name, row.tables, row.flip_flops, f"{row.megahertz:.1f}", seeds])
     return {
         "tiles": _table(["tables per MAC", *headings], tiles),
         "cells": _table(["tables per MAC", *headings, *others], cells),

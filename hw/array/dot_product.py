@@ -6,7 +6,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from hw.array.carry_chain import carry_chain_sum, table_products
 from hw.array.compressor_tree import CompressorTree
-from hw.array.packed_product import packed_products
+from hw.array.packed_product import packed_sum
 from hw.array.product import Product
 from hw.config import DATAPATHS, signed_width
 from hw.emit import place
@@ -63,9 +63,12 @@ class DotProduct(Component):
         elif self.datapath == "behavioral":
             self._behavioral(m)
         else:
-            products = {"carry_chain": table_products, "dsp": packed_products}[self.datapath](m, self.a, self.b)
-            addend = self.addend if self.addend_width else None
-            m.d.comb += self.sum.eq(carry_chain_sum(m, products, self.cycles, addend, self.sum_width))
+            rest = self.cycles, self.addend if self.addend_width else None, self.sum_width
+            if self.datapath == "dsp":
+                total = packed_sum(m, self.a, self.b, *rest)
+            else:
+                total = carry_chain_sum(m, table_products(m, self.a, self.b), *rest)
+            m.d.comb += self.sum.eq(total)
         return m
 
     def _structural(self, m, platform):

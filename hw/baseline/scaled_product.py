@@ -11,7 +11,7 @@ from amaranth.lib.wiring import Component, In, Out
 from hw.array.adder_cells import FullAdder, HalfAdder
 from hw.array.bit_heap import AdderNetwork, BitHeap, constant_digits
 from hw.array.carry_chain import TABLE_WIDTH, Node, carry_chain_sum, magnitude_product
-from hw.array.packed_product import packed_products
+from hw.array.packed_product import packed_sum
 from hw.baseline.small_float import (
     SmallFloatDecoder,
     decode,
@@ -133,9 +133,12 @@ class ScaledDotProduct(Component):
     def elaborate(self, platform):
         m = Module()
         if self.datapath in FPGA_DATAPATHS:
-            products = self._table_products(m) if self.datapath == "carry_chain" else packed_products(m, self.a, self.b)
-            addend = self.addend if self.addend_width else None
-            m.d.comb += self.sum.eq(carry_chain_sum(m, products, self.cycles, addend, self.sum_width))
+            rest = self.cycles, self.addend if self.addend_width else None, self.sum_width
+            if self.datapath == "dsp":
+                total = packed_sum(m, self.a, self.b, *rest)
+            else:
+                total = carry_chain_sum(m, self._table_products(m), *rest)
+            m.d.comb += self.sum.eq(total)
             return m
         products = [place(m, platform, f"product{i}", ScaledProduct(*self.element)) for i in range(self.dot)]
         tree = place(
