@@ -158,8 +158,10 @@ def least_tables(config: CoreConfig) -> int:
     """LUT4 that the array takes at the very least.
 
     A full adder takes a bit from a unit's heap of partial products and has two outputs, each of at least one table; bits
-    of no more than the dot product's width may remain.
+    of no more than the dot product's width may remain. Multiplier blocks have no such heap.
     """
+    if config.datapath == "dsp":
+        return 0
     bits = config.dot * config.slice_width**2 - config.dot_sum_width
     return config.rows * config.columns * 2 * max(0, bits)
 
@@ -170,8 +172,9 @@ def plan_build(
     """Elaborate the board's top and say what is to be done."""
     top = BoardTop(board, config, clock_hz)
     plan = board.make_platform().prepare(
-        top, "top", script_after_synth="tee -q -o stat.json stat -json", synth_opts=SYNTHESIS[board.family],
-        nextpnr_opts=f"--report report.json --timing-allow-fail --seed {seed}", debug_verilog=False,
+        top, "top", script_after_synth="tee -q -o stat.json stat -json",
+        nextpnr_opts=f"--report report.json --timing-allow-fail --seed {seed} {PLACEMENT[board.family]}".strip(),
+        debug_verilog=False,
     )  # fmt: skip
     environment = _environment()
     steps = []
@@ -185,5 +188,5 @@ def plan_build(
     return BuildPlan(board, top, folder, files, steps)
 
 
-SYNTHESIS = {"ecp5": "", "ice40": ""}
-"""Options of the synthesis command that gave the smaller or faster netlist."""
+PLACEMENT = {"ecp5": "--placer-heap-timingweight 40", "ice40": ""}
+"""Options of nextpnr that gave the faster clock."""

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -81,6 +82,7 @@ def test_refuses_a_hopeless_machine_before_anything_runs(capsys, tmp_path):
 @pytest.mark.parametrize("board", BOARDS.values())
 def test_the_least_is_less_than_what_the_boards_machines_take(board):
     assert 0 < least_tables(board.config) < board.capacity["LUT4"] / 4
+    assert least_tables(replace(board.config, datapath="dsp")) == 0
 
 
 def test_resources_count_cells_by_weight(tmp_path):
