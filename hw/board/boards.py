@@ -55,7 +55,7 @@ BOARDS = {
             tile_rows=2, tile_columns=2, lanes=4, operand_depth=256, panel_columns=8, interleave=8,
             accumulator_cycles=12, tree_cycles=5, datapath="carry_chain",
         ),
-        clock_hz=75e6, baud=1_000_000,
+        clock_hz=100e6, baud=1_000_000,
         capacity={"LUT4": 83640, "flip-flops": 83640, "block RAM": 208, "multipliers": 156},
     ),
     "ice40_hx8k": Board(
