@@ -56,7 +56,7 @@ def load(path: Path) -> list[Resources]:
 
 
 def _table(headings, lines) -> str:
-    rows = [headings, ["---"] + ["---:"] * (len(headings) - 1), *lines]
+    rows = [headings, ["---"] + ["---:"] * (len(headings) - 1), *(line for line in lines if set(line[1:]) != {"–"})]
     return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows) + "\n"
 
 
