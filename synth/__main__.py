@@ -19,7 +19,7 @@ from synth.sets import QUICK, full, quick
 from synth.sweep import add_sweep_options, load, save, sweep
 from synth.tables import Table as Results
 from synth.tables import claims_table, tables
-from synth.tools import ToolError, yosys_version
+from synth.tools import ToolError
 
 
 def _found() -> list[str]:
@@ -164,8 +164,6 @@ def main() -> int:
             for name, path in known_libraries().items():
                 console.print(f"{name:10} {path or 'not found'}")
             return 0
-        if getattr(options, "source", None) is None:
-            yosys_version()  # there must be one before anything is measured
         return {"density": _density, "report": _report, "fpga": fpga_cli.main}[options.command](options, console)
     except (LibraryError, ToolError, ValueError) as error:
         print(f"python -m synth: error: {error}", file=sys.stderr)

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
+from hw.board.boards import PLACEMENT
+
 __all__ = ["EFFORTS", "FAMILIES", "Family"]
 
 EFFORTS = ("area", "speed")
 """What mapping aims at: few tables, or what the family's own script does."""
 
 PORTS = ("clk", "rst", "i", "o")
-TIMING = ("--placer-heap-timingweight", "40")
-"""Placement by timing four times as much as nextpnr does: the paths are short, what limits the clock are wires."""
 AREA = "scratchpad -copy abc9.script.default.area abc9.script"
 
 
@@ -21,18 +21,18 @@ class Family:
     ----------
     synthesis : Yosys commands by effort; ``{top}`` is the top module, ``{nodsp}`` the option that leaves multiplier blocks out.
     tables : how many lookup tables a cell counts. flip_flops : what their cells' names begin with.
-    multiplier : cell of a multiplier block that products of mantissas fit in, where there is one.
     program, placement : nextpnr's name and its arguments, or ``None`` where pip has no nextpnr.
     pins : of the ports clk, rst, i and o, as the line of a file of pins with ``{port}`` and ``{pin}``; where nextpnr asks.
+    multiplier : cell of a multiplier block that products of mantissas fit in, where there is one.
     """
 
     synthesis: dict[str, tuple[str, ...]]
     tables: dict[str, int]
     flip_flops: str
-    multiplier: str = ""
     program: str = ""
     placement: tuple[str, ...] | None = None
     pins: tuple[str, tuple[str, ...]] | None = None
+    multiplier: str = ""
 
     def pin_file(self) -> str:
         """Text of the file of pins, empty where none is wanted."""
@@ -72,15 +72,16 @@ FAMILIES = {
             ),
             "speed": (XILINX,),
         },
-        {f"LUT{i}": 1 for i in range(1, 7)} | {"SRL16E": 1, "SRLC32E": 1, "RAM32M": 4}, "FD", "DSP48E1",
+        {f"LUT{i}": 1 for i in range(1, 7)} | {"SRL16E": 1, "SRLC32E": 1, "RAM32M": 4}, "FD",
+        multiplier="DSP48E1",
     ),
     "ecp5": Family(
-        _both("synth_ecp5 {nodsp} -top {top}", "-nowidelut"), {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}, "TRELLIS_FF",
-        "MULT18X18D", "ecp5",
-        ("--85k", "--speed", "6", "--package", "CABGA756", "--lpf-allow-unconstrained", "--freq", "130", *TIMING),
+        _both("synth_ecp5 {nodsp} -top {top}", "-nowidelut"), {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}, "TRELLIS_FF", "ecp5",
+        ("--85k", "--speed", "6", "--package", "CABGA756", "--lpf-allow-unconstrained", "--freq", "130", *PLACEMENT["ecp5"]),
+        multiplier="MULT18X18D",
     ),
     "ice40": Family(
-        _both("synth_ice40 -top {top}"), {"SB_LUT4": 1}, "SB_DFF", "", "ice40",
+        _both("synth_ice40 -top {top}"), {"SB_LUT4": 1}, "SB_DFF", "ice40",
         ("--hx8k", "--package", "ct256", "--freq", "100"),
     ),
     "nexus": Family(  # not placed: nextpnr refuses the carry chains that begin with a constant
@@ -88,7 +89,7 @@ FAMILIES = {
     ),
     "gowin": Family(
         _both("synth_gowin {nodsp} -top {top}", "-nowidelut"), {f"LUT{i}": 1 for i in range(1, 5)} | {"ALU": 1}, "DFF",
-        "", "himbaechel-gowin",
+        "himbaechel-gowin",
         ("--device", "GW2A-LV18PG256C8/I7", "--vopt", "family=GW2A-18", "--vopt", "cst=pins", "--freq", "100"),
         ('IO_LOC "{port}" {pin};\n', ("H11", "N16", "N14", "L14")),
     ),

@@ -11,7 +11,7 @@ __all__ = ["SETS", "load", "tables"]
 TILES = ("hbfp4", "mixed46", "hbfp6", "int4", "int8", "mxfp4", "mxfp6-e2m3")
 CELLS = (*TILES, "fp8-e4m3", "bf16", "fp32")
 MOST = ("hbfp4", "int8", "mxfp4", "mxfp6-e2m3")  # cells in every family
-MEASURED = ("xc7", "ecp5")
+MEASURED = tuple(name for name, entry in FAMILIES.items() if entry.multiplier)
 BODIES = ("carry_chain", "dsp")
 
 
@@ -37,13 +37,8 @@ def _clocks() -> list[Target]:
     """One unit of 16 products with registers inside, placed and routed."""
     return [
         Target("hbfp4/16", family, 16, 1, 2, 5, body, seeds=5 if family == "ecp5" else 3, effort="speed")
-        for family, body in (
-            ("ecp5", "carry_chain"),
-            ("ecp5", "dsp"),
-            ("ice40", "carry_chain"),
-            ("gowin", "carry_chain"),
-        )
-    ]
+        for family, entry in FAMILIES.items() if entry.placement for body in BODIES if body != "dsp" or entry.multiplier
+    ]  # fmt: skip
 
 
 SETS = {"goals": lambda: _tiles(("hbfp4",)), "full": lambda: [*_tiles(), *_formats(), *_clocks()]}

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from synth.density import Design, Row, keep, measure, sources
 from synth.flow import BUILD
 from synth.liberty import find_library
+from synth.tools import yosys_version
 
 __all__ = ["Failure", "add_sweep_options", "sweep"]
 
@@ -44,7 +45,12 @@ def sweep(
     designs : each with a ``label``. measure : function of a design, ``build`` and ``seconds`` that returns its row.
     jobs : processes. dask : address of a Dask scheduler to use instead.
     seconds : time limit of each tool's run.
+
+    Raises
+    ------
+    ToolError : where there is no Yosys, before anything is measured.
     """
+    yosys_version()
     console = Console(stderr=True, quiet=quiet)
     progress = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),

@@ -5,8 +5,8 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 __all__ = ["leading_zeros", "normalise", "normalise_partly", "normalising_bits", "shift_left", "shift_right_sticky"]
 
 SHIFT_ORDER = (3, 2, 4, 1, 0, 5)
-"""Bits of an amount in the order in which a shift that loses bits goes by them: by trial, of ten orders the smallest adder.
-Late short shifts leave the search for lost bits, which is deeper than a shift, few bits at the end."""
+"""Bits of an amount in the order in which a shift that loses bits goes by them: by trial, of fourteen orders the smallest
+FP32 accumulator in NanGate 45. Late short shifts leave the search for lost bits, which is deeper than a shift, few of them."""
 
 
 def shift_right_sticky(m: Module, value: Value, amount: Value, name: str) -> Value:
@@ -80,8 +80,9 @@ def leading_zeros(m: Module, value: Value, name: str, bits: range) -> Value:
 
 def shift_left(m: Module, value: Value, count: Value, name: str, bits: range) -> Value:
     """``value`` shifted left by the places that these bits of a count, ``count``, stand for; the longest shift first."""
-    for index, bit in enumerate(bits):
-        following, step = Signal(len(value), name=f"{name}_{1 << bit}"), 1 << bit
-        m.d.comb += following.eq(Mux(count[len(bits) - 1 - index], Cat(Const(0, step), value[:-step]), value))
+    for bit in bits:
+        step = 1 << bit
+        following = Signal(len(value), name=f"{name}_{step}")
+        m.d.comb += following.eq(Mux(count[bit - bits[-1]], Cat(Const(0, step), value[:-step]), value))
         value = following
     return value

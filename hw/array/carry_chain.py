@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 
 from hw.config import signed_width
 
-__all__ = ["TABLE_WIDTH", "Node", "carry_chain_sum", "magnitude_product", "table_products"]
+__all__ = ["TABLE_WIDTH", "Node", "carry_chain_sum", "magnitude_product", "product_node", "table_products"]
 
 TABLE_WIDTH = 3
 """Bits of a factor up to which every bit of a product fits in one lookup table of six inputs."""
@@ -19,6 +19,11 @@ class Node(NamedTuple):
     value: Value
     low: int
     high: int
+
+
+def product_node(sign: Value, magnitude: Value, largest: int) -> Node:
+    """A product from its sign and its magnitude, which is at most ``largest``."""
+    return Node(sign, Cat(magnitude, Const(0, 1)), 0, largest)
 
 
 def _small_product(m: Module, name: str, a, b) -> Value:
@@ -112,7 +117,7 @@ def table_products(m: Module, a, b) -> list[Node]:
     for i in range(len(a)):
         product = magnitude_product(m, f"product{i}", a[i].magnitude, b[i].magnitude)
         largest = (2 ** len(a[i].magnitude) - 1) ** 2
-        nodes.append(Node(a[i].sign ^ b[i].sign, Cat(product, Const(0, 1)), 0, largest))
+        nodes.append(product_node(a[i].sign ^ b[i].sign, product, largest))
     return nodes
 
 

@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
-from hw.array.carry_chain import Node, carry_chain_sum
+from hw.array.carry_chain import Node, carry_chain_sum, product_node
 from hw.config import signed_width
 
 __all__ = ["MULTIPLIER_WIDTH", "packed_sum"]
@@ -54,5 +54,5 @@ def _packed_products(m: Module, a, b, registered: bool) -> list[Node]:
         nodes.append(Node(sign, product[k : 2 * k], -largest, 2 * largest))
     for i in range(2 * paired, len(a)):
         sign, product = multiply(f"single{i}", a[i].sign ^ b[i].sign, a[i].magnitude, b[i].magnitude)
-        nodes.append(Node(sign, Cat(product, Const(0, 1)), 0, largest))
+        nodes.append(product_node(sign, product, largest))
     return nodes

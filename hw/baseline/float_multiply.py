@@ -91,7 +91,7 @@ class FloatMultiply(Component):
     ):  # fmt: skip
         self.form, self.result, self.specials, self.cycles = form, result, specials, cycles
         self.multiplier = UnsignedMultiplier(
-            form.significand_width, form.significand_width >= 8, max(0, cycles - 2), datapath
+            form.significand_width, booth=form.significand_width >= 8, cycles=max(0, cycles - 2), datapath=datapath
         )
         suffix = "" if specials else "_finite"
         suffix += f"_{datapath}" * (datapath in FPGA_DATAPATHS)

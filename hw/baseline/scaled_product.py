@@ -10,7 +10,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from hw.array.adder_cells import FullAdder, HalfAdder
 from hw.array.bit_heap import AdderNetwork, BitHeap, constant_digits
-from hw.array.carry_chain import TABLE_WIDTH, Node, carry_chain_sum, magnitude_product
+from hw.array.carry_chain import TABLE_WIDTH, Node, carry_chain_sum, magnitude_product, product_node
 from hw.array.packed_product import packed_sum
 from hw.baseline.small_float import (
     SmallFloatDecoder,
@@ -165,5 +165,5 @@ class ScaledDotProduct(Component):
                 decode(m, self.b[i], sides[1])
             product = magnitude_product(m, f"product{i}", *(side.significand for side in sides))
             magnitude = scaled_magnitude(m, *sides, list(product), f"{i}")[: self.bound.bit_length()]
-            nodes.append(Node(sides[0].sign ^ sides[1].sign, Cat(magnitude, Const(0, 1)), 0, self.bound))
+            nodes.append(product_node(sides[0].sign ^ sides[1].sign, magnitude, self.bound))
         return nodes

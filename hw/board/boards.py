@@ -48,6 +48,9 @@ RESOURCES: dict[str, dict[str, dict[str, int]]] = {
 }
 """How many of each resource a cell of the synthesised netlist takes."""
 
+PLACEMENT: dict[str, tuple[str, ...]] = {"ecp5": ("--placer-heap-timingweight", "40"), "ice40": ()}
+"""Options of nextpnr by family: placement by timing four times as much as it does by itself; what limits clocks are wires."""
+
 BOARDS = {
     "ulx3s": Board(
         platform="amaranth_boards.ulx3s:ULX3S_85F_Platform", family="ecp5", part="LFE5U-85F-6BG381C",

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
 
-from hw.board.boards import RESOURCES, Board
+from hw.board.boards import PLACEMENT, RESOURCES, Board
 from hw.board.top import BoardTop
 from hw.config import CoreConfig
 
@@ -173,7 +173,7 @@ def plan_build(
     top = BoardTop(board, config, clock_hz)
     plan = board.make_platform().prepare(
         top, "top", script_after_synth="tee -q -o stat.json stat -json",
-        nextpnr_opts=f"--report report.json --timing-allow-fail --seed {seed} {PLACEMENT[board.family]}".strip(),
+        nextpnr_opts=" ".join(["--report report.json --timing-allow-fail --seed", str(seed), *PLACEMENT[board.family]]),
         debug_verilog=False,
     )  # fmt: skip
     environment = _environment()
@@ -186,7 +186,3 @@ def plan_build(
             steps.append([*([sys.executable, "-c", PYOSYS] if native else [environment[variable]]), *words[1:]])
     files = {name: text for name, text in plan.files.items() if not name.startswith("build_top")}
     return BuildPlan(board, top, folder, files, steps)
-
-
-PLACEMENT = {"ecp5": "--placer-heap-timingweight 40", "ice40": ""}
-"""Options of nextpnr that gave the faster clock."""
