@@ -7,8 +7,8 @@ from fractions import Fraction
 from hw.config import CoreConfig
 from sim import Memory, estimate, load
 from sim.model import CoreModel, Rates
-from sim.plan import Loop, plan
-from sim.report import quantity
+from sim.network.plan import Loop, plan
+from sim.study.report import quantity
 from sim.workloads import NETWORKS
 
 __all__ = ["MACHINE", "RATES", "SCHEDULES", "STREAMS", "cycles", "most_overlap", "table"]

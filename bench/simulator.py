@@ -87,7 +87,7 @@ def _estimate(name: str, options: str) -> list[Figure]:
 
 def _sweep() -> list[Figure]:
     from sim import load
-    from sim.explore import grid, sweep
+    from sim.study.explore import grid, sweep
 
     points = grid(**SWEEP)
     workload = load("resnet50")

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from math import ceil
 
+from hw.command import SIZE_WIDTH
 from hw.config import CoreConfig
-from hw.core.command import SIZE_WIDTH
 
 __all__ = ["COUNT_CYCLES", "FULL_CYCLES", "JUDGE_CYCLES", "Timing"]
 

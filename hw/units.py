@@ -7,7 +7,6 @@ from amaranth.lib.wiring import Component
 from hw.accumulate.bfloat16_packer import Bfloat16Packer
 from hw.accumulate.block_accumulator import BlockAccumulator, ResultConverter
 from hw.accumulate.result_finisher import ResultFinisher
-from hw.array.dot_product import DotProduct
 from hw.array.mesh import Mesh
 from hw.array.processing_element import ProcessingElement
 from hw.array.tile import Tile
@@ -19,6 +18,7 @@ from hw.core.loader import Loader
 from hw.core.operand_buffer import OperandBuffer
 from hw.core.result_buffer import ResultBuffer
 from hw.core.sequencer import Sequencer
+from hw.dot.dot_product import DotProduct
 from hw.quantize.block_packer import BlockPacker
 from hw.quantize.block_quantizer import BlockQuantizer
 from hw.quantize.block_unpacker import BlockUnpacker

@@ -3,19 +3,19 @@
 from importlib import import_module
 
 _PUBLIC = {
-    "Cluster": "sim.parallel",
+    "Cluster": "sim.network.parallel",
     "CoreConfig": "hw.config",
-    "Cycles": "sim.cycles",
-    "Estimate": "sim.result",
-    "Link": "sim.parallel",
-    "Memory": "sim.memory",
-    "Physical": "sim.synthesis",
-    "estimate": "sim.network",
+    "Cycles": "sim.network.cycles",
+    "Estimate": "sim.network.result",
+    "Link": "sim.network.parallel",
+    "Memory": "sim.network.memory",
+    "Physical": "sim.network.synthesis",
+    "estimate": "sim.network.estimate",
     "load": "sim.workloads",
-    "product_cycles": "sim.cycles",
-    "read_results": "sim.synthesis",
+    "product_cycles": "sim.network.cycles",
+    "read_results": "sim.network.synthesis",
     "schedule": "sim.workloads",
-    "sweep": "sim.explore",
+    "sweep": "sim.study.explore",
 }
 
 __all__ = sorted(_PUBLIC)

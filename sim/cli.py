@@ -46,8 +46,8 @@ def _check_paths(paths: list[Path]) -> None:
 
 def _one(options, console: Console, point: dict) -> None:
     """Estimate one machine, print it, and write what was asked for."""
-    from sim.explore import evaluate
-    from sim.report import compute_report, show, to_csv
+    from sim.study.explore import evaluate
+    from sim.study.report import compute_report, show, to_csv
 
     with Console(stderr=True).status(f"working out the products of {options.workload}"):
         result = evaluate(options.workload, point | {"merge": not options.all_layers})
@@ -59,11 +59,11 @@ def _one(options, console: Console, point: dict) -> None:
     if options.scale_sim:
         files[options.scale_sim] = compute_report(result)
     if options.trace:
-        from sim.trace import chrome_trace
+        from sim.study.trace import chrome_trace
 
         files[options.trace] = json.dumps(chrome_trace(result, options.layer))
     if options.plot:
-        from sim.plot import plot_roofline, plot_utilization
+        from sim.study.plot import plot_roofline, plot_utilization
 
         options.plot.mkdir(exist_ok=True)
         files[options.plot / "utilization.png"] = plot_utilization(result)
@@ -84,8 +84,8 @@ def _number(text: str):
 
 def _many(options, console: Console, point: dict) -> None:
     """Estimate every combination of the axes."""
-    from sim.explore import grid, sweep
-    from sim.report import show_sweep, to_csv
+    from sim.study.explore import grid, sweep
+    from sim.study.report import show_sweep, to_csv
 
     for name in ("scale_sim", "trace", "plot"):
         if getattr(options, name):
@@ -106,7 +106,7 @@ def _many(options, console: Console, point: dict) -> None:
 
 def _run(options, console: Console) -> None:
     if options.compare:
-        from sim.report import compare, read_report
+        from sim.study.report import compare, read_report
 
         left, right = (read_report(path) for path in options.compare)
         compare(console, left, right, tuple(options.compare))

@@ -5,7 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from hw.config import ACCUMULATORS, CoreConfig
-from sim.memory import STORAGES
+from sim.network.memory import STORAGES
 from sim.workloads import NETWORKS
 
 __all__ = ["POINT", "parser"]
@@ -19,7 +19,7 @@ POINT = (
     *("data", "tensor", "cores_per_chip", "link", "link_latency", "overlap", "epochs", "samples"),
     *("synthesis", "library", "clock_mhz"),
 )
-"""Options that are a parameter of one machine, by the names of ``sim.explore.evaluate``."""
+"""Options that are a parameter of one machine, by the names of ``sim.study.explore.evaluate``."""
 
 
 class _Parser(argparse.ArgumentParser):

@@ -62,8 +62,8 @@ class Machine:
         return self.device.health()
 
     def _packed(self, a, b: BlockTensor, width_a: int, rounding: str, seed_a: int) -> np.ndarray:
-        from hw.core.command import OperandFormat, Rounding
-        from sim.rtl import Product
+        from hw.command import OperandFormat, Rounding
+        from sim.rtl.core import Product
 
         if not isinstance(self.device, RtlDevice) or "packed" not in self.device.config.features:
             raise ValueError("weights in tiles need the RTL device, and a machine with the feature packed")

@@ -8,18 +8,18 @@ from pathlib import Path
 from rich.console import Console
 
 from hw.baseline.formats import FORMATS, format_named
-from synth import fpga_cli
-from synth.density import ACCOUNTINGS, CONVERTERS, Design
-from synth.flow import BUILD
-from synth.liberty import LibraryError, find_library, known_libraries
-from synth.pages import rewrite
-from synth.recipes import EFFORTS
-from synth.report import markdown, sections, write_html
-from synth.sets import QUICK, full, quick
+from synth.density.row import ACCOUNTINGS, CONVERTERS, Design
+from synth.density.sets import QUICK, full, quick
+from synth.fpga import cli as fpga_cli
+from synth.mapping.flow import BUILD
+from synth.mapping.liberty import LibraryError, find_library, known_libraries
+from synth.mapping.recipes import EFFORTS
+from synth.mapping.tools import ToolError
+from synth.report.document import markdown, sections, write_html
+from synth.report.pages import rewrite
+from synth.report.tables import Table as Results
+from synth.report.tables import claims_table, tables
 from synth.sweep import add_sweep_options, load, save, sweep
-from synth.tables import Table as Results
-from synth.tables import claims_table, tables
-from synth.tools import ToolError
 
 
 def _found() -> list[str]:

@@ -11,10 +11,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from synth.density import Design, Row, keep, measure, sources
-from synth.flow import BUILD
-from synth.liberty import find_library
-from synth.tools import yosys_version
+from hw.files import keep
+from synth.density.cache import sources
+from synth.density.measure import measure
+from synth.density.row import Design, Row
+from synth.mapping.flow import BUILD
+from synth.mapping.liberty import find_library
+from synth.mapping.tools import yosys_version
 
 __all__ = ["Failure", "add_sweep_options", "sweep"]
 

@@ -14,7 +14,7 @@ import pytest
 from cocotb_tools.runner import Verilator, get_results, get_runner
 
 from hw.emit import emit_verilog
-from sim import verilator
+from sim.rtl import verilator
 
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build" / "tests"

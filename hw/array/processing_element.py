@@ -7,9 +7,9 @@ from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
 from hw.accumulate.block_accumulator import BlockAccumulator
-from hw.array.dot_product import DotProduct
-from hw.array.paired_dot_product import PairedDotProduct, PairSelects, PairSums
 from hw.config import FPGA_DATAPATHS, CoreConfig
+from hw.dot.dot_product import DotProduct
+from hw.dot.paired_dot_product import PairedDotProduct, PairSelects, PairSums
 from hw.emit import place
 from hw.types import block_slice
 

@@ -11,14 +11,14 @@ from hw.accumulate.float_accumulator import FORMATS as FLOATS
 from hw.accumulate.float_add import add_aligned, align, normalise_sum, round_sum
 from hw.accumulate.float_convert import word_term
 from hw.accumulate.float_format import FloatFormat
-from hw.array.dot_product import DotProduct
-from hw.array.paired_dot_product import PairedDotProduct, PairSelects, PairSums
 from hw.array.processing_element import ProcessingElement
 from hw.baseline.float_multiply import FloatAdd, FloatMultiply
 from hw.baseline.formats import NumberFormat
 from hw.baseline.scaled_product import ScaledDotProduct
 from hw.baseline.small_float import element_layout
 from hw.config import FPGA_DATAPATHS, CoreConfig, signed_width
+from hw.dot.dot_product import DotProduct
+from hw.dot.paired_dot_product import PairedDotProduct, PairSelects, PairSums
 from hw.emit import place
 from hw.types import sign_magnitude
 

@@ -8,9 +8,9 @@ from hw.accumulate.float_add import add_aligned, align, normalise_sum, round_sum
 from hw.accumulate.float_convert import word_term
 from hw.accumulate.float_format import FloatFormat
 from hw.accumulate.float_round import round_and_pack
-from hw.array.bit_heap import AdderNetwork, BitHeap
-from hw.array.carry_chain import magnitude_product
 from hw.config import FPGA_DATAPATHS
+from hw.dot.bit_heap import AdderNetwork, BitHeap
+from hw.dot.carry_chain import magnitude_product
 from hw.emit import place
 
 __all__ = ["FloatAdd", "FloatMultiply", "UnsignedMultiplier"]

@@ -8,10 +8,6 @@ from amaranth.hdl import Cat, Const, Module, Signal, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
-from hw.array.adder_cells import FullAdder, HalfAdder
-from hw.array.bit_heap import AdderNetwork, BitHeap, constant_digits
-from hw.array.carry_chain import TABLE_WIDTH, Node, carry_chain_sum, magnitude_product, product_node
-from hw.array.packed_product import packed_sum
 from hw.baseline.small_float import (
     SmallFloatDecoder,
     decode,
@@ -21,6 +17,10 @@ from hw.baseline.small_float import (
     scaled_magnitude,
 )
 from hw.config import FPGA_DATAPATHS, signed_width
+from hw.dot.adder_cells import FullAdder, HalfAdder
+from hw.dot.bit_heap import AdderNetwork, BitHeap, constant_digits
+from hw.dot.carry_chain import TABLE_WIDTH, Node, carry_chain_sum, magnitude_product, product_node
+from hw.dot.packed_product import packed_sum
 from hw.emit import place
 
 __all__ = ["ScaledDotProduct"]

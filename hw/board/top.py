@@ -5,9 +5,9 @@ from amaranth.lib import io
 
 from hw.board.boards import Board
 from hw.board.clock import ClockGenerator
-from hw.bus.serial_core import SerialCore
 from hw.config import CoreConfig
 from hw.emit import emit_verilog
+from hw.serial.serial_core import SerialCore
 
 __all__ = ["BoardTop"]
 

@@ -3,7 +3,7 @@
 import re
 
 from hw.bus.registers import IDENTITY, VERSION, command_words, register_map
-from hw.core.command import FIELDS, CommandError, Rounding
+from hw.command import FIELDS, CommandError, Rounding
 
 __all__ = ["c_header", "command_page", "register_page", "verilog_header"]
 
@@ -53,7 +53,7 @@ def command_page() -> str:
         fields.append([_bits(at, width), f"`{name}`", ", ".join(f"`command_{number}`" for number in registers)])
     return "\n".join([
         "# Command reference", "",
-        "Made by `python -m hw.bus --documents docs` from `hw/core/command.py`, where each field is explained; "
+        "Made by `python -m hw.bus --documents docs` from `hw/command.py`, where each field is explained; "
         "do not edit.", "",
         _table(["bits", "field", "register"], fields), "",
         "## Rounding", "",

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from hw.command import FIELDS
 from hw.config import ACCUMULATORS, FEATURES, ROUNDING_MODES, CoreConfig
-from hw.core.command import FIELDS
 from hw.core.counters import COUNTERS
 
 __all__ = [

@@ -32,7 +32,7 @@ class Core(Component):
 
     Members
     -------
-    i_command : commands, see ``hw.core.command``; as many as ``queue_depth`` wait inside.
+    i_command : commands, see ``hw.command``; as many as ``queue_depth`` wait inside.
     i_a : A row by row, ``lanes`` FP32 elements per beat; each row starts on a fresh beat. i_b : B column by column, likewise.
         Operands of other formats: see ``OperandFormat``.
     i_bias : with the feature "bias", see ``OutputStage``.

@@ -7,8 +7,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
+from hw.command import FIELDS, SIZE_WIDTH, CommandError, OperandFormat, OutputFormat, Rounding
 from hw.config import CoreConfig
-from hw.core.command import FIELDS, SIZE_WIDTH, CommandError, OperandFormat, OutputFormat, Rounding
 from hw.timing import JUDGE_CYCLES, Timing
 
 __all__ = ["CommandDecoder", "command_layout", "job_layout"]

@@ -4,8 +4,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
+from hw.command import SIZE_WIDTH, OperandFormat
 from hw.config import CoreConfig
-from hw.core.command import SIZE_WIDTH, OperandFormat
 from hw.core.operand_buffer import write_layout
 from hw.emit import place
 from hw.quantize.block_quantizer import BlockQuantizer

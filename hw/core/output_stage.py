@@ -8,8 +8,8 @@ from amaranth.lib.wiring import Component, In, Out
 
 from hw.accumulate.bfloat16_packer import Bfloat16Packer, word_beat
 from hw.accumulate.result_finisher import ResultFinisher, finished_beat
+from hw.command import SIZE_WIDTH, OutputFormat
 from hw.config import CoreConfig
-from hw.core.command import SIZE_WIDTH, OutputFormat
 from hw.core.requantizer import Requantizer
 from hw.core.result_buffer import beat_layout
 from hw.emit import place

@@ -7,8 +7,8 @@ from amaranth.lib import data, stream
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import Component, In, Out
 
+from hw.command import SIZE_WIDTH
 from hw.config import CoreConfig
-from hw.core.command import SIZE_WIDTH
 from hw.core.result_buffer import beat_layout
 from hw.emit import place
 from hw.quantize.block_quantizer import BlockQuantizer

@@ -5,8 +5,8 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
 from hw.array.control import control_layout
+from hw.command import SIZE_WIDTH
 from hw.config import CoreConfig
-from hw.core.command import SIZE_WIDTH
 from hw.core.operand_buffer import read_layout
 from hw.timing import Timing
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from hw.config import CoreConfig
 from sim.devices.packets import Words
-from sim.rtl import compile_library
+from sim.rtl.core import compile_library
 
 __all__ = ["CompiledAxi"]
 
@@ -28,7 +28,7 @@ class CompiledAxi:
 
     Raises
     ------
-    sim.rtl.RtlError : if it does not compile.
+    sim.rtl.core.RtlError : if it does not compile.
     """
 
     def __init__(self, config: CoreConfig, bus_width: int = 128, quick: bool = False):

@@ -7,9 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 
 import golden
 from hw.config import CoreConfig
-from sim.cycles import check_width
 from sim.devices.jobs import Task, columns_in_blocks
-from sim.plan import panels
+from sim.network.cycles import check_width
+from sim.network.plan import panels
 
 __all__ = ["HEALTH", "RESULTS", "Device"]
 

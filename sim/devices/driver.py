@@ -5,8 +5,8 @@ from functools import partial
 
 import golden
 from hw.bus.registers import CAPABILITIES, FAULTS, IDENTITY, INTERRUPTS, VERSION, offset_of, register_map
+from hw.command import CommandError, OperandFormat, pack_command
 from hw.config import ACCUMULATORS, FEATURES, ROUNDING_MODES, CoreConfig
-from hw.core.command import CommandError, OperandFormat, pack_command
 from hw.core.counters import COUNTERS
 from sim.devices.command_queue import CommandQueue, Parcel, RegisterStreams, Stuck
 from sim.devices.device import HEALTH, Device

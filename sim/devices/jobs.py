@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 import golden
 from golden.stochastic import leap
+from hw.command import FIELDS, OutputFormat, Rounding
 from hw.config import CoreConfig
-from hw.core.command import FIELDS, OutputFormat, Rounding
-from sim.plan import Command, Loop, Piece, panels, pieces, plan, whole_blocks
+from sim.network.plan import Command, Loop, Piece, panels, pieces, plan, whole_blocks
 
 __all__ = ["Assembly", "Job", "Task", "block_format", "columns_in_blocks", "commands", "jobs"]
 

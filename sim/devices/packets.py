@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import golden
+from hw.command import OutputFormat
 from hw.config import CoreConfig
-from hw.core.command import OutputFormat
-from sim.beats import halves, panels_of
+from sim.rtl.beats import halves, panels_of
 
 __all__ = ["bias_packets", "block_packets", "matrix_packets", "result_from_words", "result_words"]
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hw.config import CoreConfig
-from sim.rtl import compile_library
+from sim.rtl.core import compile_library
 
 __all__ = ["SerialBoard"]
 
@@ -20,7 +20,7 @@ CHUNK = 4000
 
 def _compile(config: CoreConfig) -> Path:
     """Shared library of the board's top, compiled once per content."""
-    from hw.bus.serial_core import SerialCore
+    from hw.serial.serial_core import SerialCore
 
     component = SerialCore(replace(config, datapath="behavioral"), DIVISOR)
     return compile_library(component, SHIM, "board", component.module_name)

@@ -6,7 +6,7 @@ import time
 
 import serial
 
-from hw.bus.frames import MAX_WORDS, Action, Status, decode_answer, encode_request
+from hw.serial.frames import MAX_WORDS, Action, Status, decode_answer, encode_request
 
 __all__ = ["LinkError", "SerialLink"]
 

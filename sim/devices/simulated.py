@@ -82,7 +82,7 @@ class RtlDevice(Device):
 
     Parameters
     ----------
-    config : the machine. rates : of its ports. quick : see ``sim.rtl.compile_core``.
+    config : the machine. rates : of its ports. quick : see ``sim.rtl.core.compile_core``.
 
     Raises
     ------
@@ -90,7 +90,7 @@ class RtlDevice(Device):
     """
 
     def __init__(self, config: CoreConfig, rates: Rates = Rates(), quick: bool = False):  # noqa: B008
-        from sim.rtl import RtlCore
+        from sim.rtl.core import RtlCore
 
         super().__init__(config)
         self._rates = rates
@@ -106,7 +106,7 @@ class RtlDevice(Device):
         return self._core.counters()
 
     def _product(self, task: Task):
-        from sim.rtl import Product
+        from sim.rtl.core import Product
 
         work = list(jobs(self.config, task))
         products = [Product(*task.operands(job), job.fields, bias=task.bias_of(job)) for job in work]

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from hw.command import OperandFormat, OutputFormat
 from hw.config import CoreConfig
-from hw.core.command import OperandFormat, OutputFormat
 from hw.timing import Timing
 from sim.model.decoder import Decoder
 from sim.model.loader import Load, Loader
 from sim.model.port import Port, Rates, Source
 from sim.model.repeat import Stage, repeat
 from sim.model.sequencer import Sequencer
-from sim.plan import Command, Loop
+from sim.network.plan import Command, Loop
 
 __all__ = ["CoreModel", "Progress"]
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from hw.core.command import OperandFormat
+from hw.command import OperandFormat
 from hw.timing import Timing
 from sim.model.port import Source
 from sim.model.repeat import Stage, repeat

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from fractions import Fraction
 
-from hw.core.command import OutputFormat
+from hw.command import OutputFormat
 from hw.timing import Timing
 from sim.model.port import Port, Source
 from sim.model.registers import ElasticRegisters, RigidRegisters

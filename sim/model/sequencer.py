@@ -5,7 +5,7 @@ from typing import NamedTuple
 from hw.timing import Timing
 from sim.model.repeat import Stage, repeat
 from sim.model.result_buffer import ResultBuffer
-from sim.plan import Command
+from sim.network.plan import Command
 
 __all__ = ["Sequencer"]
 

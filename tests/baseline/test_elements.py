@@ -12,7 +12,7 @@ from cocotb.triggers import ReadOnly, RisingEdge
 from hw.baseline.elements import element_for
 from hw.baseline.formats import FORMATS, format_named
 from hw.config import FPGA_DATAPATHS
-from synth.designs import config_for
+from synth.density.designs import config_for
 from tests.baseline.units import PreparedUnit, Reference, draw_pair
 from tests.bench import parameters, simulate
 from tests.layouts import number

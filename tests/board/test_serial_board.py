@@ -8,9 +8,9 @@ import pytest
 import golden
 from examples.digits_board import main as digits_board
 from hw.board.boards import BOARDS
-from hw.bus.frames import Action, Status, decode_answer, encode_request
 from hw.bus.registers import offset_of
 from hw.config import FEATURES
+from hw.serial.frames import Action, Status, decode_answer, encode_request
 from sim.devices import GoldenDevice
 from sim.devices.driver import DriverError, RegisterDevice
 from sim.devices.serial_board import SerialBoard

@@ -18,7 +18,7 @@ from cocotbext.axi import (
 
 import golden
 from hw.bus.registers import command_words, offset_of
-from hw.core.command import pack_command
+from hw.command import pack_command
 from sim.devices.driver import RegisterDevice
 from tests.streams import reset, start_clock
 

@@ -14,8 +14,8 @@ import golden
 from examples.digits import classify, digits, train
 from hw.bus.axi_core import AxiCore
 from hw.bus.registers import CAPABILITIES, IDENTITY, INTERRUPTS, VERSION, capabilities, register_map, registers_of
+from hw.command import CommandError, OperandFormat
 from hw.config import FEATURES, CoreConfig
-from hw.core.command import CommandError, OperandFormat
 from hw.core.counters import COUNTERS
 from sim.devices import GoldenDevice
 from sim.devices.driver import DriverError

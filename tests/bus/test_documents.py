@@ -8,8 +8,8 @@ import pytest
 from hw.bus.cli import main
 from hw.bus.documents import c_header, command_page, register_page, verilog_header
 from hw.bus.registers import ADDRESS_WIDTH, capabilities, register_map
+from hw.command import FIELDS, pack_command
 from hw.config import CoreConfig
-from hw.core.command import FIELDS, pack_command
 from hw.core.counters import COUNTERS
 
 ROOT = Path(__file__).parents[2]

@@ -4,11 +4,11 @@ import pytest
 from cocotb.triggers import RisingEdge, with_timeout
 
 import golden
+from hw.command import CommandError, Rounding, pack_command
 from hw.config import CoreConfig
-from hw.core.command import CommandError, Rounding, pack_command
 from hw.core.core import Core
 from hw.core.counters import COUNTERS
-from sim.beats import operand_beats, result_beat_count, result_matrix
+from sim.rtl.beats import operand_beats, result_beat_count, result_matrix
 from tests.bench import parameters, simulate
 from tests.streams import Pace, get, put, reset, start_clock
 

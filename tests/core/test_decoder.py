@@ -5,8 +5,8 @@ from random import Random
 import cocotb
 import pytest
 
+from hw.command import FIELDS, CommandError, OperandFormat, OutputFormat, Rounding, pack_command
 from hw.config import CoreConfig
-from hw.core.command import FIELDS, CommandError, OperandFormat, OutputFormat, Rounding, pack_command
 from hw.core.decoder import CommandDecoder, job_layout
 from tests.bench import parameters, simulate
 from tests.layouts import step, unpack

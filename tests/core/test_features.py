@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import golden
+from hw.command import OperandFormat, OutputFormat, Rounding
 from hw.config import CoreConfig
-from hw.core.command import OperandFormat, OutputFormat, Rounding
-from sim.rtl import Product, RtlCore, RtlError
+from sim.rtl.core import Product, RtlCore, RtlError
 
 CONFIG = CoreConfig(
     mantissa_widths=(4, 6), rounding_modes=("nearest", "stochastic"), block_size=16, tile_rows=2, tile_columns=2, lanes=4,

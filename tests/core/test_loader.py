@@ -8,13 +8,13 @@ import pytest
 from cocotb.triggers import with_timeout
 
 import golden
+from hw.command import Rounding
 from hw.config import CoreConfig
-from hw.core.command import Rounding
 from hw.core.loader import Loader, load_layout
 from hw.core.operand_buffer import write_layout
 from hw.quantize.block_quantizer import conversion_health
 from hw.timing import FULL_CYCLES
-from sim.beats import operand_beats
+from sim.rtl.beats import operand_beats
 from tests.bench import simulate
 from tests.layouts import pack, signed_mantissas, step, unpack
 from tests.streams import Pace, put, reset, start_clock

@@ -2,7 +2,7 @@ import numpy as np
 
 import golden
 from hw.config import CoreConfig
-from sim.rtl import Product, RtlCore
+from sim.rtl.core import Product, RtlCore
 
 
 def test_large_product_keeps_the_default_array_busy():

@@ -12,7 +12,7 @@ from hw.core.core import Core
 from hw.emit import emit_verilog
 from hw.generate import generate
 from hw.units import UNITS
-from sim import verilator
+from sim.rtl import verilator
 
 WAIVERS = Path(__file__).parents[2] / "hw" / "verilator.vlt"
 CONFIGS = {

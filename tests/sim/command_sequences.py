@@ -5,11 +5,11 @@ from fractions import Fraction
 
 import numpy as np
 
+from hw.command import FIELDS, OperandFormat, OutputFormat, Rounding
 from hw.config import CoreConfig
-from hw.core.command import FIELDS, OperandFormat, OutputFormat, Rounding
 from sim.model import Rates
-from sim.plan import Command
-from sim.rtl import Product
+from sim.network.plan import Command
+from sim.rtl.core import Product
 
 __all__ = ["Sequence", "as_product", "random_rates"]
 

@@ -5,7 +5,7 @@ import pytest
 
 from hw.config import CoreConfig
 from sim.devices import CycleDevice, GoldenDevice, RtlDevice
-from sim.plan import panels
+from sim.network.plan import panels
 from tests.sim.messages import rejects
 
 CONFIG = CoreConfig(

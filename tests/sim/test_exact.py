@@ -7,7 +7,7 @@ import pytest
 
 from hw.config import CoreConfig
 from sim.model import CoreModel
-from sim.rtl import RtlCore, RtlError
+from sim.rtl.core import RtlCore, RtlError
 from tests.sim.command_sequences import Sequence, as_product, random_rates
 from tests.sim.machines import MACHINES
 

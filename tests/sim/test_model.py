@@ -9,7 +9,7 @@ import pytest
 from hw.accumulate.bfloat16_packer import Bfloat16Packer
 from hw.accumulate.result_finisher import ResultFinisher
 from hw.array.mesh import Mesh
-from hw.core.command import OperandFormat, OutputFormat
+from hw.command import OperandFormat, OutputFormat
 from hw.core.decoder import CommandDecoder
 from hw.core.loader import Loader
 from hw.core.operand_buffer import OperandBuffer
@@ -20,7 +20,7 @@ from hw.quantize.block_quantizer import BlockQuantizer
 from hw.timing import Timing
 from sim.model import CoreModel, Rates
 from sim.model.port import Port
-from sim.plan import Command, Loop, commands, pieces, plan
+from sim.network.plan import Command, Loop, commands, pieces, plan
 from tests.sim.command_sequences import Sequence, random_rates
 from tests.sim.machines import MACHINES
 

@@ -1,0 +1,99 @@
+"""Cycles of one product on a core: the single place the rest of ``sim`` asks."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil
+
+from hw.command import OperandFormat, OutputFormat
+from hw.config import CoreConfig
+from hw.timing import Timing
+from sim.model import CoreModel, Rates
+from sim.network.plan import Loop, plan
+
+__all__ = ["OUTPUT_FORMATS", "Cycles", "check_width", "command_fields", "product_cycles"]
+
+OPERAND_FORMATS = {
+    "packed": OperandFormat.PACKED, "bf16": OperandFormat.BFLOAT16, "fp32": OperandFormat.FP32,
+}  # fmt: skip
+OUTPUT_FORMATS = {"packed": OutputFormat.PACKED, "bf16": OutputFormat.BFLOAT16, "fp32": OutputFormat.FP32}
+"""What comes and goes through the ports, by the names of ``sim.network.memory.STORAGES``."""
+
+
+def command_fields(operands: str, results: str, width: int) -> dict:
+    """Fields of the commands of a product whose operands and results have these forms, C as blocks of this width."""
+    form = OPERAND_FORMATS[operands]
+    return {"format_a": form, "format_b": form, "output": OUTPUT_FORMATS[results], "width_c": width}
+
+
+@dataclass(frozen=True)
+class Cycles:
+    """What the core's counters would show after some products.
+
+    Members
+    -------
+    total : from the first command to the idle core, some cycles after the last beat of C.
+    busy : cycles in which the array was issued a step.
+    stalled_load, stalled_store : cycles without a step for want of operands, or of room for results. What remains of
+        the total is the decoding of commands, the way of the last results, and slots that run empty.
+    """
+
+    total: int
+    busy: int
+    stalled_load: int = 0
+    stalled_store: int = 0
+
+    def scaled(self, count: int) -> "Cycles":
+        """The counters after ``count`` such products, one after another."""
+        return Cycles(self.total * count, self.busy * count, self.stalled_load * count, self.stalled_store * count)
+
+
+def check_width(config: CoreConfig, mantissa_width: int) -> None:
+    """Raise ``ValueError`` if the machine has no commands for this width."""
+    if mantissa_width not in config.mantissa_widths:
+        known = ", ".join(map(str, config.mantissa_widths))
+        raise ValueError(f"mantissa width must be one of the configuration's {known}, not {mantissa_width}")
+
+
+@lru_cache(maxsize=4096)
+def product_cycles(
+    config: CoreConfig,
+    m: int,
+    k: int,
+    n: int,
+    width_a: int,
+    width_b: int,
+    *,
+    repeats: int = 1,
+    operands: str = "fp32",
+    results: str = "fp32",
+    rates: Rates | None = Rates(),  # noqa: B008
+) -> Cycles:
+    """Counters of a core after ``repeats`` independent products C (m x n) = A (m x k) B (k x n), one after another.
+
+    They are exact: those of ``sim.model`` for the commands of ``sim.network.plan``, from reset until the core is idle again,
+    with streams that always have data or room but for their rates. With ``rates`` None the array alone is counted, as
+    if the buffers always had what it needs: for each product ceil(m/rows) ceil(n/columns) ceil(k/block_size) blocks per
+    unit, each of ``steps`` cycles and slices(a) slices(b) passes, and the way of the last one through the mesh.
+
+    Parameters
+    ----------
+    operands, results : of ``STORAGES``: how A and B come and C leaves. C becomes blocks of ``width_a``.
+    rates : of the ports.
+
+    Raises
+    ------
+    ValueError : if the configuration lacks a width, or cannot make blocks of C.
+    """
+    check_width(config, width_a)
+    check_width(config, width_b)
+    if rates is not None:
+        body = plan(config, m, k, n, width_a, width_b, **command_fields(operands, results, width_a))
+        model = CoreModel(config, rates)
+        model.run([Loop(repeats, body)] if repeats > 1 else body)
+        counters = model.counters
+        return Cycles(*(counters[name] for name in ("cycles", "busy", "stalled_load", "stalled_store")))
+    blocks = ceil(k / config.block_size)
+    passes = config.slices(width_a) * config.slices(width_b)
+    busy = ceil(m / config.rows) * ceil(n / config.columns) * blocks * config.steps * passes
+    way = config.mesh_rows + config.mesh_columns - 2 + Timing(config).unit_cycles - 1
+    return Cycles(busy + way, busy).scaled(repeats)

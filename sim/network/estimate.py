@@ -1,0 +1,184 @@
+"""A whole network on a machine: every product's cycles, traffic and bound, and their totals."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil
+
+from hw.config import CoreConfig
+from sim.model import Rates
+from sim.network.cycles import OUTPUT_FORMATS, Cycles, check_width, product_cycles
+from sim.network.memory import Memory, Traffic, element_bits, row_bits
+from sim.network.parallel import Cluster, exchange_cycles, split
+from sim.network.plan import panels
+from sim.network.result import Estimate, Row, Run
+from sim.network.synthesis import Physical
+from sim.workloads import Layer, Product, Schedule, Workload, load
+from sim.workloads import schedule as find_schedule
+
+__all__ = ["estimate", "product_traffic"]
+
+
+@dataclass(frozen=True)
+class _Machine:
+    """Everything a product's row depends on beside the product."""
+
+    config: CoreConfig
+    memory: Memory
+    cluster: Cluster
+    rates: Rates | None
+    cycles: Callable[..., Cycles]
+
+    def product(self, part: Product, width: int) -> Cycles:
+        """Counters after all repeats of a product on one core."""
+        forms = {"operands": self.memory.operands, "results": self.memory.results, "rates": self.rates}
+        return self.cycles(self.config, part.m, part.k, part.n, width, width, repeats=part.repeats, **forms)
+
+
+@lru_cache(maxsize=256)
+def _groups(
+    workload: Workload, training: bool, plan: Schedule, wide_epoch: bool, merge: bool
+) -> tuple[tuple[Layer, Product, int, int], ...]:
+    """(first layer, product, width, count) of the products that cost the same, in the order of their first."""
+    counts: Counter = Counter()
+    first: dict[tuple, tuple[Layer, Product, int]] = {}
+    for layer, product in workload.products(training):
+        width = plan.mantissa_width(layer, wide_epoch)
+        key = (product, width, layer.kind, None if merge else layer.name)
+        first.setdefault(key, (layer, product, width))
+        counts[key] += 1
+    return tuple((*first[key], count) for key, count in counts.items())
+
+
+def product_traffic(config: CoreConfig, product: Product, width: int, memory: Memory) -> Traffic:
+    """Bits that all repeats of a product move to and from memory: what passes the ports.
+
+    Partial sums stay in the units, so C is written once, and an operand that stays in its buffer is read once.
+    """
+    m, k, n = product.m, product.k, product.n
+    block = (width, config.block_size, config.exponent_width)
+    a = m * row_bits(k, memory.operands, *block)
+    b = n * row_bits(k, memory.operands, *block)
+    c = m * row_bits(n, memory.results, *block)
+    if memory.patches == "gathered":
+        sizes = (m * k, k * n, m * n)
+        shares = (tensor / (size * product.repeats) for tensor, size in zip(product.tensors, sizes, strict=True))
+        a, b, c = (bits * share for bits, share in zip((a, b, c), shares, strict=True))
+    loads_a, loads_b = panels(config, m, k, n, OUTPUT_FORMATS[memory.results]).loads
+    return Traffic(a * loads_a, b * loads_b, c).scaled(product.repeats)
+
+
+def _bound(cycles: Cycles, memory_cycles: float, link_cycles: float) -> str:
+    """What a faster machine would need first."""
+    if link_cycles > max(cycles.total, memory_cycles):
+        return "link"
+    if memory_cycles > cycles.total:
+        return "memory"
+    stages = {"compute": cycles.busy, "load": cycles.stalled_load, "store": cycles.stalled_store}
+    return max(stages, key=lambda stage: stages[stage])
+
+
+def _row(machine: _Machine, layer: Layer, product: Product, width: int, count: int) -> Row:
+    config, memory, cluster = machine.config, machine.memory, machine.cluster
+    part, exchange = split(layer, product, cluster)
+    core = machine.product(part, width)
+    moved = product_traffic(config, part, width, memory)
+    memory_cycles = 0.0
+    if memory.bytes_per_cycle is not None:
+        memory_cycles = moved.bytes * cluster.cores_per_chip / memory.bytes_per_cycle
+    link_cycles = 0.0
+    if exchange is not None:
+        bits = 32 if exchange.kind == "reduce" else element_bits(memory.results, width, config.block_size)
+        link_cycles = exchange_cycles(exchange, cluster.link, bits / 8)
+    inside = max(core.total, memory_cycles)
+    passes = config.slices(width) ** 2
+    return Row(
+        layer=layer.name,
+        count=count,
+        kind=layer.kind,
+        stage=product.stage,
+        m=product.m,
+        k=product.k,
+        n=product.n,
+        repeats=product.repeats,
+        part=(part.m, part.k, part.n, part.repeats),
+        width=width,
+        passes=passes,
+        macs=product.macs * count,
+        core=core.scaled(count),
+        memory_cycles=memory_cycles * count,
+        link_cycles=link_cycles * count,
+        cycles=count * (max(inside, link_cycles) if cluster.overlap else inside + link_cycles),
+        bytes=moved.bytes * cluster.cores * count,
+        bound=_bound(core, memory_cycles, link_cycles),
+        peak=config.macs_per_cycle * cluster.cores,
+    )
+
+
+def estimate(
+    workload: Workload | str,
+    config: CoreConfig,
+    *,
+    schedule: Schedule | str = "all-4",
+    training: bool = False,
+    memory: Memory | None = None,
+    cluster: Cluster | None = None,
+    physical: Physical | None = None,
+    rates: Rates | None = Rates(),  # noqa: B008
+    wide_epoch: bool = False,
+    epochs: int | None = None,
+    samples: int | None = None,
+    merge: bool = True,
+    cycles: Callable[..., Cycles] = product_cycles,
+) -> Estimate:
+    """Cycles, traffic and bounds of one step (inference, or forward and gradients) of a network on a machine.
+
+    Products run one after another, because each needs the results of those before: the core starts on a layer when
+    it has sent the last of C. Repeats of a product (heads, groups) do not, and follow without a gap. Within a product,
+    loading, computing, storing and memory overlap. Element-wise operations, the update of the weights and the unfolding
+    of patches are not modelled.
+
+    Parameters
+    ----------
+    workload : from ``sim.workloads.load``, or a name or path for it.
+    config : of each core. memory, cluster, physical : by default a memory that never bounds, one core, nothing known.
+    schedule : of the mantissa widths, by name or as a ``Schedule``. wide_epoch : whether the step is of a wide epoch.
+    rates : of the core's streams, by default a beat per cycle; None counts the array alone.
+    epochs, samples : a whole training run: its epochs and the samples of each (default: of the published data set).
+    merge : one row for all products that cost the same; otherwise one row per product.
+    cycles : the model of a product on a core.
+
+    Raises
+    ------
+    TypeError, ValueError : for parameters that contradict each other or the machine.
+    """
+    workload = load(workload) if isinstance(workload, str) else workload
+    plan = find_schedule(schedule) if isinstance(schedule, str) else schedule
+    machine = _Machine(config, (memory or Memory()).behind(config), cluster or Cluster(), rates, cycles)
+    if machine.cluster.data > workload.batch:
+        raise ValueError(f"data must be at most the batch of {workload.batch}, not {machine.cluster.data}")
+    if epochs is not None and not training:
+        raise ValueError("epochs are of a training run, so training must be asked for")
+    for width in plan.widths(training):
+        check_width(config, width)
+    rows = tuple(_row(machine, *group) for group in _groups(workload, training, plan, wide_epoch, merge))
+    run = _run(machine, workload, plan, rows, epochs, samples) if epochs is not None else None
+    circumstances = (machine.memory, rates, machine.cluster, physical or Physical())
+    return Estimate(workload, config, plan, training, *circumstances, rows, run)
+
+
+def _run(machine, workload: Workload, plan: Schedule, rows: tuple[Row, ...], epochs: int, samples: int | None) -> Run:
+    """A training run scaled from one step of a narrow and one of a wide epoch."""
+    samples = workload.samples if samples is None else samples
+    if samples is None:
+        raise ValueError(f"samples of an epoch must be stated, as {workload.name} is not tied to a data set")
+    for name, value in (("epochs", epochs), ("samples", samples)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, not {value}")
+    steps = ceil(samples / workload.batch)
+    total = 0.0
+    for count, wide in plan.phases(epochs):
+        groups = _groups(workload, True, plan, wide, True)
+        total += count * steps * sum(_row(machine, *group).cycles for group in groups)
+    return Run(epochs, samples, steps, total)

@@ -1,0 +1,170 @@
+"""What an estimate says: rows of products, totals, and their plain-data form for files."""
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from math import prod
+
+from hw.config import CoreConfig
+from sim.model import Rates
+from sim.network.cycles import Cycles
+from sim.network.memory import Memory
+from sim.network.parallel import Cluster
+from sim.network.synthesis import Physical
+from sim.workloads import Schedule, Workload
+
+__all__ = ["BOUNDS", "Estimate", "Row", "Run"]
+
+BOUNDS = ("compute", "load", "store", "memory", "link")
+"""What can limit a product: the array, the core's ports, off-chip memory, or the link between cores."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """``count`` products that cost the same; all quantities are of all of them together.
+
+    Members
+    -------
+    layer : the first one's layer. kind, stage, m, k, n, repeats : of each product, before it is split over cores.
+    part : m, k, n and repeats of the largest part a core gets of each.
+    width : bits of both mantissas. passes : over the multipliers for each product of elements.
+    macs : multiply-accumulates. core : one core's counters. cycles : with memory and links.
+    memory_cycles, link_cycles : what memory and link alone would take. bytes : to and from all memories.
+    bound : the stage that limits, of ``BOUNDS``. peak : multiply-accumulates per cycle of all cores, in one pass.
+    """
+
+    layer: str
+    count: int
+    kind: str
+    stage: str
+    m: int
+    k: int
+    n: int
+    repeats: int
+    part: tuple[int, int, int, int]
+    width: int
+    passes: int
+    macs: int
+    core: Cycles
+    memory_cycles: float
+    link_cycles: float
+    cycles: float
+    bytes: float
+    bound: str
+    peak: int
+
+    @property
+    def utilization(self) -> float:
+        """Share of the multipliers' cycles that make a pass of a product: 1 is the peak at this width."""
+        return self.macs * self.passes / (self.peak * self.cycles)
+
+    @property
+    def intensity(self) -> float:
+        """Multiply-accumulates per byte of memory traffic."""
+        return self.macs / self.bytes
+
+    def to_dict(self) -> dict:
+        """JSON-ready values."""
+        values = {name: value for name, value in asdict(self).items() if name not in ("part", "core")}
+        counters = {f"core_{name}": value for name, value in asdict(self.core).items()}
+        return values | counters | {"utilization": self.utilization, "macs_per_byte": self.intensity}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run. Members: epochs, samples of each, steps of each, cycles of all."""
+
+    epochs: int
+    samples: int
+    steps_per_epoch: int
+    cycles: float
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A network on a machine; see ``sim.estimate``."""
+
+    workload: Workload
+    config: CoreConfig
+    schedule: Schedule
+    training: bool
+    memory: Memory
+    rates: Rates | None
+    cluster: Cluster
+    physical: Physical
+    rows: tuple[Row, ...]
+    run: Run | None = None
+
+    @cached_property
+    def cycles(self) -> float:
+        """Cycles of one step."""
+        return sum(row.cycles for row in self.rows)
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates of one step."""
+        return sum(row.macs for row in self.rows)
+
+    @cached_property
+    def bytes(self) -> float:
+        """Memory traffic of one step."""
+        return sum(row.bytes for row in self.rows)
+
+    @cached_property
+    def utilization(self) -> float:
+        """Share of the multipliers' cycles that make a pass of a product."""
+        passes = sum(row.macs * row.passes for row in self.rows)
+        return passes / (self.rows[0].peak * self.cycles)
+
+    def share(self, bound: str) -> float:
+        """Share of the cycles in products that ``bound`` limits."""
+        return sum(row.cycles for row in self.rows if row.bound == bound) / self.cycles
+
+    def weight_bytes(self) -> float:
+        """Bytes of the layers' weights, each packed at the width the schedule gives it; FP32 takes 4 bytes each."""
+        exponent = self.config.exponent_width / self.config.block_size
+        layers = self.workload.layers
+        return sum(layer.parameters * (self.schedule.mantissa_width(layer) + exponent) for layer in layers) / 8
+
+    def summary(self) -> dict:
+        """Totals of a step (and of the run), JSON-ready; what is unknown is left out."""
+        cores = self.cluster.cores
+        known = {
+            "seconds": self.physical.seconds(self.cycles),
+            "area_um2": None if self.physical.area_um2 is None else self.physical.area_um2 * cores,
+            "joules": self.physical.joules(sum(row.macs * row.passes for row in self.rows)),
+        }
+        if self.run is not None:
+            known |= {f"run_{name}": value for name, value in asdict(self.run).items()}
+            known |= {"run_seconds": self.physical.seconds(self.run.cycles)}
+        return {
+            "workload": self.workload.name,
+            "mode": "training step" if self.training else "inference",
+            "schedule": self.schedule.name,
+            "batch": self.workload.batch,
+            "parameters": self.workload.parameters,
+            "macs": self.macs,
+            "cycles": self.cycles,
+            "macs_per_cycle": self.macs / self.cycles,
+            "utilization": self.utilization,
+            "bytes": self.bytes,
+            "weight_bytes": self.weight_bytes(),
+            "bound": {bound: self.share(bound) for bound in BOUNDS if self.share(bound)},
+        } | {name: value for name, value in known.items() if value is not None}
+
+    def to_dict(self) -> dict:
+        """Everything, JSON-ready: totals, machine and rows."""
+        return {
+            "summary": self.summary(),
+            "machine": self.config.to_dict() | {"macs_per_cycle": self.config.macs_per_cycle},
+            "memory": asdict(self.memory),
+            "rates": {} if self.rates is None else {name: str(rate) for name, rate in vars(self.rates).items()},
+            "cluster": asdict(self.cluster),
+            "not_modelled": self.workload.not_modelled,
+            "layers": [row.to_dict() for row in self.rows],
+        }
+
+    def mapping_efficiency(self, row: Row) -> float:
+        """Share of the units and of the blocks' elements that a row's products have work for, edges counted."""
+        m, k, n, _ = row.part
+        axes = ((m, self.config.rows), (n, self.config.columns), (k, self.config.block_size))
+        return prod(size / (-(-size // step) * step) for size, step in axes)

@@ -1,0 +1,174 @@
+// A core compiled by Verilator, driven through its streams: the C side of sim/rtl/core.py.
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include "Vcore.h"
+#include "verilated.h"
+
+// Verilator writes a double underscore in a port's name as ___05F.
+#define i_command__payload i_command___05Fpayload
+#define i_command__valid i_command___05Fvalid
+#define i_command__ready i_command___05Fready
+#define i_a__payload i_a___05Fpayload
+#define i_a__valid i_a___05Fvalid
+#define i_a__ready i_a___05Fready
+#define i_b__payload i_b___05Fpayload
+#define i_b__valid i_b___05Fvalid
+#define i_b__ready i_b___05Fready
+#define i_bias__payload i_bias___05Fpayload
+#define i_bias__valid i_bias___05Fvalid
+#define i_bias__ready i_bias___05Fready
+#define o_c__payload o_c___05Fpayload
+#define o_c__valid o_c___05Fvalid
+#define o_c__ready o_c___05Fready
+
+namespace {
+
+template <typename T> void store(T &port, const uint32_t *words) {
+    uint64_t value = words[0];
+    if (sizeof(T) > 4) value |= uint64_t(words[1]) << 32;
+    port = T(value);
+}
+template <std::size_t N> void store(VlWide<N> &port, const uint32_t *words) { std::memcpy(&port[0], words, 4 * N); }
+template <typename T> void load(const T &port, uint32_t *words) {
+    words[0] = uint32_t(port);
+    if (sizeof(T) > 4) words[1] = uint32_t(uint64_t(port) >> 32);
+}
+template <std::size_t N> void load(const VlWide<N> &port, uint32_t *words) { std::memcpy(words, &port[0], 4 * N); }
+template <typename T> constexpr int words_of(const T &) { return sizeof(T) > 4 ? 2 : 1; }
+template <std::size_t N> constexpr int words_of(const VlWide<N> &) { return N; }
+
+struct Core {
+    VerilatedContext context;
+    Vcore top{&context};
+    uint64_t cycle = 0;
+    void tick() {
+        top.clk = 1;
+        top.eval();
+        top.clk = 0;
+        ++cycle;
+    }
+};
+
+}  // namespace
+
+// One stream's beats. It is open in cycle t when (t * numerator) % denominator < numerator. C may leave when its port is
+// open; a beat for the core comes when its port is open, and stays until it is taken.
+struct Port {
+    uint32_t *data;
+    int64_t beats, done;
+    uint32_t numerator, denominator;
+    bool open(uint64_t cycle) const { return (cycle * numerator) % denominator < numerator; }
+};
+
+// Offers a stream's beats to a port of the core.
+template <typename Payload, typename Bit> struct Source {
+    Port &port;
+    Payload &payload;
+    Bit &valid;
+    const Bit &ready;
+    bool offered = false;
+    Source(Port &port, Payload &payload, Bit &valid, const Bit &ready)
+        : port(port), payload(payload), valid(valid), ready(ready) {}
+    bool done() const { return port.done == port.beats; }
+    void offer(uint64_t cycle) {
+        if (!offered && port.done < port.beats && port.open(cycle)) {
+            offered = true;
+            store(payload, port.data + port.done * words_of(payload));
+        }
+        valid = offered;
+    }
+    void advance() {
+        if (offered && ready) {
+            offered = false;
+            ++port.done;
+        }
+    }
+};
+
+extern "C" {
+
+void *core_open() {
+    auto *core = new Core;
+    core->top.clk = 0;
+    core->top.eval();
+    return core;
+}
+
+void core_close(void *handle) { delete static_cast<Core *>(handle); }
+
+void core_reset(void *handle) {
+    auto &core = *static_cast<Core *>(handle);
+    auto &top = core.top;
+    top.i_command__valid = top.i_a__valid = top.i_b__valid = top.o_c__ready = top.clear = 0;
+#ifdef HAS_BIAS
+    top.i_bias__valid = 0;
+#endif
+    top.rst = 1;
+    for (int i = 0; i < 2; ++i) { top.eval(); core.tick(); }
+    top.rst = 0;
+    top.eval();
+    core.cycle = 0;
+}
+
+int core_words(void *handle, int which) {
+    auto &top = static_cast<Core *>(handle)->top;
+    switch (which) {
+        case 0: return words_of(top.i_command__payload);
+        case 1: return words_of(top.i_a__payload);
+        case 2: return words_of(top.i_b__payload);
+        case 3: return words_of(top.o_c__payload);
+        default: return words_of(top.counters);
+    }
+}
+
+// Clocks until every port's beats are done and the core is idle, or `limit` cycles have passed. Returns the cycles.
+int64_t core_run(void *handle, Port *command, Port *a, Port *b, Port *bias, Port *c, int64_t limit) {
+    auto &core = *static_cast<Core *>(handle);
+    auto &top = core.top;
+    Source commands(*command, top.i_command__payload, top.i_command__valid, top.i_command__ready);
+    Source operand_a(*a, top.i_a__payload, top.i_a__valid, top.i_a__ready);
+    Source operand_b(*b, top.i_b__payload, top.i_b__valid, top.i_b__ready);
+#ifdef HAS_BIAS
+    Source biases(*bias, top.i_bias__payload, top.i_bias__valid, top.i_bias__ready);
+#endif
+    const int c_words = words_of(top.o_c__payload);
+    int64_t cycles = 0;
+    for (; cycles < limit; ++cycles) {
+        bool finished = commands.done() && operand_a.done() && operand_b.done() && c->done == c->beats;
+        commands.offer(core.cycle);
+        operand_a.offer(core.cycle);
+        operand_b.offer(core.cycle);
+#ifdef HAS_BIAS
+        finished = finished && biases.done();
+        biases.offer(core.cycle);
+#endif
+        top.o_c__ready = c->done < c->beats && c->open(core.cycle);
+        top.eval();
+        if (finished && top.idle) break;
+        commands.advance();
+        operand_a.advance();
+        operand_b.advance();
+#ifdef HAS_BIAS
+        biases.advance();
+#endif
+        if (top.o_c__valid && top.o_c__ready) load(top.o_c__payload, c->data + c->done++ * c_words);
+        core.tick();
+    }
+    return cycles;
+}
+
+void core_counters(void *handle, uint32_t *words) { load(static_cast<Core *>(handle)->top.counters, words); }
+
+void core_clear(void *handle) {
+    auto &core = *static_cast<Core *>(handle);
+    core.top.clear = 1;
+    core.top.eval();
+    core.tick();
+    core.top.clear = 0;
+    core.top.eval();
+}
+
+int core_error(void *handle) { return static_cast<Core *>(handle)->top.error; }
+
+}

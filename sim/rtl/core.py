@@ -1,0 +1,289 @@
+"""The generated Verilog, compiled by Verilator and called from Python."""
+
+import ctypes
+import fcntl
+import hashlib
+import os
+import subprocess
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from hw.command import CommandError, OperandFormat, OutputFormat, pack_command
+from hw.config import CoreConfig
+from hw.timing import Timing
+from sim.model.port import Rates
+from sim.rtl import verilator
+from sim.rtl.beats import bias_beats, operand_beats, packed_beats, result_beat_count, result_matrix
+
+__all__ = ["Product", "Rates", "RtlCore", "RtlError", "cache_folder", "compile_core", "compile_library"]
+
+ROOT = Path(__file__).parents[2]
+SHIM = Path(__file__).with_name("core.cpp")
+
+
+class RtlError(RuntimeError):
+    """A core that refused a command or did not finish."""
+
+
+def cache_folder() -> Path:
+    """Where compiled cores are kept: ``$HBFP_CACHE``, the build folder of a checkout, or the user's cache folder."""
+    if "HBFP_CACHE" in os.environ:
+        return Path(os.environ["HBFP_CACHE"])
+    if (ROOT / "pyproject.toml").exists():
+        return ROOT / "build" / "cores"
+    return Path.home() / ".cache" / "hbfp"
+
+
+def compile_core(config: CoreConfig, quick: bool = False) -> Path:
+    """Shared library of the core ``config`` with the behavioral datapath, compiled once per content.
+
+    With ``quick`` the C++ compiler does not optimize: for short runs.
+
+    Raises
+    ------
+    RtlError : if the compiler fails; the text names its log.
+    """
+    from hw.core.core import Core
+
+    core = Core(replace(config, datapath="behavioral"))
+    defines = ["-DHAS_BIAS"] if "bias" in config.features else []
+    return compile_library(core, SHIM, "core", config.name, defines, quick)
+
+
+def compile_library(component, shim: Path, stem: str, name: str, defines=(), quick: bool = False) -> Path:
+    """Shared library of a component's Verilog and a C++ file that drives its model, compiled once per content.
+
+    The model's class is ``V<stem>``; ``name`` begins the name of its folder in ``cache_folder()``.
+
+    Raises
+    ------
+    RtlError : if the compiler fails; the text names its log.
+    """
+    from hw.emit import emit_verilog
+
+    text = emit_verilog(component)
+    key = hashlib.sha256((f"{quick}{text}" + shim.read_text()).encode()).hexdigest()[:16]
+    folder = cache_folder() / f"{name}-{key}"
+    library = folder / f"{stem}.so"
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not library.exists():
+            source = folder / f"{stem}.v"
+            source.write_text(text)
+            _compile(source, component.module_name, shim, library, defines, quick)
+    return library
+
+
+def _compile(source: Path, top: str, shim: Path, library: Path, defines, quick: bool) -> None:
+    verilator.activate()
+    folder, stem = source.parent, source.stem
+    root, objects = verilator.verilator_root(), folder / "objects"
+    make = verilator.QUICK_MAKE_VARIABLES if quick else ("OPT_FAST=-O2",)
+    runtime = verilator.RuntimeObjects(cache_folder(), f"library {' '.join(make)}")
+    commands = [
+        [
+            "verilator", "--cc", "-O3", "--no-timing", "-Wno-fatal", "--x-assign", "fast", "--x-initial", "fast",
+            "--top-module", top, "--prefix", f"V{stem}", "--Mdir", str(objects), "-CFLAGS", "-fPIC", str(source),
+        ],
+        *runtime.copying(objects),
+        ["make", "-C", str(objects), "-f", f"V{stem}.mk", *make],
+        [
+            "g++", "-std=c++17", "-O0" if quick else "-O2", "-fPIC", "-shared", *defines,
+            f"-I{objects}", f"-I{root / 'include'}",
+            f"-I{root / 'include' / 'vltstd'}", str(shim), str(objects / f"libV{stem}.a"),
+            str(objects / "libverilated.a"), "-lpthread", "-o", str(library.with_suffix(".tmp")),
+        ],
+    ]  # fmt: skip
+    with open(folder / "build.log", "w") as log:
+        for command in commands:
+            if subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode:
+                raise RtlError(f"compiling the {stem} failed; see {folder / 'build.log'}")
+    runtime.keep(objects)
+    library.with_suffix(".tmp").rename(library)
+
+
+class _Port(ctypes.Structure):
+    _fields_ = [
+        ("data", ctypes.c_void_p), ("beats", ctypes.c_int64), ("done", ctypes.c_int64),
+        ("numerator", ctypes.c_uint32), ("denominator", ctypes.c_uint32),
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Product:
+    """One command with its data.
+
+    Members
+    -------
+    a : float32, shape (rows, inner). b : float32, shape (inner, columns). Shapes count even if nothing is loaded.
+    fields : further fields of the command, see ``hw.command.FIELDS``.
+    packed_a, packed_b : where the formats say so, the operands as ``golden.pack`` makes them (B along its columns).
+    bias : where the command has one, float32, shape (columns,).
+    """
+
+    a: np.ndarray
+    b: np.ndarray
+    fields: dict
+    packed_a: bytes = b""
+    packed_b: bytes = b""
+    bias: np.ndarray | None = None
+
+    @property
+    def stores(self) -> bool:
+        """Whether C leaves the core."""
+        return bool(self.fields.get("store", 1)) and self.fields.get("output", 0) != OutputFormat.RESULTS
+
+    def operand(self, name: str, config: CoreConfig) -> list[np.ndarray]:
+        """Beats of A ("a") or B ("b"), none if nothing is loaded from the stream."""
+        form = self.fields.get(f"format_{name}", OperandFormat.FP32)
+        if not self.fields.get(f"load_{name}", 1) or form == OperandFormat.RESULTS:
+            return []
+        if form == OperandFormat.PACKED:
+            return [packed_beats(getattr(self, f"packed_{name}"), config)]
+        return [operand_beats(self.a if name == "a" else self.b.T, config, form == OperandFormat.BFLOAT16)]
+
+    def result_beats(self, config: CoreConfig) -> int:
+        """Beats in which C leaves."""
+        if not self.stores:
+            return 0
+        rows, columns = self.a.shape[0], self.b.shape[1]
+        form = self.fields.get("output", OutputFormat.FP32)
+        if form == OutputFormat.PACKED:
+            return -(-self._packed_bits(config) // (32 * config.tile_columns))
+        return result_beat_count(rows, columns, config, form == OutputFormat.BFLOAT16)
+
+    def _packed_bits(self, config: CoreConfig) -> int:
+        width = self.fields.get("width_c", config.mantissa_widths[0])
+        blocks = self.a.shape[0] * -(-self.b.shape[1] // config.block_size)
+        return blocks * (config.exponent_width + config.block_size * width)
+
+    def result(self, beats: np.ndarray, config: CoreConfig):
+        """C from its beats: float32, or for packed blocks the bytes."""
+        if not self.stores:
+            return None
+        rows, columns = self.a.shape[0], self.b.shape[1]
+        form = self.fields.get("output", OutputFormat.FP32)
+        if form == OutputFormat.PACKED:
+            return np.ascontiguousarray(beats, "<u4").tobytes()[: -(-self._packed_bits(config) // 8)]
+        return result_matrix(beats, rows, columns, config, form == OutputFormat.BFLOAT16)
+
+
+class RtlCore:
+    """A compiled core. Not for use by several threads at once.
+
+    Parameters
+    ----------
+    config : the machine; the datapath is always behavioral.
+    quick : compile without optimization, for short runs.
+    """
+
+    def __init__(self, config: CoreConfig, quick: bool = False):
+        from hw.core.counters import COUNTERS
+
+        self.config = config
+        self.counter_names = tuple(COUNTERS)
+        library = ctypes.CDLL(str(compile_core(config, quick)))
+        library.core_open.restype = ctypes.c_void_p
+        library.core_run.restype = ctypes.c_int64
+        library.core_run.argtypes = [ctypes.c_void_p, *[ctypes.POINTER(_Port)] * 5, ctypes.c_int64]
+        for name in ("core_close", "core_reset", "core_clear", "core_error"):
+            getattr(library, name).argtypes = [ctypes.c_void_p]
+        library.core_words.argtypes = [ctypes.c_void_p, ctypes.c_int]
+        library.core_counters.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+        self._library = library
+        self._handle = library.core_open()
+        self._words = [library.core_words(self._handle, i) for i in range(5)]
+        self.reset()
+
+    def __del__(self):
+        if getattr(self, "_handle", None):
+            self._library.core_close(self._handle)
+            self._handle = None
+
+    def reset(self) -> None:
+        """Two cycles of reset; the port rates count cycles from here."""
+        self._library.core_reset(self._handle)
+
+    def clear_counters(self) -> None:
+        """Set all counters to zero; takes as long as an event to its count."""
+        for _ in range(1 + Timing(self.config).count_cycles):
+            self._library.core_clear(self._handle)
+
+    def counters(self) -> dict[str, int]:
+        """The core's counters."""
+        words = np.zeros(self._words[4], np.uint32)
+        self._library.core_counters(self._handle, words.ctypes.data)
+        return dict(zip(self.counter_names, map(int, words), strict=False))
+
+    def run(self, products: list[Product], rates: Rates = Rates(), limit: int = 1 << 34) -> tuple[list, int]:  # noqa: B008
+        """Run commands back to back.
+
+        Returns
+        -------
+        C of each product (float32, shape (rows, columns); bytes for packed blocks; None where nothing is sent) and the
+        cycles taken.
+
+        Raises
+        ------
+        RtlError : if a command was refused or the core has not finished within ``limit`` cycles.
+        """
+        commands, a_beats, b_beats, biases, counts = [], [], [], [], []
+        for product in products:
+            word = self._command(product)
+            commands.append(np.frombuffer(word.to_bytes(4 * self._words[0], "little"), np.uint32))
+            a_beats += product.operand("a", self.config)
+            b_beats += product.operand("b", self.config)
+            if product.bias is not None:
+                biases.append(bias_beats(product.bias, product.a.shape[0], self.config))
+            counts.append(product.result_beats(self.config))
+        refused = self.counters()["refused"]
+        ports = [
+            self._port(commands, self._words[0], rates.command),
+            self._port(a_beats, self._words[1], rates.a),
+            self._port(b_beats, self._words[2], rates.b),
+            self._port(biases, self.config.tile_columns, rates.bias),
+        ]
+        beats = np.zeros((sum(counts), self._words[3]), np.uint32)
+        ports.append((self._describe(beats, rates.c), beats))
+        cycles = self._library.core_run(self._handle, *[ctypes.byref(port) for port, _ in ports], limit)
+        if self.counters()["refused"] != refused:
+            error = CommandError(self._library.core_error(self._handle))
+            raise RtlError(f"the core refused a command{f': {error.name}' if error else ', but not the last one'}")
+        if cycles == limit:
+            raise RtlError(f"the core did not finish within {limit} cycles")
+        results, start = [], 0
+        for product, count in zip(products, counts, strict=True):
+            values = beats[start : start + count, : self.config.tile_columns]
+            results.append(product.result(values, self.config))
+            start += count
+        return results, cycles
+
+    def _command(self, product: Product) -> int:
+        width = self.config.mantissa_widths[0]
+        defaults = {
+            "load_a": 1,
+            "load_b": 1,
+            "store": 1,
+            "width_a": width,
+            "width_b": width,
+            "width_c": width,
+            "seed_a": 1,
+            "seed_b": 2,
+            "seed_c": 3,
+        }
+        rows, inner = product.a.shape
+        return pack_command(**defaults | {"rows": rows, "inner": inner, "columns": product.b.shape[1]} | product.fields)
+
+    def _describe(self, beats: np.ndarray, rate: Fraction) -> _Port:
+        return _Port(beats.ctypes.data, len(beats), 0, rate.numerator, rate.denominator)
+
+    def _port(self, parts: list[np.ndarray], words: int, rate: Fraction):
+        beats = np.concatenate([np.atleast_2d(p) for p in parts]) if parts else np.zeros((0, words), np.uint32)
+        if beats.shape[1] != words:
+            beats = np.pad(beats, ((0, 0), (0, words - beats.shape[1])))
+        beats = np.ascontiguousarray(beats)
+        return self._describe(beats, rate), beats

@@ -1,0 +1,189 @@
+"""Many machines at once: one estimate for each point of a grid, in this process, over its cores, or over a cluster."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import fields, replace
+from fractions import Fraction
+from functools import partial
+from itertools import chain, product
+from math import ceil, lcm
+
+from hw.config import CoreConfig
+from sim.model import Rates
+from sim.network.estimate import estimate
+from sim.network.memory import Memory
+from sim.network.parallel import Cluster, Link
+from sim.network.result import Estimate
+from sim.network.synthesis import Physical, read_results
+from sim.workloads import Workload, load, schedule
+
+__all__ = ["evaluate", "grid", "sweep"]
+
+_CONFIG = {field.name for field in fields(CoreConfig)} - {"mantissa_widths"}
+_MEMORY = {field.name for field in fields(Memory)}
+_CLUSTER = {"data", "tensor", "cores_per_chip", "overlap"}
+_ESTIMATE = {"training", "epochs", "samples", "merge"}
+_SMALL = 500
+"""Points below which starting processes costs more than it saves."""
+
+
+def grid(**axes: Iterable) -> list[dict]:
+    """Every combination of the axes' values; a value that is no list is an axis of one."""
+    lists = [list(values) if isinstance(values, list | tuple | range) else [values] for values in axes.values()]
+    return [dict(zip(axes, point, strict=True)) for point in product(*lists)]
+
+
+def _pair(name: str, value) -> tuple[int, int]:
+    """Rows and columns from (4, 8) or "4x8"."""
+    parts = value.lower().split("x") if isinstance(value, str) else list(value)
+    if len(parts) != 2 or not all(str(part).isdecimal() for part in parts):
+        raise ValueError(f"{name} must be ROWSxCOLUMNS, not {value}")
+    return int(parts[0]), int(parts[1])
+
+
+def _rates(ports: bool, share) -> Rates | None:
+    """Rates of the core's streams from the share of cycles in which each passes a beat; None for no ports."""
+    if not ports:
+        return None
+    try:
+        rate = Fraction(str(share))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"port_rate must be a number such as 1/4 or 0.25, not {share}") from None
+    if not 0 < rate <= 1:
+        raise ValueError(f"port_rate must be above 0 and at most 1, not {share}")
+    return Rates(a=rate, b=rate, c=rate)
+
+
+def _core(point: dict, widths: tuple[int, ...], memory: Memory) -> CoreConfig:
+    """The core of a point, with the widths, the features and the panels that the rest of the point asks for."""
+    machine = _machine(point, widths)
+    machine.setdefault("features", memory.features)
+    if memory.results == "packed" and "panel_columns" not in machine:
+        core = CoreConfig(**machine | {"features": ()})
+        machine["panel_columns"] = lcm(core.columns, core.block_size)
+    return CoreConfig(**machine)
+
+
+def _machine(point: dict, widths: tuple[int, ...]) -> dict:
+    """The parameters of the core in a point, the pairs and short names of the command line included."""
+    machine = {name: point.pop(name) for name in list(point) if name in _CONFIG}
+    for name in ("mesh", "tile"):
+        if name in point:
+            machine[f"{name}_rows"], machine[f"{name}_columns"] = _pair(name, point.pop(name))
+    if "block" in point:
+        machine["block_size"] = point.pop("block")
+    machine["mantissa_widths"] = tuple(point.pop("mantissa_widths", widths))
+    return {name: value for name, value in machine.items() if value is not None}
+
+
+def evaluate(workload: Workload | str, point: Mapping) -> Estimate:
+    """The estimate of one point: a flat mapping of parameters.
+
+    A point may hold the parameters of ``CoreConfig`` (``mesh``, ``tile`` as "4x4" and ``block`` are short forms;
+    ``mantissa_widths`` defaults to what the schedule needs, ``features`` to what the formats in memory need), of
+    ``Memory``, of ``Cluster`` with ``link`` in bytes per cycle and ``link_latency``, ``schedule``, ``training``,
+    ``ports`` (False counts the array alone), ``port_rate`` (the share of cycles in which each stream of the core passes a
+    beat), ``epochs``, ``samples``, ``physical``, or ``synthesis`` with ``library`` for ``read_results``, ``clock_mhz`` in
+    its place, and the options of the workload: ``batch``, ``sequence`` and so on.
+
+    Raises
+    ------
+    TypeError, ValueError : for an unknown name or a machine that cannot be.
+    """
+    point = {name: value for name, value in point.items() if value is not None}
+    plan = schedule(point.pop("schedule", "all-4"))
+    memory = Memory(**{name: point.pop(name) for name in list(point) if name in _MEMORY})
+    config = _core(point, plan.widths(point.get("training", False)), memory)
+    rates = _rates(point.pop("ports", True), point.pop("port_rate", 1))
+    latency = point.pop("link_latency", 0)
+    link = Link(point.pop("link"), latency) if "link" in point else None
+    cluster = Cluster(link=link, **{name: point.pop(name) for name in list(point) if name in _CLUSTER})
+    physical = point.pop("physical", Physical())
+    if "synthesis" in point:
+        physical = read_results(point.pop("synthesis"), config, point.pop("library", None))
+    if "clock_mhz" in point:
+        physical = replace(physical, clock_mhz=point.pop("clock_mhz"))
+    options = {name: point.pop(name) for name in list(point) if name in _ESTIMATE}
+    if isinstance(workload, str):
+        workload, point = load(workload, **point), {}
+    if point:
+        raise ValueError(f"unknown parameter {', '.join(sorted(point))}")
+    known = {"schedule": plan, "memory": memory, "cluster": cluster, "physical": physical, "rates": rates}
+    return estimate(workload, config, **known, **options)
+
+
+def _summaries(workload: Workload | str, points: Sequence[dict]) -> list[dict]:
+    """A flat record per point: its parameters and its summary, or the reason why there is none."""
+    records = []
+    for point in points:
+        try:
+            summary = evaluate(workload, point).summary()
+            bounds = {f"bound_{name}": share for name, share in summary.pop("bound").items()}
+            records.append(summary | bounds | point)
+        except (TypeError, ValueError) as error:
+            records.append(point | {"error": str(error)})
+    return records
+
+
+def _spread(run, points: list[dict], workers: int | None, scheduler: str | None) -> Iterator[list[dict]]:
+    """Results of slices of the points, in order, from wherever they are computed."""
+    if scheduler is None and len(points) < _SMALL and workers is None:
+        for point in points:
+            yield run([point])
+        return
+    size = max(1, min(200, ceil(len(points) / 16)))
+    slices = [points[start : start + size] for start in range(0, len(points), size)]
+    if scheduler is None:
+        with ProcessPoolExecutor(workers) as pool:
+            yield from pool.map(run, slices)
+        return
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ImportError("the Python package distributed is not installed; run: pip install distributed") from error
+    with Client(scheduler) as client:
+        yield from (future.result() for future in client.map(run, slices))
+
+
+def _with_progress(slices: Iterable[list[dict]], total: int) -> Iterator[dict]:
+    """The records, with a bar that disappears when all are there."""
+    from rich.progress import Progress
+
+    with Progress(transient=True) as bar:
+        task = bar.add_task("machines", total=total)
+        for records in slices:
+            bar.advance(task, len(records))
+            yield from records
+
+
+def sweep(
+    workload: Workload | str,
+    points: Iterable[Mapping] | None = None,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: bool = False,
+    **axes,
+) -> list[dict]:
+    """One flat record per machine, in order: the point's parameters with the estimate's summary.
+
+    ``sweep("resnet50", mesh=["4x4", "8x8"], block=[32, 64], schedule="booster", training=True)`` takes every
+    combination of its axes; ``points`` gives them one by one instead, as mappings for ``evaluate``. A machine that
+    cannot be has the reason under "error" in place of results. Small sweeps run in this process, larger ones on a pool
+    of ``workers`` processes (default: one per core), or on the Dask scheduler at the address ``scheduler``.
+
+    Raises
+    ------
+    ImportError : for a scheduler if the package ``distributed`` is not installed.
+    TypeError, ValueError : for a workload that does not load, or if not one of the machines can be.
+    """
+    if points is not None and axes:
+        raise ValueError(f"points and axes exclude each other; the axes given are {', '.join(axes)}")
+    points = grid(**axes) if points is None else [dict(point) for point in points]
+    if isinstance(workload, str):
+        load(workload)
+    slices = _spread(partial(_summaries, workload), points, workers, scheduler)
+    records = list(_with_progress(slices, len(points)) if progress else chain.from_iterable(slices))
+    if records and all("error" in record for record in records):
+        raise ValueError(records[0]["error"])
+    return records

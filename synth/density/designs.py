@@ -1,0 +1,191 @@
+"""What is synthesised for each format: the tile, its parts, and a simulation of its unit against the reference."""
+
+from fractions import Fraction
+from math import nan
+from random import Random
+
+from amaranth.hdl import Shape
+
+from golden import scalar
+from hw.accumulate.float_accumulator import FORMATS as FLOATS
+from hw.array.tile import Tile
+from hw.baseline.elements import element_for
+from hw.baseline.formats import NumberFormat
+from hw.config import CoreConfig
+from synth.mapping.netlist import Mismatch, Netlist
+from synth.mapping.oracle import dot_words, element_value, float_word
+
+__all__ = ["PARTS", "Mismatch", "config_for", "simulate_unit", "tile_for"]
+
+PARTS = ("dot_product", "scaled_dot_product", "float_multiply", "float_add", "block_accumulator", "integer_accumulator",
+         "word_accumulator", "processing_element", "element_", "small_float_decoder", "paired_dot_product", "pair_sums",
+         "pair_selects")  # fmt: skip
+
+
+def config_for(
+    form: NumberFormat, dot: int | None = None, rows: int = 4, columns: int = 4, cycles: int = 1, tree_cycles: int = 0
+) -> CoreConfig:
+    """Configuration of a tile of this format: a block per cycle and unit, 64 elements where nothing is shared."""
+    block = form.block_size or dot or 64
+    widths = (4, 6) if form.name.startswith("mixed46") else (form.significand_width,) if form.kind == "hbfp" else (4,)
+    accumulator = form.accumulator if form.accumulator in ("bf16", "aligned") else "fp32"
+    return CoreConfig(
+        widths, block_size=block, dot=min(dot or block, block), tile_rows=rows, tile_columns=columns,
+        accumulator=accumulator, accumulator_cycles=cycles, interleave=max(1, cycles - 1), tree_cycles=tree_cycles,
+    )  # fmt: skip
+
+
+def tile_for(form: NumberFormat, config: CoreConfig) -> Tile:
+    """The tile."""
+    return Tile(config, element_for(form))
+
+
+def _words(rng: Random, form: NumberFormat, count: int) -> list[int]:
+    """Random elements, with the extremes more often than chance would have them."""
+    bits, kind = form.element_bits, rng.randrange(4)
+    if kind == 0:
+        largest = (1 << bits - 1) - 1 if form.kind != "paired" else 0  # -128, or -127
+        if form.kind == "float":
+            largest -= 1 << form.significand_width - 1
+        return [largest | rng.getrandbits(1) << bits - 1 for _ in range(count)]
+    words = [rng.getrandbits(bits) for _ in range(count)]
+    if form.kind == "float" and kind != 1:  # exponents close together, where additions cancel and round
+        middle = 1 << form.exponent_width - 1
+        spread = max(1, min(4, middle // 2))
+        words = [
+            (rng.getrandbits(1) << form.exponent_width | rng.randint(middle - spread, middle + spread))
+            << form.significand_width - 1
+            | rng.getrandbits(form.significand_width - 1)
+            for _ in range(count)
+        ]
+    return words
+
+
+def _mantissa(word: int, bits: int) -> int:
+    magnitude = word & (1 << bits - 1) - 1
+    return -magnitude if word >> bits - 1 else magnitude
+
+
+def _twos_complement(word: int, bits: int) -> int:
+    return word - (word >> bits - 1 << bits)
+
+
+class _Model:
+    """Reference of one unit's one output."""
+
+    def __init__(self, form: NumberFormat, config: CoreConfig, sum_width: int):
+        self.form, self.config, self.sum_width = form, config, sum_width
+        self.total = 0 if form.accumulator == "int32" else 0.0
+        self.state = scalar.AlignedState()
+        self.width = 8 if form.accumulator == "bf16" else 24
+
+    def add(self, a, b, scale: int, factor: int, is_nan: bool):
+        form = self.form
+        if form.kind == "float":
+            self.total = scalar.add(self.total, dot_words(form, a, b, self.width), self.width)
+            return float_word(self.total, self.width)
+        if form.kind == "scaled":
+            e, s = form.exponent_width, form.significand_width
+            total = sum(element_value(x, e, s) * element_value(y, e, s) for x, y in zip(a, b, strict=True)) * factor
+        else:
+            m = form.significand_width
+            value = _twos_complement if form.kind == "paired" else _mantissa
+            total = sum(value(x, m) * value(y, m) for x, y in zip(a, b, strict=True))
+        if form.accumulator == "int32":
+            self.total = (self.total + total) % 2**32
+            return self.total
+        if form.accumulator == "aligned":
+            self.state = scalar.step_aligned(self.state, None if is_nan else (int(total), scale), 32, self.sum_width)
+            return None if self.state.is_nan else self.state.total % 2**32
+        term = nan if is_nan else scalar.round_to_float(total * Fraction(2) ** scale, self.width)
+        self.total = scalar.add(self.total, term, self.width)
+        return float_word(self.total, self.width)
+
+
+def simulate_unit(form: NumberFormat, config: CoreConfig, synthesis, library, *, lanes: int = 24, blocks: int = 6,
+                  seed: int = 1, change=None) -> int:  # fmt: skip
+    """Run the mapped unit against the reference; returns the number of results compared.
+
+    Blocks go to one output, as fast as the accumulator's loop allows.
+
+    Raises
+    ------
+    Mismatch : naming the first result that differs.
+    """
+    unit = element_for(form)(config)
+    netlist = Netlist(synthesis, library, lanes, unit.module_name, change)
+    prepared = {
+        side: Netlist(synthesis, library, lanes, getattr(unit, f"prepare_{side}")().module_name)
+        for side in "ab" if getattr(unit, f"prepare_{side}") is not None
+    }  # fmt: skip
+    rng, steps = Random(seed), config.steps
+    models = [_Model(form, config, config.block_sum_width) for _ in range(lanes)]
+    accumulator, latency = unit.accumulator, unit.sum_cycles
+    at_the_edge = FLOATS[form.accumulator].canonical_word if form.accumulator in FLOATS else lambda word: word % 2**32
+    distance = max(steps, accumulator.loop_cycles)
+    drive: dict[int, dict] = {}
+    expected: dict[int, list] = {}
+
+    def at(cycle, **values):
+        drive.setdefault(cycle, {}).update(values)
+
+    for block in range(blocks):
+        held = [([], []) for _ in range(lanes)]
+        for step in range(steps):
+            cycle = block * distance + step
+            operands = [(_words(rng, form, config.dot), _words(rng, form, config.dot)) for _ in range(lanes)]
+            for place, side in enumerate("ab"):
+                words = [sum(w << i * form.element_bits for i, w in enumerate(lane[place])) for lane in operands]
+                at(cycle, **{side: _prepare(prepared[side], words) if side in prepared else words})
+            for lane in range(lanes):
+                held[lane][0].extend(operands[lane][0])
+                held[lane][1].extend(operands[lane][1])
+            if unit.sums:
+                at(cycle + latency, sum_control=[int(step == 0)] * lanes)
+        arrival = block * distance + steps + latency
+        fields, scales, factors, nans = _fields(rng, unit, lanes)
+        at(arrival, **fields)
+        at(arrival + accumulator.read_cycle, read=[int(block == 0) << _slot_bits(config)] * lanes)
+        written = arrival + accumulator.write_cycle
+        at(written, write=[1 << _slot_bits(config)] * lanes)
+        expected[written] = [
+            model.add(*held[lane], scales[lane], factors[lane], nans[lane]) for lane, model in enumerate(models)
+        ]
+    quiet = {
+        name: [0] * lanes for name, (way, _) in netlist.ports.items() if way == "input" and name not in ("clk", "rst")
+    }
+    for cycle in range(max(expected) + 1):
+        result = netlist.step(quiet | drive.get(cycle, {}), "value")["value"]
+        for wanted, got in zip(expected.get(cycle, []), result, strict=False):
+            if wanted is not None and at_the_edge(got) != wanted:
+                raise Mismatch(f"{form.name}: unit {unit.module_name} gives {got:#x} instead of {wanted:#x}")
+    return blocks * lanes
+
+
+def _slot_bits(config: CoreConfig) -> int:
+    return Shape.cast(range(config.interleave)).width
+
+
+def _fields(rng: Random, unit, lanes: int):
+    """Ports with what belongs to the two blocks of each lane, and that as sums and products."""
+    names = [name for name in unit.operand.members if name != "mantissas"]
+    base = rng.choice((-3, 0, 40, -75))
+    drawn = {
+        "scale": [(base + rng.randint(-6, 6), base + rng.randint(-6, 6)) for _ in range(lanes)],
+        "factor": [(rng.randint(8, 15), rng.randint(8, 15)) for _ in range(lanes)],
+        "nan": [(int(rng.random() < 0.01), 0) for _ in range(lanes)],
+    }
+    ports = {}
+    for place, side in enumerate("ab"):
+        for name in names:
+            width = Shape.cast(unit.operand[name].shape).width
+            ports[f"{name}_{side}"] = [pair[place] % (1 << width) for pair in drawn[name]]
+    factors = [a * b for a, b in drawn["factor"]] if "factor" in names else [1] * lanes
+    nans = [any(pair) for pair in drawn["nan"]] if "nan" in names else [False] * lanes
+    return ports, [a + b for a, b in drawn["scale"]], factors, nans
+
+
+def _prepare(netlist: Netlist, words):
+    """What a row's or column's preparing part makes of its operands."""
+    netlist.evaluate({"i": words})
+    return netlist.output("o")

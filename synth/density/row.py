@@ -1,0 +1,100 @@
+"""What a measurement asks for and what it gives: a design and its row."""
+
+from dataclasses import asdict, dataclass, field
+
+__all__ = ["ACCOUNTINGS", "CONVERTERS", "Design", "Row"]
+
+ACCOUNTINGS = ("tile", "array", "dot unit", "formula")
+CONVERTERS = ("none", "own", "shared")
+
+
+@dataclass(frozen=True)
+class Design:
+    """What to measure: a format in an accounting, mapped to a library.
+
+    Parameters
+    ----------
+    format : a name of ``hw.baseline.formats``, with ``/N`` for another block size.
+    library : a library's name or file.
+    dot : products of a unit per cycle (default: the block, or 64 where nothing is shared).
+    rows, columns : units of the tile.
+    cycles : register stages of the accumulator.
+    clock_gates : whether enabled registers get clock gates where the library has them.
+    accounting : of ``ACCOUNTINGS``, see ``synth/density/accounting.py``.
+    converter : for a dot unit, of ``CONVERTERS``: whose the converter to blocks is.
+    tree_cycles : register stages between operands and block sum; of floating-point formats in each operation.
+    effort : "area" or "speed", as of ``synthesise``.
+    mesh : tiles in a row and in a column of an array.
+    """
+
+    format: str
+    library: str = "reference"
+    dot: int | None = None
+    rows: int = 4
+    columns: int = 4
+    cycles: int = 1
+    clock_gates: bool = True
+    accounting: str = "tile"
+    converter: str = "none"
+    tree_cycles: int = 0
+    effort: str = "area"
+    mesh: int = 1
+
+    @property
+    def label(self) -> str:
+        """What a progress bar calls it."""
+        return f"{self.format} in {self.library} ({self.accounting})"
+
+    @property
+    def usual(self) -> bool:
+        """Whether this is the tile every format is compared in: 4×4 units, nothing pipelined, mapped by area."""
+        return (self.accounting, self.dot, self.rows, self.columns, self.cycles, self.tree_cycles, self.effort,
+                self.clock_gates) == ("tile", None, 4, 4, 1, 0, "area", True)  # fmt: skip
+
+    @property
+    def cell(self) -> bool:
+        """Whether this is a cell: one unit of 16 products with registers of its own."""
+        return (self.accounting, self.dot, self.rows, self.columns, self.effort) == ("tile", 16, 1, 1, "area")
+
+
+@dataclass
+class Row:
+    """One design's result; areas per MAC in the library's unit.
+
+    Members
+    -------
+    area : everything the accounting counts, and ``parts`` what it is made of.
+    flip_flops : the part of ``area`` that is flip-flops.
+    period : least clock period in ns, or ``None`` where the accounting has no clock.
+    includes : what is counted.
+    verified : results of the mapped parts that were compared with the reference.
+    memory_bits : bits of memories that belong to it, per MAC, whose area is not counted.
+    """
+
+    design: Design
+    area: float
+    parts: dict[str, float]
+    flip_flops: float
+    period: float | None
+    timing: str
+    bits_per_element: float
+    verified: int
+    macs: int
+    includes: str = ""
+    memory_bits: float = 0.0
+    scripts: dict[str, str] = field(default_factory=dict)
+    tools: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def density(self) -> float | None:
+        """Operations (two per MAC) per ns and unit of area, at the least period."""
+        return 2 / (self.period * self.area) if self.period else None
+
+    def to_dict(self) -> dict:
+        """JSON-ready values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "Row":
+        """Inverse of ``to_dict``."""
+        return cls(**values | {"design": Design(**values["design"])})

@@ -1,0 +1,89 @@
+"""Which tiles docs/fpga.md shows, and the tables made of them."""
+
+from pathlib import Path
+
+from synth import sweep
+from synth.fpga.families import FAMILIES
+from synth.fpga.implement import Resources, Target
+
+__all__ = ["SETS", "load", "tables"]
+
+TILES = ("hbfp4", "mixed46", "hbfp6", "int4", "int8", "mxfp4", "mxfp6-e2m3")
+CELLS = (*TILES, "fp8-e4m3", "bf16", "fp32")
+MOST = ("hbfp4", "int8", "mxfp4", "mxfp6-e2m3")  # cells in every family
+MEASURED = tuple(name for name, entry in FAMILIES.items() if entry.multiplier)
+BODIES = ("carry_chain", "dsp")
+
+
+def _tiles(names=TILES) -> list[Target]:
+    """2 × 2 units of a block (64 products where nothing is shared) per cycle."""
+    return [Target(name, family, datapath=body) for name in names for family in MEASURED for body in BODIES]
+
+
+def _formats() -> list[Target]:
+    """One unit of 16 products of each format; of some also with the body for chips, which can be the smaller one."""
+    return [
+        *(Target(name, family, 16, 1) for name in CELLS for family in MEASURED),
+        *(Target(name, family, 16, 1, datapath="dsp") for name in CELLS if name != "fp32" for family in MEASURED),
+        *(Target(name, family, 16, 1) for name in MOST for family in FAMILIES if family not in MEASURED),
+        *(
+            Target(*cell, 16, 1, datapath="structural")
+            for cell in (("hbfp4", "xc7"), ("hbfp4", "ecp5"), ("fp32", "ecp5"))
+        ),
+    ]
+
+
+def _clocks() -> list[Target]:
+    """One unit of 16 products with registers inside, placed and routed."""
+    return [
+        Target("hbfp4/16", family, 16, 1, 2, 5, body, seeds=5 if family == "ecp5" else 3, effort="speed")
+        for family, entry in FAMILIES.items() if entry.placement for body in BODIES if body != "dsp" or entry.multiplier
+    ]  # fmt: skip
+
+
+SETS = {"goals": lambda: _tiles(("hbfp4",)), "full": lambda: [*_tiles(), *_formats(), *_clocks()]}
+"""Functions that list the targets of a set, by name."""
+
+
+def load(path: Path) -> list[Resources]:
+    """Rows of a results file, as of ``synth.sweep.load``."""
+    return sweep.load(path, Resources)
+
+
+def _table(headings, lines) -> str:
+    rows = [headings, ["---"] + ["---:"] * (len(headings) - 1), *(line for line in lines if set(line[1:]) != {"–"})]
+    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows) + "\n"
+
+
+def tables(rows: list[Resources]) -> dict[str, str]:
+    """Texts between markers, by their names."""
+    found = {Target(**row.target): row for row in rows if row.target}
+
+    def tables_only(name, family, *shape):
+        bodies = (Target(name, family, *shape, datapath=body) for body in ("carry_chain", "structural"))
+        least = min((found[target].tables_per_mac for target in bodies if target in found), default=None)
+        return "–" if least is None else f"{least:.1f}"
+
+    def with_blocks(name, family, *shape):
+        row = found.get(Target(name, family, *shape, datapath="dsp"))
+        return f"{row.tables_per_mac:.1f} + {row.multipliers / row.macs:.2f}" if row else "–"
+
+    def both(name, *shape):
+        return [column(name, family, *shape) for family in MEASURED for column in (tables_only, with_blocks)]
+
+    others = [family for family in FAMILIES if family not in MEASURED]
+    headings = [heading for family in MEASURED for heading in (family, f"{family}, with blocks")]
+    tiles = [[name, *both(name)] for name in TILES]
+    cells = [[name, *both(name, 16, 1), *(tables_only(name, family, 16, 1) for family in others)] for name in CELLS]
+    clocks = []
+    for target in _clocks():
+        if target in found:
+            row = found[target]
+            seeds = ", ".join(f"{mhz:.1f}" for mhz in row.clocks)
+            name = f"{target.family}{', with blocks' * (target.datapath == 'dsp')}"
+            clocks.append([name, row.tables, row.flip_flops, f"{row.megahertz:.1f}", seeds])
+    return {
+        "tiles": _table(["tables per MAC", *headings], tiles),
+        "cells": _table(["tables per MAC", *headings, *others], cells),
+        "clocks": _table(["HBFP4, one unit of 16", "tables", "flip-flops", "MHz, median", "with each seed"], clocks),
+    }

@@ -1,0 +1,185 @@
+# Ref: S. B. Harma et al., "Accuracy Booster: Enabling 4-bit Fixed-point Arithmetic for DNN Training", arXiv 2211.10737
+# Ref: M. Drumond et al., "Training DNNs with Hybrid Block Floating Point", NeurIPS 2018
+"""Published ratios of arithmetic density beside measured ones, and what this project aims at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hw.baseline.formats import format_named
+from synth.density.row import Row
+
+__all__ = ["AIMS", "CLAIMS", "Claim", "aims", "best", "find", "libraries_of", "memory_density", "ratio", "verdicts"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A published ratio: how much denser ``ours`` is than ``other``, in one accounting.
+
+    ``accounting`` names what is compared: "formula", "cell" (one unit of 16 products with its own registers), "dot unit",
+    "dot unit, own converter", "dot unit, shared converter", "tile", "array", "array of 2x2 tiles", "best clock" (a tile,
+    each format at its own) or "storage" (bits per element). ``headline`` claims go to the first page.
+    """
+
+    source: str
+    text: str
+    published: float
+    ours: str
+    other: str
+    accounting: str
+    headline: bool = False
+
+
+V1, V2, V3, V4 = ("Accuracy Booster v1", "Accuracy Booster v2", "Accuracy Booster v3", "Accuracy Booster v4")
+OTHERS = ("mxfp6-e2m3", "mxfp6-e3m2", "mxfp4", "nvfp4", "mxint8", "mxfp8-e4m3", "mxfp8-e5m2", "msfp12", "int8", "int4",
+          "fp8-e4m3", "fp8-e5m2")  # fmt: skip
+FIRST = ("mxfp6-e2m3", "mxfp4", "int8", "int4")
+
+
+def _claims() -> list[Claim]:
+    """Every claim; where the publication's unit is not known, in the tile."""
+    own = "dot unit, own converter"
+    claims = []
+    for accounting in ("formula", "cell", "tile", "array"):
+        claims.append(Claim(V3, "HBFP4 against FP32", 21.3, "hbfp4", "fp32", accounting, True))
+        claims.append(Claim(V3, "HBFP4 against BF16 with BF16 sums", 4.4, "hbfp4", "bf16-bf16", accounting, True))
+    for m, published in ((4, {16: 12.52, 64: 16.15, 256: 17.43, 576: 17.69}), (5, {64: 12.21, 576: 13.07}),
+                         (6, {16: 8.58, 64: 10.19, 576: 10.81}), (8, {576: 7.23})):  # fmt: skip
+        for n, value in published.items():
+            size = "" if n == 64 else f"/{n}"
+            text = f"HBFP{m} (BF16 sums) against FP32, N = {n}"
+            claims.append(Claim(V2, text, value, f"hbfp{m}-bf16{size}", f"fp32/{n}", own, m in (4, 6) and n == 64))
+    claims.append(Claim(V2, "the same with FP32 sums, N = 64", 16.15, "hbfp4", "fp32/64", own, True))
+    claims.append(
+        Claim(V2, "the same, converter shared by 16 units", 16.15, "hbfp4", "fp32/64", "dot unit, shared converter")
+    )
+    for m, value in ((4, 3.36), (6, 2.12), (8, 1.44)):
+        text = f"HBFP{m} against BF16 (both BF16 sums), N = 64, derived"
+        claims.append(Claim(V2, text, value, f"hbfp{m}-bf16", "bf16-bf16/64", own, m == 4))
+    claims.append(Claim(V1, "Booster (4 and 6 bits in one unit) against FP32", 16.98, "mixed46", "fp32", "tile"))
+    for accounting in ("tile", "array", "array of 2x2 tiles", "best clock"):
+        claims.append(Claim(V4, "HBFP4 against FP32", 25, "hbfp4", "fp32", accounting, True))
+    claims += [
+        Claim(V4, f"HBFP4 against every other format: {name}", 2.3, "hbfp4", name, accounting,
+              name in FIRST and accounting == "tile")
+        for name in OTHERS for accounting in ("tile", *(("array", "best clock") if name in FIRST else ()))
+    ]  # fmt: skip
+    claims.append(Claim("Drumond 2018", "HBFP8 against FP16 (an FPGA's throughput)", 8.5, "hbfp8", "fp16", "tile"))
+    claims.append(Claim(V4, "storage of MXFP6 against HBFP4", 1.49, "hbfp4", "mxfp6-e2m3", "storage", True))
+    return claims
+
+
+CLAIMS = _claims()
+
+
+def libraries_of(rows: list[Row]) -> list[str]:
+    """Names of the rows' libraries, in their order."""
+    return list(dict.fromkeys(row.design.library for row in rows))
+
+
+def _dot_unit(converter: str) -> Callable[[Row], bool]:
+    def selected(row: Row) -> bool:
+        d = row.design
+        return d.accounting == "dot unit" and (d.converter == converter or format_named(d.format).kind == "float")
+
+    return selected
+
+
+def _array(mesh: int) -> Callable[[Row], bool]:
+    return lambda row: row.design.accounting == "array" and row.design.mesh == mesh and row.design.dot is None
+
+
+SELECTORS: dict[str, Callable[[Row], bool]] = {
+    "formula": lambda row: row.design.accounting == "formula",
+    "cell": lambda row: row.design.cell,
+    "tile": lambda row: row.design.usual,
+    "storage": lambda row: row.design.usual,
+    "dot unit": _dot_unit("none"),
+    "dot unit, own converter": _dot_unit("own"),
+    "dot unit, shared converter": _dot_unit("shared"),
+    "array": _array(1),
+    "array of 2x2 tiles": _array(2),
+}
+
+
+def best(rows: list[Row], library: str, name: str) -> Row | None:
+    """The densest tile of a format at the clock that it allows; ``None`` unless pipelines were measured."""
+    found = [row for row in rows if row.design.library == library and row.design.format == name and row.period
+             and row.design.accounting == "tile" and row.design.dot is None and row.design.rows == 4]  # fmt: skip
+    if all(row.design.usual for row in found):
+        return None
+    return max(found, key=lambda row: row.density or 0)
+
+
+def _wide(row: Row) -> str:
+    """Name of a row's format, with the size of a dot unit where the format has none."""
+    return row.design.format + (f"/{row.design.dot}" if row.design.accounting == "dot unit" and row.design.dot else "")
+
+
+def find(rows: list[Row], library: str, name: str, accounting: str) -> Row | None:
+    """The row of a format in an accounting."""
+    if accounting == "best clock":
+        return best(rows, library, name)
+    fits = SELECTORS[accounting]
+    return next((r for r in rows if r.design.library == library and _wide(r) == name and fits(r)), None)
+
+
+def ratio(rows: list[Row], library: str, ours: str, other: str, accounting: str = "tile") -> float | None:
+    """How much denser ``ours`` is than ``other``: at equal clock the ratio of areas."""
+    mine, theirs = (find(rows, library, name, accounting) for name in (ours, other))
+    if mine is None or theirs is None:
+        return None
+    if accounting == "best clock":
+        return mine.density / theirs.density
+    if accounting == "storage":
+        return theirs.bits_per_element / mine.bits_per_element
+    return theirs.area / mine.area
+
+
+def _verdict(values: list[bool]) -> str:
+    return "holds" if all(values) else "does not hold" if not any(values) else "holds in some libraries"
+
+
+def verdicts(rows: list[Row], headline: bool = False) -> list[dict]:
+    """Each claim that rows tell of, with its measured ratio in each library, and whether it holds in all of them."""
+    result = []
+    for claim in CLAIMS:
+        if headline and not claim.headline:
+            continue
+        measured = {name: ratio(rows, name, claim.ours, claim.other, claim.accounting) for name in libraries_of(rows)}
+        known = [value for value in measured.values() if value is not None]
+        if known:
+            holds = [value >= claim.published for value in known]
+            result.append({"claim": claim, "measured": measured, "verdict": _verdict(holds)})
+    return result
+
+
+AIMS = (
+    ("HBFP4, area per MAC", "nangate45", "hbfp4", None, "at most", 92),
+    ("HBFP4 with aligned accumulators, area per MAC", "nangate45", "hbfp4-aligned", None, "at most", 82),
+    ("FP32 / HBFP4", "nangate45", "hbfp4", "fp32", "at least", 42),
+    ("BF16 with FP32 sums / HBFP4", "nangate45", "hbfp4", "bf16", "at least", 18),
+    ("MXFP6 E2M3 / HBFP4", "nangate45", "hbfp4", "mxfp6-e2m3", "at least", 2.6),
+    ("MXFP4 / HBFP4", "nangate45", "hbfp4", "mxfp4", "at least", 1.5),
+    ("INT8 / HBFP4", "nangate45", "hbfp4", "int8", "at least", 2.9),
+    ("mixed 4/6 / HBFP4", "nangate45", "hbfp4", "mixed46", "at most", 1.03),
+    *(("MXFP6 E2M3 / HBFP4", name, "hbfp4", "mxfp6-e2m3", "at least", 2.3)
+      for name in ("nangate45", "sky130", "sg13g2", "osu018")),
+)  # fmt: skip
+
+
+def aims(rows: list[Row]) -> list[tuple[str, str, str, float, float, bool]]:
+    """What this project aims at in the tile, as (what, library, relation, aim, measured, whether reached)."""
+    result = []
+    for text, library, ours, other, relation, aim in AIMS:
+        row = find(rows, library, ours, "tile")
+        value = ratio(rows, library, ours, other) if other else row and row.area
+        if value is not None:
+            result.append(
+                (text, library, relation, aim, value, value <= aim if relation == "at most" else value >= aim)
+            )
+    return result
+
+
+def memory_density(row: Row, base: Row) -> float:
+    """Density times memory saving against ``base``, as the MX papers compare formats."""
+    return base.area / row.area * base.bits_per_element / row.bits_per_element

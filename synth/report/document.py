@@ -1,0 +1,73 @@
+"""The density report: Markdown for the documentation, one HTML page for a browser."""
+
+import base64
+import html
+from pathlib import Path
+
+from synth.density.row import Row
+from synth.report.claims import find, libraries_of, ratio
+from synth.report.plots import plot_all
+from synth.report.tables import claims_table, tables
+
+__all__ = ["markdown", "sections", "write_html"]
+
+
+def markdown(rows: list[Row]) -> str:
+    """Every table as Markdown."""
+    return "\n".join(table.markdown() for table in tables(rows))
+
+
+def sections(rows: list[Row]) -> dict[str, str]:
+    """Texts that other pages hold between markers of these names."""
+    return {
+        "claims": f"{_summary(rows)}\n\n{claims_table(rows, headline=True).markdown('###')}",
+        "results": markdown(rows),
+    }
+
+
+def _summary(rows: list[Row]) -> str:
+    """The first library's tile in a sentence."""
+    library = libraries_of(rows)[0]
+    row = find(rows, library, "hbfp4", "tile")
+    names = {"fp32": "FP32", "bf16": "BF16", "mxfp6-e2m3": "MXFP6", "int8": "INT8", "mxfp4": "MXFP4", "int4": "INT4"}
+    others = [f"{title} {value:.1f}" for name, title in names.items() if (value := ratio(rows, library, "hbfp4", name))]
+    if row is None or not others:
+        return ""
+    unit = "gates" if library == "reference" else "µm²"
+    return (
+        f"- **Area** in {library}, 4×4 tile with everything in it ([docs/density.md](docs/density.md)): HBFP4 {row.area:.1f} "
+        f"{unit} per multiply-accumulate;\n  others take times as much: {', '.join(others)}."
+    )
+
+
+STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:80em;margin:2em auto;padding:0 1em;color:#222}
+table{border-collapse:collapse;font-size:13px;margin:1em 0}
+td,th{border-bottom:1px solid #ddd;padding:.25em .6em;text-align:right}
+.text{text-align:left}th{border-bottom:2px solid #888}img{max-width:100%}"""
+
+
+def write_html(rows: list[Row], failures: list, folder: Path, command: str) -> Path:
+    """One page with tables and plots inside it; a browser opens it offline."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = ""
+    for name in plot_all(rows, folder):
+        data = base64.b64encode((folder / f"{name}.png").read_bytes()).decode()
+        pictures += f'<figure><img alt="{name}" src="data:image/png;base64,{data}"></figure>'
+    tools = ", ".join(sorted({version for row in rows for version in (*row.tools.values(), row.timing)}))
+    headline = "; ".join(
+        f"{name}: HBFP4 is {value:.1f} times denser than FP32" for name in libraries_of(rows)
+        if (value := ratio(rows, name, "hbfp4", "fp32"))
+    )  # fmt: skip
+    failed = "".join(f"<li>{html.escape(str(design))}: {html.escape(error)}</li>" for design, error in failures)
+    page = (
+        f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Arithmetic density</title><style>{STYLE}</style>'
+        f"<h1>Arithmetic density</h1><p>{html.escape(headline)}.</p>"
+        "<p>Areas are of mapped cells, without wires, clock tree and memories. Accountings are never mixed. Every mapped "
+        "unit was simulated against an exact reference first.</p>"
+        f"{''.join(table.html() for table in tables(rows))}{pictures}"
+        + (f"<h2>Not measured</h2><ul>{failed}</ul>" if failed else "")
+        + f"<p>Made by <code>{html.escape(command)}</code> with {html.escape(tools)}.</p></html>"
+    )
+    path = folder / "density.html"
+    path.write_text(page)
+    return path

@@ -1,0 +1,145 @@
+"""Plots of the density report, as PNG and SVG."""
+
+import json
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot
+
+from synth.density.row import Row
+from synth.report.claims import best, libraries_of
+
+__all__ = ["plot_all"]
+
+PARTS = ("core", "accumulator", "unit", "edge")
+COLOURS = ("#355070", "#6d597a", "#b56576", "#eaac8b")
+TRAINING = Path(__file__).parents[2] / "docs" / "training.json"
+# Formats of the training results, as formats of a tile; a machine for Booster has both widths.
+TRAINED = {"FP32": "fp32", "HBFP8": "hbfp8", "HBFP6": "hbfp6", "HBFP4": "hbfp4", "Booster": "mixed46"}
+
+
+def _save(figure, folder: Path, name: str) -> str:
+    figure.tight_layout()
+    for suffix in ("png", "svg"):
+        figure.savefig(folder / f"{name}.{suffix}", dpi=110, metadata={"Date": None} if suffix == "svg" else None)
+    pyplot.close(figure)
+    return name
+
+
+def _tiles(rows: list[Row], library: str) -> dict[str, Row]:
+    return {
+        r.design.format: r
+        for r in rows
+        if r.design.usual and r.design.library == library and "/" not in r.design.format
+    }
+
+
+def plot_all(rows: list[Row], folder: Path, training: Path = TRAINING) -> list[str]:
+    """Every plot the rows (and the training results, if there are any) allow; returns their names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    libraries = libraries_of(rows)
+    first, names = libraries[0], []
+    tiles = _tiles(rows, first)
+    if tiles:
+        names += [_density(rows, libraries, folder), _breakdown(tiles, first, folder)]
+    clocks = {name: row for name in tiles if (row := best(rows, first, name)) and row.design.effort == "speed"}
+    if clocks:
+        names.append(_clocks(clocks, first, folder))
+    sizes = {f"HBFP{m}": sorted(_block_sizes(rows, first, m)) for m in (4, 6)}
+    if any(len(points) > 2 for points in sizes.values()):
+        names.append(_lines("block_size", "block size N", folder, sizes))
+    shapes = {}
+    for r in rows:
+        d = r.design
+        if (d.library, d.format, d.accounting, d.cycles, d.effort) == (first, "hbfp4", "tile", 1, "area"):
+            shapes.setdefault(f"{d.rows}×{d.columns} units", []).append((d.dot or 64, r.area))
+    if sum(map(len, shapes.values())) > 2:
+        names.append(_lines("dot_and_tile", "products per unit", folder, {k: sorted(v) for k, v in shapes.items()}))
+    if training.exists() and sum(name in tiles for name in TRAINED.values()) > 1:
+        names.append(_accuracy(tiles, first, json.loads(training.read_text())["summary"], folder))
+    return names
+
+
+def _block_sizes(rows, library, m):
+    for r in rows:
+        base, _, size = r.design.format.partition("/")
+        if r.design.usual and r.design.library == library and base == f"hbfp{m}":
+            yield int(size or 64), r.area
+
+
+def _density(rows, libraries, folder):
+    figure, axes = pyplot.subplots(figsize=(9, 4.2))
+    order = [name for name, _ in sorted(_tiles(rows, libraries[0]).items(), key=lambda item: item[1].area)]
+    width = 0.8 / len(libraries)
+    for place, library in enumerate(libraries):
+        tiles = _tiles(rows, library)
+        base = tiles.get("fp32") or max(tiles.values(), key=lambda r: r.area)
+        axes.bar([i + place * width for i in range(len(order))],
+                 [base.area / tiles[name].area if name in tiles else 0 for name in order],
+                 width, label=library)  # fmt: skip
+    axes.set_xticks([i + 0.4 for i in range(len(order))], order, rotation=60, ha="right")
+    axes.set_yscale("log")
+    axes.set_ylabel("density, FP32 = 1, equal clock")
+    axes.legend(fontsize=8)
+    return _save(figure, folder, "density")
+
+
+def _breakdown(tiles, library, folder):
+    figure, axes = pyplot.subplots(figsize=(9, 4.2))
+    chosen = sorted(tiles.values(), key=lambda r: r.area)
+    bottom = [0.0] * len(chosen)
+    for part, colour in zip(PARTS, COLOURS, strict=True):
+        values = [r.parts.get(part, 0) / r.area for r in chosen]
+        axes.bar([r.design.format for r in chosen], values, bottom=bottom, label=part, color=colour)
+        bottom = [b + v for b, v in zip(bottom, values, strict=True)]
+    axes.tick_params(axis="x", rotation=60)
+    axes.set_ylabel(f"share of a tile's area ({library})")
+    axes.legend(fontsize=8)
+    return _save(figure, folder, "breakdown")
+
+
+def _clocks(clocks, library, folder):
+    figure, axes = pyplot.subplots(figsize=(6, 4))
+    for name, row in clocks.items():
+        axes.scatter(row.period, row.area, color=COLOURS[0])
+        axes.annotate(name, (row.period, row.area), textcoords="offset points", xytext=(4, 4), fontsize=8)
+    axes.set_yscale("log")
+    axes.set_xlabel(f"least period, ns ({library})")
+    axes.set_ylabel("area per MAC")
+    return _save(figure, folder, "best_clock")
+
+
+def _accuracy(tiles, library, summary, folder):
+    """Accuracy after training against the area of a MAC; one line per network."""
+    figure, axes = pyplot.subplots(figsize=(7, 4.4))
+    for task in dict.fromkeys(entry["task"] for entry in summary):
+        points = {
+            e["format"]: 100 * e["accuracy"] for e in summary if e["task"] == task and TRAINED.get(e["format"]) in tiles
+        }
+        order = sorted(points, key=lambda name: tiles[TRAINED[name]].area)
+        areas = [tiles[TRAINED[name]].area for name in order]
+        axes.plot(areas, [points[name] for name in order], marker="o", label=task)
+    for name, form in TRAINED.items():
+        if form in tiles:
+            axes.axvline(tiles[form].area, color="#ddd", zorder=0)
+            axes.text(tiles[form].area, axes.get_ylim()[0], name, rotation=90, fontsize=7, va="bottom", ha="right")
+    axes.set_xscale("log")
+    axes.set_xlabel(f"area per MAC ({library})")
+    axes.set_ylabel("accuracy, %")
+    axes.legend(fontsize=8)
+    return _save(figure, folder, "accuracy_per_area")
+
+
+def _lines(name, label, folder, series):
+    figure, axes = pyplot.subplots(figsize=(6, 4))
+    for title, points in series.items():
+        if points:
+            axes.plot(*zip(*points, strict=True), marker="o", label=title)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xlabel(label)
+    axes.set_ylabel("area per MAC")
+    axes.legend(fontsize=8)
+    return _save(figure, folder, name)

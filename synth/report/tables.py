@@ -1,0 +1,166 @@
+"""The report's tables, as headings and lines of text, whatever they are shown in."""
+
+import html
+from dataclasses import dataclass
+
+from rich.table import Table as Terminal
+
+from synth.density.row import Row
+from synth.report.claims import SELECTORS, aims, best, find, libraries_of, memory_density, verdicts
+
+__all__ = ["Table", "accounting_table", "aims_table", "claims_table", "clock_table", "tables"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: title, a sentence about it, headings, lines; the first ``words`` columns hold text."""
+
+    title: str
+    note: str
+    headings: tuple[str, ...]
+    lines: list[list[str]]
+    words: int = 1
+
+    def markdown(self, level: str = "##") -> str:
+        """With its title as a heading."""
+        rows = [self.headings, ["---"] * self.words + ["---:"] * (len(self.headings) - self.words), *self.lines]
+        return (
+            f"{level} {self.title}\n\n{self.note}\n\n" + "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
+        )
+
+    def html(self) -> str:
+        """With its title as a heading."""
+
+        def row(cells, tag):
+            return "<tr>" + "".join(
+                f'<{tag}{" class=text" * (i < self.words)}>{html.escape(cell)}</{tag}>' for i, cell in enumerate(cells)
+            ) + "</tr>"  # fmt: skip
+
+        lines = "".join(row(line, "td") for line in self.lines)
+        return (f"<h2>{html.escape(self.title)}</h2><p>{html.escape(self.note)}</p>"
+                f"<table>{row(self.headings, 'th')}{lines}</table>")  # fmt: skip
+
+    def terminal(self) -> Terminal:
+        """For a terminal."""
+        table = Terminal(title=self.title)
+        for i, heading in enumerate(self.headings):
+            table.add_column(heading, justify="left" if i < self.words else "right", overflow="fold")
+        for line in self.lines:
+            table.add_row(*line)
+        return table
+
+
+def claims_table(rows: list[Row], headline: bool = False) -> Table:
+    """Published against measured."""
+    libraries = libraries_of(rows)
+    lines = [
+        [v["claim"].source, v["claim"].text, v["claim"].accounting, f"{v['claim'].published:g}",
+         *(f"{v['measured'][name]:.2f}" if v["measured"].get(name) else "–" for name in libraries), v["verdict"]]
+        for v in verdicts(rows, headline)
+    ]  # fmt: skip
+    note = ("How many times denser; \"holds\" means at least the published ratio in the accounting named, in every library "
+            "measured.")  # fmt: skip
+    return Table("Published claims", note, ("source", "claim", "counted", "published", *libraries, "verdict"), lines, 3)
+
+
+def aims_table(rows: list[Row]) -> Table:
+    """What this project aims at."""
+    lines = [[text, library, f"{relation} {aim:g}", f"{value:.2f}", "reached" if good else "missed"]
+             for text, library, relation, aim, value, good in aims(rows)]  # fmt: skip
+    note = "In the tile of 4×4 units, FP32 sums, equal clock; areas in µm² per MAC, the others are ratios of them."
+    return Table("Aims", note, ("what", "library", "aim", "measured", ""), lines, 2)
+
+
+def _base(row: Row, rows: list[Row], accounting: str) -> Row | None:
+    name = "fp32/64" if accounting.startswith("dot unit") else "fp32"
+    return find(rows, row.design.library, name, accounting)
+
+
+def accounting_table(rows: list[Row], accounting: str) -> Table:
+    """Rows of one accounting."""
+    chosen = [row for row in rows if SELECTORS[accounting](row)]
+    parts = list(dict.fromkeys(part for row in chosen for part in row.parts))
+    lines = []
+    for row in chosen:
+        base, d = _base(row, rows, accounting), row.design
+        units = 1 if accounting.startswith(("dot unit", "formula")) else d.rows * d.columns * d.mesh**2
+        lines.append([
+            d.format, d.library, str(row.macs // units), f"{row.area:.1f}",
+            *(f"{row.parts[p]:.1f}" if p in row.parts else "–" for p in parts),
+            f"{row.flip_flops:.1f}", f"{row.bits_per_element:.3f}", f"{base.area / row.area:.2f}" if base else "–",
+            f"{memory_density(row, base):.0f}" if base else "–", str(row.verified),
+        ])  # fmt: skip
+    note = f"Area per MAC and its parts, in the library's unit. Counted: {_counted(chosen)}."
+    headings = ("format", "library", "products", "area/MAC", *parts, "flip-flops", "bits/element", "vs FP32", "× memory",
+                "checked")  # fmt: skip
+    return Table(f"Accounting: {accounting}", note, headings, lines, 2)
+
+
+def _counted(rows: list[Row]) -> str:
+    """What is counted, and for which formats where that differs."""
+    kinds: dict[str, list[str]] = {}
+    for row in rows:
+        name = row.design.format.split("/")[0]
+        kind = "HBFP" if name.startswith(("hbfp", "mixed", "msfp")) else name.upper()
+        known = kinds.setdefault(row.includes, [])
+        known += [kind] * (kind not in known)
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    return "; ".join(f"{text} ({', '.join(names)})" for text, names in kinds.items())
+
+
+def clock_table(rows: list[Row]) -> Table:
+    """Relaxed and best clock of each format."""
+    lines = []
+    for library in libraries_of(rows):
+        mine = best(rows, library, "hbfp4")
+        for name in dict.fromkeys(row.design.format for row in rows if row.design.library == library):
+            relaxed, fast = find(rows, library, name, "tile"), best(rows, library, name)
+            if relaxed is None or fast is None or fast.design == relaxed.design or mine is None:
+                continue
+            d = fast.design
+            lines.append([
+                name, library, f"{relaxed.area:.1f}", f"{relaxed.period:.2f}" if relaxed.period else "–",
+                f"{fast.area:.1f}", f"{fast.period:.2f}", f"{d.cycles}", f"{d.tree_cycles}", f"{2000 * fast.density / 2:.2f}",
+                f"{mine.density / fast.density:.2f}",
+            ])  # fmt: skip
+    timers = ", ".join(sorted({row.timing for row in rows if row.period}))
+    note = (f"Least period in ns by {timers}: ideal clock, no wires, operands arriving with the clock. Relaxed: mapped by "
+            "area, no register but the accumulator's and the block sum's. Best: the densest of the pipelines tried, each "
+            "part mapped for the least product of area and delay; registers in the accumulator, and in the sum of products "
+            "(of floats: in each operation). Density in MACs per ns and 1000 units of area.")  # fmt: skip
+    headings = (
+        "format",
+        "library",
+        "relaxed area",
+        "ns",
+        "best area",
+        "ns",
+        "accumulator",
+        "sum",
+        "density",
+        "HBFP4 denser by",
+    )
+    return Table("Each format at its own best clock", note, headings, lines, 2)
+
+
+def other_table(rows: list[Row]) -> Table:
+    """Tiles of other shapes and pipelines."""
+    chosen = [r for r in rows if r.design.accounting == "tile" and not r.design.usual and not r.design.cell]
+    lines = [
+        [r.design.format, r.design.library, f"{r.macs // (r.design.rows * r.design.columns)}",
+         f"{r.design.rows}x{r.design.columns}", f"{r.design.cycles}", f"{r.design.tree_cycles}", r.design.effort,
+         f"{r.area:.1f}", f"{r.period:.2f}" if r.period else "–"]
+        for r in chosen
+    ]  # fmt: skip
+    headings = ("format", "library", "products", "units", "accumulator", "sum", "mapped by", "area/MAC", "ns")
+    return Table("Other tiles", "Other shapes and pipelines of the tile.", headings, lines, 2)
+
+
+def tables(rows: list[Row]) -> list[Table]:
+    """Every table that has lines."""
+    found = [aims_table(rows), claims_table(rows), clock_table(rows)]
+    order = ("tile", "array", "array of 2x2 tiles", "cell", "dot unit", "dot unit, own converter",
+             "dot unit, shared converter", "formula")  # fmt: skip
+    found += [accounting_table(rows, accounting) for accounting in order] + [other_table(rows)]
+    return [table for table in found if table.lines]

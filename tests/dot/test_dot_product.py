@@ -1,0 +1,274 @@
+"""The bodies of the dot product are equal: every product, small trees by SAT, large ones by algebra."""
+
+import json
+import random
+from itertools import product as product_of
+
+import cocotb
+import pytest
+from amaranth.hdl import Module
+from amaranth.lib.wiring import Component
+from amaranth.sim import Simulator
+from cocotb.clock import Clock
+from cocotb.triggers import RisingEdge, Timer
+
+from hw.dot.compressor_tree import CompressorTree
+from hw.dot.dot_product import DotProduct
+from hw.dot.paired_dot_product import PairedDotProduct, PairedTree, PairSelects, PairSums
+from hw.dot.product import Product, product_columns
+from hw.emit import emit_verilog, place
+from synth.mapping.tools import ToolError, yosys
+from tests.bench import parameters, simulate
+
+MODULE = "tests.dot.test_dot_product"
+ADDERS = {"full_adder": 0, "half_adder": 0, "half_adder_plus_one": 1}
+
+
+@pytest.mark.parametrize("mantissa_width", [2, 3, 4, 5])
+def test_product_is_exact_for_every_pair(mantissa_width):
+    product = Product(mantissa_width)
+    largest = 2 ** (mantissa_width - 1) - 1
+
+    async def bench(ctx):
+        for code in range(4**mantissa_width):
+            a, b = code % 2**mantissa_width, code >> mantissa_width
+            ctx.set(product.a, {"magnitude": a & largest, "sign": a >> mantissa_width - 1})
+            ctx.set(product.b, {"magnitude": b & largest, "sign": b >> mantissa_width - 1})
+            await ctx.delay(1e-9)
+            bits = ctx.get(product.bits)
+            value = sum((bits >> i & 1) << column for i, column in enumerate(product.columns))
+            signs = (a ^ b) >> mantissa_width - 1
+            expected = (a & largest) * (b & largest) * (-1 if signs else 1)
+            assert value - product.bound * ctx.get(product.sign) == expected, (a, b)
+
+    simulator = Simulator(product)
+    simulator.add_testbench(bench)
+    simulator.run()
+
+
+@pytest.mark.parametrize("mantissa_width", range(2, 9))
+def test_carry_chain_product_is_exact(mantissa_width):
+    """Every pair; of the two widest, every multiplicand with the extremes and with a few others."""
+    product = DotProduct(mantissa_width, 1, "carry_chain")
+    largest = 2 ** (mantissa_width - 1) - 1
+
+    async def bench(ctx):
+        others = range(largest + 1) if mantissa_width < 7 else (0, 1, 0x13, 0x2A, largest - 1, largest)
+        for a, b in product_of(range(largest + 1), others):
+            for signs in range(4) if mantissa_width < 6 else [(a ^ b >> 2) & 3]:
+                ctx.set(product.a[0], {"magnitude": a, "sign": signs & 1})
+                ctx.set(product.b[0], {"magnitude": b, "sign": signs >> 1})
+                await ctx.delay(1e-9)
+                assert ctx.get(product.sum) == a * b * (-1 if signs in (1, 2) else 1), (a, b, signs)
+
+    simulator = Simulator(product)
+    simulator.add_testbench(bench)
+    simulator.run()
+
+
+def prove_equal(first: str, second: str, name_1: str, name_2: str, folder):
+    """SAT proof that two combinational modules of the same ports are equal."""
+    (folder / "first.v").write_text(first)
+    (folder / "second.v").write_text(second)
+    yosys(
+        "read_verilog -overwrite first.v\nread_verilog -overwrite second.v\nhierarchy -check\nproc\n"
+        f"flatten {name_1} {name_2}\nmiter -equiv -flatten {name_1} {name_2} miter\nhierarchy -top miter\nopt -full\n"
+        "sat -verify -prove trigger 0 -set-def-inputs miter\n",
+        folder,
+        600,
+    )
+
+
+@pytest.mark.parametrize("datapath", ["structural", "carry_chain", "dsp"])
+@pytest.mark.parametrize(("mantissa_width", "dot", "addend"), [(4, 2, 0), (3, 3, 0), (2, 6, 0), (5, 1, 0), (3, 1, 6)])
+def test_bodies_are_equal_by_sat(mantissa_width, dot, addend, datapath, tmp_path):
+    bodies = [DotProduct(mantissa_width, dot, body, 0, addend) for body in (datapath, "behavioral")]
+    prove_equal(*map(emit_verilog, bodies), *(body.module_name for body in bodies), tmp_path)
+
+
+class Paired(Component):
+    """The paired body with its preparation, as a dot product of sign-magnitude mantissas."""
+
+    module_name = "paired"
+
+    def __init__(self, width: int, dot: int):
+        self.width, self.dot = width, dot
+        super().__init__(dict(DotProduct(width, dot).signature.members))
+
+    def elaborate(self, platform):
+        m = Module()
+        body = place(m, platform, "body", PairedDotProduct(self.width, self.dot, symmetric=True))
+        for side, part in (("a", PairSums), ("b", PairSelects)):
+            prepare = place(m, platform, f"prepare_{side}", part(self.width, self.dot, magnitudes=True))
+            m.d.comb += [prepare.i.eq(getattr(self, side)), getattr(body, side).eq(prepare.o)]
+        m.d.comb += self.sum.eq(body.sum)
+        return m
+
+
+@pytest.mark.parametrize(("mantissa_width", "dot"), [(3, 2), (2, 4)])
+def test_paired_body_is_equal_by_sat(mantissa_width, dot, tmp_path):
+    bodies = [Paired(mantissa_width, dot), DotProduct(mantissa_width, dot, "behavioral")]
+    prove_equal(*map(emit_verilog, bodies), *(body.module_name for body in bodies), tmp_path)
+
+
+@pytest.mark.parametrize(("width", "dot"), [(6, 64), (8, 32)])
+def test_large_paired_trees_are_equal_by_algebra(width, dot, tmp_path):
+    tree = PairedTree(width, dot, PairedDotProduct(width, dot, symmetric=True).sum_width)
+    form, constant = linear_form(emit_verilog(tree), tree.module_name, tree.sum_width, tmp_path)
+    expected, least = {}, 0
+    for place_of in range(dot // 2 * width * (width + 1)):
+        i, j = place_of % (width + 1), place_of // (width + 1) % width
+        # Bits come inverted, but those of negative weight: the top bit of a row, and the last row's others.
+        negative = (i == width) != (j == width - 1)
+        expected["rows", place_of] = -(1 << i + j) % 2**tree.sum_width
+        least += 0 if negative else 1 << i + j
+    assert constant == least % 2**tree.sum_width
+    assert form == {bit: weight for bit, weight in expected.items() if weight}
+
+
+def test_sat_finds_swapped_columns(tmp_path):
+    bodies = [DotProduct(4, 2, datapath) for datapath in ("structural", "behavioral")]
+    text = emit_verilog(bodies[0]).replace(".a(bits[0])", ".a(bits[1])", 1).replace("bits[3]", "bits[2]", 1)
+    with pytest.raises(ToolError, match="Yosys failed"):
+        prove_equal(text, emit_verilog(bodies[1]), *(body.module_name for body in bodies), tmp_path)
+
+
+def linear_form(verilog: str, top: str, width: int, folder) -> tuple[dict[tuple[str, int], int], int]:
+    """Coefficients of the inputs' bits in ``sum`` modulo ``2**width``, and the constant, of an emitted adder network.
+
+    Every cell must be an inverter, or an adder whose outputs are used with weights 1:2; then it adds its inputs with the
+    weight of its sum. What remains when all cells are replaced so is the sum as a linear form of the inputs.
+    """
+    (folder / "tree.v").write_text(verilog)
+    yosys(
+        f"read_verilog tree.v\nhierarchy -top {top}\nblackbox {' '.join(ADDERS)}\nproc\nflatten\nsimplemap\nopt_clean\n"
+        "write_json tree.json\n",
+        folder,
+    )
+    module = json.loads((folder / "tree.json").read_text())["modules"][top]
+    modulus, drivers = 2**width, {}
+    cells = [cell for cell in module["cells"].values() if cell["type"] != "$scopeinfo"]
+    for cell in cells:
+        for port in ("sum", "carry", "Y"):
+            for bit in cell["connections"].get(port, []):
+                drivers[bit] = cell
+    order, seen = [], set()
+
+    def visit(cell):
+        if id(cell) not in seen:
+            seen.add(id(cell))
+            for port in ("a", "b", "c", "A"):
+                for bit in cell["connections"].get(port, []):
+                    if bit in drivers:
+                        visit(drivers[bit])
+            order.append(cell)
+
+    for cell in cells:
+        visit(cell)
+    weights, constant = {}, 0
+    for index, bit in enumerate(module["ports"]["sum"]["bits"]):
+        weights[bit] = weights.get(bit, 0) + 2**index
+    for cell in reversed(order):
+        pins = {port: bits[0] for port, bits in cell["connections"].items() if bits}
+        if cell["type"] == "$_NOT_":
+            weight = weights.pop(pins["Y"], 0)
+            constant += weight
+            weights[pins["A"]] = weights.get(pins["A"], 0) - weight
+            continue
+        weight, carry = weights.pop(pins["sum"], 0), weights.pop(pins.get("carry"), 0)
+        assert carry % modulus == 2 * weight % modulus, f"{cell['type']} with weights {weight} and {carry}"
+        constant += ADDERS[cell["type"]] * weight
+        for port in "abc"[: 3 if cell["type"] == "full_adder" else 2]:
+            weights[pins[port]] = weights.get(pins[port], 0) + weight
+    constant += weights.pop("1", 0)
+    weights.pop("0", None)
+    ports = {port: entry["bits"] for port, entry in module["ports"].items() if entry["direction"] == "input"}
+    places = {bit: (port, i) for port, bits in ports.items() for i, bit in enumerate(bits)}
+    return {places[bit]: weight % modulus for bit, weight in weights.items() if weight % modulus}, constant % modulus
+
+
+def expected_form(mantissa_width: int, dot: int, width: int) -> dict[tuple[str, int], int]:
+    columns, bound = product_columns(mantissa_width), (2 ** (mantissa_width - 1) - 1) ** 2
+    form = {("bits", i): 2 ** columns[i % len(columns)] for i in range(dot * len(columns))}
+    return form | {("signs", i): -bound % 2**width for i in range(dot)}
+
+
+@pytest.mark.parametrize(
+    ("mantissa_width", "dot", "addend"),
+    [(4, 64, 0), (4, 16, 0), (6, 64, 0), (8, 32, 0), (4, 1, 0), (3, 576, 0), (4, 64, 17)],
+)
+def test_large_trees_are_equal_by_algebra(mantissa_width, dot, addend, tmp_path):
+    tree = CompressorTree(mantissa_width, dot, 0, addend)
+    form, constant = linear_form(emit_verilog(tree), tree.module_name, tree.width, tmp_path)
+    assert constant == 0
+    assert form == expected_form(mantissa_width, dot, tree.width) | {("addend", i): 1 << i for i in range(addend)}
+
+
+def test_algebra_finds_a_swapped_lane(tmp_path):
+    tree = CompressorTree(4, 16)
+    text = emit_verilog(tree).replace("bits[0]", "bits[9]").replace("bits[10]", "bits[0]")
+    form, constant = linear_form(text, tree.module_name, tree.width, tmp_path)
+    assert (form, constant) != (expected_form(4, 16, tree.width), 0)
+
+
+@cocotb.test()
+async def sums_are_exact_after_the_latency(dut):
+    values = parameters()
+    m, dot, cycles = values["mantissa_width"], values["dot"], values["cycles"]
+    rng, largest, addend_width = random.Random(3), 2 ** (m - 1) - 1, values.get("addend_width", 0)
+    cocotb.start_soon(Clock(dut.clk, 10, "ns").start(start_high=False))
+    expected = []
+    for number in range(400):
+        codes = [[rng.getrandbits(m) for _ in range(dot)] for _ in range(2)]
+        if number < 4:  # all largest, in both signs
+            codes = [[largest | (number >> side & 1) << m - 1] * dot for side in range(2)]
+        mantissas = [[-(c & largest) if c >> m - 1 else c & largest for c in side] for side in codes]
+        expected.append(sum(x * y for x, y in zip(*mantissas, strict=True)))
+        dut.a.value, dut.b.value = (sum(c << i * m for i, c in enumerate(side)) for side in codes)
+        await RisingEdge(dut.clk)
+        await Timer(1, "ns")
+        addend = 0
+        if addend_width:  # of the sum's cycle
+            addend = rng.getrandbits(addend_width) - (1 << addend_width - 1)
+            dut.addend.value = addend % (1 << addend_width)
+            await Timer(1, "ns")
+        if number >= cycles - 1:
+            total = expected[number - cycles + 1] + addend
+            assert (dut.sum.value.to_signed() - total) % (1 << len(dut.sum)) == 0
+
+
+@pytest.mark.parametrize(
+    ("datapath", "mantissa_width", "dot", "cycles", "addend_width"),
+    [("structural", 4, 24, 2, 0), ("behavioral", 4, 24, 2, 0), ("carry_chain", 4, 24, 2, 0), ("carry_chain", 4, 33, 5, 17),
+     ("carry_chain", 8, 5, 3, 0), ("carry_chain", 6, 3, 4, 9), ("carry_chain", 2, 5, 1, 0), ("dsp", 4, 64, 3, 14),
+     ("dsp", 6, 5, 1, 0), ("dsp", 2, 5, 1, 0), ("dsp", 8, 5, 1, 0)],
+)  # fmt: skip
+def test_sums_are_exact_after_the_latency(datapath, mantissa_width, dot, cycles, addend_width):
+    values = {"mantissa_width": mantissa_width, "dot": dot, "cycles": cycles, "addend_width": addend_width}
+    component = DotProduct(mantissa_width, dot, datapath, cycles, addend_width)
+    simulate(component, MODULE, values, testcase="sums_are_exact_after_the_latency")
+
+
+@pytest.mark.parametrize(("datapath", "synthesis", "tables", "multipliers"), [
+    ("carry_chain", "synth_xilinx -family xc7 -nodsp -flatten -noiopad -noclkbuf", 240, 0),
+    ("carry_chain", "synth_ecp5 -nodsp -nowidelut", 560, 0),
+    ("dsp", "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf", 150, 8),
+    ("dsp", "synth_ecp5 -nowidelut", 220, 8),
+])  # fmt: skip
+def test_sixteen_products_take_few_tables(datapath, synthesis, tables, multipliers, tmp_path):
+    """Whether Yosys still finds what the bodies for FPGAs are written for.
+
+    That is 14 and 32 tables a product, and the sign; with a multiplier block to every two products 8 and 13.
+    """
+    body = DotProduct(4, 16, datapath)
+    (tmp_path / "body.v").write_text(emit_verilog(body))
+    yosys(f"read_verilog body.v\n{synthesis} -top {body.module_name}\ntee -q -o stat.json stat -json\n", tmp_path)
+    text = (tmp_path / "stat.json").read_text()
+    cells = json.loads(text[text.index("{") :])["design"]["num_cells_by_type"]
+    assert sum(n for kind, n in cells.items() if kind.startswith("LUT")) + 2 * cells.get("CCU2C", 0) <= tables
+    assert cells.get("DSP48E1", 0) + cells.get("MULT18X18D", 0) == multipliers
+
+
+def test_rejects_unknown_datapath():
+    with pytest.raises(ValueError, match=r"^datapath must be one of structural, carry_chain, dsp, behavioral, not magic$"):
+        DotProduct(4, 4, "magic")
