@@ -48,12 +48,16 @@ def float32_from_integer(sums: ArrayLike, scales: ArrayLike) -> NDArray[np.float
 
     Parameters
     ----------
-    sums : integers of magnitude below 2**53.
-    scales : integers, broadcast against ``sums``.
+    sums
+        integers of magnitude below 2**53.
+    scales
+        integers, broadcast against ``sums``.
 
     Returns
     -------
-    float32: nearest, ties to even, with an unbounded exponent; below 2**-126 zero of its sign; from 2**128 on infinity.
+    NDArray[np.float32]
+        float32: nearest, ties to even, with an unbounded exponent; below 2**-126 zero of its sign; from 2**128 on
+        infinity.
     """
     return from_integer(sums, scales, 24)
 
@@ -101,7 +105,8 @@ class FloatAccumulator:
 
     Parameters
     ----------
-    significand_width : 24 for FP32, 8 for bfloat16 (products are rounded to bfloat16 before they are added).
+    significand_width
+        24 for FP32, 8 for bfloat16 (products are rounded to bfloat16 before they are added).
     """
 
     significand_width: int = 24
@@ -147,8 +152,10 @@ class AlignedAccumulator:
 
     Parameters
     ----------
-    sum_width : bits of the signed dot products.
-    window : bits of the signed sum W, more than ``sum_width``, up to 52.
+    sum_width
+        bits of the signed dot products.
+    window
+        bits of the signed sum W, more than ``sum_width``, up to 52.
     """
 
     sum_width: int
@@ -205,9 +212,12 @@ def accumulate_step(
 
     Parameters
     ----------
-    state : float32.
-    sums, scales : dot products ``sums * 2**scales``, integers.
-    nan : where a product is NaN.
+    state
+        float32.
+    sums, scales
+        dot products ``sums * 2**scales``, integers.
+    nan
+        where a product is NaN.
     """
     check_choice("kind", kind, ACCUMULATORS[:2])
     floating = FloatAccumulator(SIGNIFICAND_WIDTHS[kind])

@@ -33,13 +33,17 @@ def block_dot(a: BlockTensor, b: BlockTensor, block: int) -> BlockProducts:
 
     Parameters
     ----------
-    a : matrix (rows, inner) in blocks along axis 1.
-    b : matrix (inner, columns) in blocks along axis 0.
-    block : index along the reduction axis.
+    a
+        matrix (rows, inner) in blocks along axis 1.
+    b
+        matrix (inner, columns) in blocks along axis 0.
+    block
+        index along the reduction axis.
 
     Returns
     -------
-    BlockProducts of arrays (rows, columns).
+    BlockProducts
+        BlockProducts of arrays (rows, columns).
     """
     check_operands(a, b)
     # Exact: at most 1024 * 32767**2 < 2**53.

@@ -15,13 +15,17 @@ def finish(
 
     Parameters
     ----------
-    c : float32, shape (rows, columns), as from ``matmul``.
-    bias : float32, shape (columns,): one FP32 addition, like an accumulator's.
-    relu : negative numbers and -0 become +0; NaN stays.
+    c
+        float32, shape (rows, columns), as from ``matmul``.
+    bias
+        float32, shape (columns,): one FP32 addition, like an accumulator's.
+    relu
+        negative numbers and -0 become +0; NaN stays.
 
     Raises
     ------
-    TypeError, ValueError : for another type or shape.
+    TypeError, ValueError
+        for another type or shape.
     """
     c = _checked("c", c, 2)
     result = c.copy()

@@ -34,14 +34,17 @@ class BlockFormat:
 
     Parameters
     ----------
-    mantissa_width : bits of a mantissa, sign included (2 … 16); stored as two's complement, symmetric in range.
-    block_size : elements along the reduction axis that share an exponent (1 … 1024).
-    exponent_width : bits of the stored exponent field (4 … 10). With 8 it is the FP32 field of the block's
-        largest element.
+    mantissa_width
+        bits of a mantissa, sign included (2 … 16); stored as two's complement, symmetric in range.
+    block_size
+        elements along the reduction axis that share an exponent (1 … 1024).
+    exponent_width
+        bits of the stored exponent field (4 … 10). With 8 it is the FP32 field of the block's largest element.
 
     Raises
     ------
-    TypeError, ValueError : naming the parameter, the rule and the value.
+    TypeError, ValueError
+        naming the parameter, the rule and the value.
     """
 
     mantissa_width: int = 4
@@ -101,11 +104,14 @@ class BlockFormat:
 class Health:
     """What a conversion into blocks lost.
 
-    Members
-    -------
-    saturated : elements whose rounded magnitude exceeded the largest mantissa and was clipped.
-    flushed : nonzero elements, subnormals included, whose mantissa is 0.
-    nan_blocks : blocks with a NaN or an infinity. Their elements count in neither of the others.
+    Attributes
+    ----------
+    saturated
+        elements whose rounded magnitude exceeded the largest mantissa and was clipped.
+    flushed
+        nonzero elements, subnormals included, whose mantissa is 0.
+    nan_blocks
+        blocks with a NaN or an infinity. Their elements count in neither of the others.
     """
 
     saturated: int = 0
@@ -124,19 +130,26 @@ class BlockTensor:
 
     Parameters
     ----------
-    mantissas : int8 or int16, shape (outer..., blocks, block_size): the tensor with ``axis`` moved last, cut into
-        blocks and padded with zeros at its end. Symmetric: ``-2**(m-1)`` does not occur.
-        All zero in zero and NaN blocks.
-    fields : uint16, shape (outer..., blocks): exponent fields.
-    format : the block format.
-    shape : of the tensor that was quantized.
-    axis : the axis the blocks lie along, not negative.
-    tile_width : rows of ``outer``'s last axis that share an exponent.
-    health : what the conversion lost.
+    mantissas
+        int8 or int16, shape (outer..., blocks, block_size): the tensor with ``axis`` moved last, cut into blocks
+        and padded with zeros at its end. Symmetric: ``-2**(m-1)`` does not occur. All zero in zero and NaN blocks.
+    fields
+        uint16, shape (outer..., blocks): exponent fields.
+    format
+        the block format.
+    shape
+        of the tensor that was quantized.
+    axis
+        the axis the blocks lie along, not negative.
+    tile_width
+        rows of ``outer``'s last axis that share an exponent.
+    health
+        what the conversion lost.
 
     Raises
     ------
-    TypeError, ValueError : when the parts do not fit together.
+    TypeError, ValueError
+        when the parts do not fit together.
     """
 
     mantissas: NDArray[np.signedinteger]
@@ -180,7 +193,8 @@ class BlockTensor:
 
         Raises
         ------
-        ValueError : for anything but a matrix with ``tile_width`` equal to ``block_size``.
+        ValueError
+            for anything but a matrix with ``tile_width`` equal to ``block_size``.
         """
         size = self.format.block_size
         if len(self.shape) != 2 or self.tile_width != size:

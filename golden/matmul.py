@@ -26,21 +26,29 @@ def matmul(
 
     Parameters
     ----------
-    a : float32 matrix (rows, inner), or that matrix quantized along axis 1.
-    b : float32 matrix (inner, columns), or that matrix quantized along axis 0.
-    format_a, format_b : formats to quantize float32 operands in (B's default is A's). Mantissa widths may
-        differ, block sizes may not.
-    rounding, seed_a, seed_b, power_of_two : as in ``quantize``.
-    accumulator : "fp32", "bf16" or "aligned", or an accumulator object.
-    initial : float32 (rows, columns) to start from instead of +0; not with "aligned".
+    a
+        float32 matrix (rows, inner), or that matrix quantized along axis 1.
+    b
+        float32 matrix (inner, columns), or that matrix quantized along axis 0.
+    format_a, format_b
+        formats to quantize float32 operands in (B's default is A's). Mantissa widths may differ, block sizes may
+        not.
+    rounding, seed_a, seed_b, power_of_two
+        as in ``quantize``.
+    accumulator
+        "fp32", "bf16" or "aligned", or an accumulator object.
+    initial
+        float32 (rows, columns) to start from instead of +0; not with "aligned".
 
     Returns
     -------
-    float32 (rows, columns). NaN where a NaN block took part, always the canonical one; no subnormals.
+    NDArray[np.float32]
+        float32 (rows, columns). NaN where a NaN block took part, always the canonical one; no subnormals.
 
     Raises
     ------
-    TypeError, ValueError : naming the parameter, the rule and the value.
+    TypeError, ValueError
+        naming the parameter, the rule and the value.
     """
     format_b = format_b or (a.format if isinstance(a, BlockTensor) else format_a)
     blocks_a = _blocks("a", a, format_a, 1, rounding, seed_a, power_of_two)

@@ -18,15 +18,18 @@ def split_mantissas(mantissas: ArrayLike, mantissa_width: int, slice_width: int 
 
     Parameters
     ----------
-    mantissas : integers of magnitude below ``2**(mantissa_width - 1)``.
+    mantissas
+        integers of magnitude below ``2**(mantissa_width - 1)``.
 
     Returns
     -------
-    int8, shape (slices, shape...), lowest first: the mantissa is ``sum(slices[i] << slice_width * i)``.
+    NDArray[np.int8]
+        int8, shape (slices, shape...), lowest first: the mantissa is ``sum(slices[i] << slice_width * i)``.
 
     Raises
     ------
-    TypeError, ValueError : when widths or mantissas are out of range.
+    TypeError, ValueError
+        when widths or mantissas are out of range.
     """
     check_range("mantissa_width", mantissa_width, 2, 16)
     check_range("slice_width", slice_width, 1, 7)

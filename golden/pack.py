@@ -27,7 +27,8 @@ def pack(tensor: BlockTensor) -> NDArray[np.uint8]:
 
     Raises
     ------
-    ValueError : when a mantissa or an exponent field does not fit the format.
+    ValueError
+        when a mantissa or an exponent field does not fit the format.
     """
     format = tensor.format
     limit = format.max_mantissa
@@ -51,7 +52,8 @@ def unpack(data: bytes | NDArray[np.uint8], format: BlockFormat, shape: tuple[in
 
     Raises
     ------
-    TypeError, ValueError : for data of another type or length.
+    TypeError, ValueError
+        for data of another type or length.
     """
     if not isinstance(data, bytes | bytearray | np.ndarray):
         raise TypeError(f"data must be bytes or an array of uint8, not {type(data).__name__}")

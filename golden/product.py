@@ -22,14 +22,19 @@ def accumulate_blocks(a: BlockTensor, b: BlockTensor, kind: Accumulator, state: 
 
     Parameters
     ----------
-    a : matrix (rows, inner) in blocks along axis 1.
-    b : matrix (inner, columns) in blocks along axis 0.
-    kind : a ``FloatAccumulator`` or an ``AlignedAccumulator``.
-    state : a state of ``kind``, of shape (rows, columns), to go on from; None starts from zero.
+    a
+        matrix (rows, inner) in blocks along axis 1.
+    b
+        matrix (inner, columns) in blocks along axis 0.
+    kind
+        a ``FloatAccumulator`` or an ``AlignedAccumulator``.
+    state
+        a state of ``kind``, of shape (rows, columns), to go on from; None starts from zero.
 
     Returns
     -------
-    The state: ``kind.result`` makes it float32.
+    Any
+        The state: ``kind.result`` makes it float32.
     """
     if state is None:
         state = kind.start((a.shape[0], b.shape[1]))

@@ -31,23 +31,33 @@ def quantize(
 
     Parameters
     ----------
-    x : float32, at least one dimension, no empty one.
-    format : the block format.
-    axis : the axis the blocks lie along, the reduction axis of the product to come.
-    rounding : "nearest" (ties to even), "stochastic" or "truncate" (toward zero), each on the magnitude.
-    seed : of the stochastic sequence, 1 … 2**32 - 1. Elements draw in the order of the tensor with ``axis`` moved
+    x
+        float32, at least one dimension, no empty one.
+    format
+        the block format.
+    axis
+        the axis the blocks lie along, the reduction axis of the product to come.
+    rounding
+        "nearest" (ties to even), "stochastic" or "truncate" (toward zero), each on the magnitude.
+    seed
+        of the stochastic sequence, 1 … 2**32 - 1. Elements draw in the order of the tensor with ``axis`` moved
         last, each row padded to whole blocks.
-    power_of_two : "exact" represents a block maximum of ``2**e`` exactly; "saturate" takes the exponent as
-        ``ceil(log2(maximum))`` like the published emulator, so that such a maximum saturates. Hardware has the first.
-    tile_width : neighbours along the next axis (the last one but ``axis``) that share each exponent.
+    power_of_two
+        "exact" represents a block maximum of ``2**e`` exactly; "saturate" takes the exponent as
+        ``ceil(log2(maximum))`` like the published emulator, so that such a maximum saturates. Hardware has the
+        first.
+    tile_width
+        neighbours along the next axis (the last one but ``axis``) that share each exponent.
 
     Returns
     -------
-    BlockTensor, with ``health``.
+    BlockTensor
+        BlockTensor, with ``health``.
 
     Raises
     ------
-    TypeError, ValueError : naming the parameter, the rule and the value.
+    TypeError, ValueError
+        naming the parameter, the rule and the value.
     """
     x = np.asarray(x)
     if x.dtype != np.float32:
@@ -79,13 +89,16 @@ def dequantize(tensor: BlockTensor, dtype: DTypeLike = np.float32) -> NDArray[np
 
     Parameters
     ----------
-    tensor : blocks.
-    dtype : float32 (exact for exponents of up to 8 bits, others may overflow to infinity or underflow) or float64
+    tensor
+        blocks.
+    dtype
+        float32 (exact for exponents of up to 8 bits, others may overflow to infinity or underflow) or float64
         (always exact).
 
     Raises
     ------
-    TypeError : for another ``dtype``.
+    TypeError
+        for another ``dtype``.
     """
     if np.dtype(dtype) not in (np.float32, np.float64):
         raise TypeError(f"dtype must be float32 or float64, not {np.dtype(dtype)}")

@@ -23,11 +23,16 @@ class Schedule:
 
     Parameters
     ----------
-    name : as people write it.
-    width : bits of a mantissa, sign included.
-    wide : bits where the schedule is wide.
-    wide_ends : whether the first and last layers are wide in every epoch.
-    wide_epochs : number of last epochs in which every layer is wide.
+    name
+        as people write it.
+    width
+        bits of a mantissa, sign included.
+    wide
+        bits where the schedule is wide.
+    wide_ends
+        whether the first and last layers are wide in every epoch.
+    wide_epochs
+        number of last epochs in which every layer is wide.
     """
 
     name: str
@@ -60,7 +65,8 @@ def schedule(name: str) -> Schedule:
 
     Raises
     ------
-    ValueError : if there is none.
+    ValueError
+        if there is none.
     """
     if name == "booster":
         return Schedule(name, width=4, wide=6, wide_ends=True, wide_epochs=1)

@@ -50,7 +50,8 @@ def xorshift32_sequence(seed: int, count: int) -> NDArray[np.uint32]:
 
     Raises
     ------
-    TypeError, ValueError : unless ``seed`` is between 1 and 2**32 - 1.
+    TypeError, ValueError
+        unless ``seed`` is between 1 and 2**32 - 1.
     """
     return _sequence(seed, count, np.dtype(np.uint32))
 

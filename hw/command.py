@@ -77,7 +77,8 @@ def pack_command(**values: int) -> int:
 
     Raises
     ------
-    ValueError : for a field that does not exist or a value that does not fit.
+    ValueError
+        for a field that does not exist or a value that does not fit.
     """
     unknown = set(values) - set(FIELDS)
     if unknown:

@@ -45,31 +45,49 @@ class CoreConfig:
 
     Parameters
     ----------
-    mantissa_widths : widths (bits, sign included) a command can ask for. One width builds multipliers of that width;
-        several build multipliers of the smallest and run the others as passes over slices.
-    block_size : elements along the reduction axis that share an exponent.
-    exponent_width : bits of a block's stored exponent.
-    rounding_modes : roundings into a block a command can ask for, of "nearest", "stochastic" and "truncate".
-    dot : products a unit makes per cycle; a divisor of ``block_size`` (default: the whole block).
-    tile_rows, tile_columns : units of a tile, which share operands by broadcast.
-    mesh_rows, mesh_columns : tiles of the array, connected by registers.
-    interleave : outputs a unit holds; they take turns, which hides the accumulator's latency.
-    accumulator : "fp32", "bf16" or "aligned".
-    accumulator_cycles : register stages of the accumulator, its state included (1 … 12; "aligned" 1 … 5).
-    tree_cycles : register stages inside the dot product's compressor tree (0 … 5).
-    datapath : "structural" (an explicit bit heap, for chips), "carry_chain" (lookup tables and adders, for FPGAs), "dsp"
+    mantissa_widths
+        widths (bits, sign included) a command can ask for. One width builds multipliers of that width; several
+        build multipliers of the smallest and run the others as passes over slices.
+    block_size
+        elements along the reduction axis that share an exponent.
+    exponent_width
+        bits of a block's stored exponent.
+    rounding_modes
+        roundings into a block a command can ask for, of "nearest", "stochastic" and "truncate".
+    dot
+        products a unit makes per cycle; a divisor of ``block_size`` (default: the whole block).
+    tile_rows, tile_columns
+        units of a tile, which share operands by broadcast.
+    mesh_rows, mesh_columns
+        tiles of the array, connected by registers.
+    interleave
+        outputs a unit holds; they take turns, which hides the accumulator's latency.
+    accumulator
+        "fp32", "bf16" or "aligned".
+    accumulator_cycles
+        register stages of the accumulator, its state included (1 … 12; "aligned" 1 … 5).
+    tree_cycles
+        register stages inside the dot product's compressor tree (0 … 5).
+    datapath
+        "structural" (an explicit bit heap, for chips), "carry_chain" (lookup tables and adders, for FPGAs), "dsp"
         (multiplier blocks and adders, for FPGAs) or "behavioral" (arithmetic, for simulation).
-    lanes : FP32 elements per beat of each operand stream (default: the largest fitting divisor up to 16).
-    operand_depth : blocks of each array row (and column) that one half of an operand buffer holds.
-    panel_columns : columns of C the result buffer gathers before it sends rows (default: the array's columns).
-    queue_depth : commands that wait in the queue.
-    features : what the core has beyond FP32 in and out: "packed" (operands as packed blocks), "bfloat16" (operands and
-        results of that format), "bias" (a bias and ReLU on the results), "requantize" (results into blocks, packed or
-        as the next A).
+    lanes
+        FP32 elements per beat of each operand stream (default: the largest fitting divisor up to 16).
+    operand_depth
+        blocks of each array row (and column) that one half of an operand buffer holds.
+    panel_columns
+        columns of C the result buffer gathers before it sends rows (default: the array's columns).
+    queue_depth
+        commands that wait in the queue.
+    features
+        what the core has beyond FP32 in and out: "packed" (operands as packed blocks), "bfloat16" (operands and
+        results of that format), "bias" (a bias and ReLU on the results), "requantize" (results into blocks, packed
+        or as the next A).
 
     Raises
     ------
-    TypeError, ValueError : naming the parameter, the rule and the value.
+    TypeError, ValueError
+        naming the parameter, the rule and the value.
     """
 
     mantissa_widths: tuple[int, ...] = (4,)

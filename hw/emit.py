@@ -61,7 +61,8 @@ class Emitter:
 
         Raises
         ------
-        RuntimeError : if the one there already is another component, by its class or its ports.
+        RuntimeError
+            if the one there already is another component, by its class or its ports.
         """
         name = component.module_name
         interface = type(component), [(port, flow, len(value)) for port, flow, value in ports_of(component)]

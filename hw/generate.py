@@ -75,7 +75,8 @@ def generate(config: CoreConfig, unit: str = "core") -> tuple[str, dict]:
 
     Raises
     ------
-    ValueError : for an unknown unit.
+    ValueError
+        for an unknown unit.
     """
     from hw.emit import emit
     from hw.units import make_unit
@@ -91,7 +92,8 @@ def _check_path(path: Path) -> None:
 
     Raises
     ------
-    CommandLineError : naming the path.
+    CommandLineError
+        naming the path.
     """
     writable = os.path.isdir(path.parent) and os.access(path.parent, os.W_OK)
     if not writable or not path.name or (os.path.lexists(path) and not os.path.isfile(path)):

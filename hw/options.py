@@ -108,7 +108,8 @@ def config_from_options(options: argparse.Namespace) -> CoreConfig:
 
     Raises
     ------
-    CommandLineError : with the text of the broken rule.
+    CommandLineError
+        with the text of the broken rule.
     """
     values = {name: getattr(options, name) for name in HELP}
     for name in ("tile", "mesh"):

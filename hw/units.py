@@ -64,7 +64,8 @@ def make_unit(name: str, config: CoreConfig) -> Component:
 
     Raises
     ------
-    ValueError : for a name that does not exist; the text lists those that do.
+    ValueError
+        for a name that does not exist; the text lists those that do.
     """
     if name not in UNITS:
         raise ValueError(f"unit must be one of {', '.join(UNITS)}, not {name}")

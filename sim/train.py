@@ -38,7 +38,8 @@ class Machine:
 
     Parameters
     ----------
-    device : on compiled Verilog, or golden values with cycles.
+    device
+        on compiled Verilog, or golden values with cycles.
     """
 
     def __init__(self, device: Device):

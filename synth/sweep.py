@@ -45,13 +45,21 @@ def sweep(
 
     Parameters
     ----------
-    designs : each with a ``label``. measure : function of a design, ``build`` and ``seconds`` that returns its row.
-    jobs : processes. dask : address of a Dask scheduler to use instead.
-    seconds : time limit of each tool's run.
+    designs
+        each with a ``label``.
+    measure
+        function of a design, ``build`` and ``seconds`` that returns its row.
+    jobs
+        processes.
+    dask
+        address of a Dask scheduler to use instead.
+    seconds
+        time limit of each tool's run.
 
     Raises
     ------
-    ToolError : where there is no Yosys, before anything is measured.
+    ToolError
+        where there is no Yosys, before anything is measured.
     """
     yosys_version()
     console = Console(stderr=True, quiet=quiet)
@@ -131,7 +139,8 @@ def load(path: Path, kind: type = Row) -> list:
 
     Raises
     ------
-    ValueError : for a file that is no results file.
+    ValueError
+        for a file that is no results file.
     """
     try:
         return [kind.from_dict(row) for row in json.loads(path.read_text())["rows"]]

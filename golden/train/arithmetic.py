@@ -28,10 +28,14 @@ class _ProductLayer(Protocol):
 class Diverged(ArithmeticError):
     """Training met a number that is not finite.
 
-    Members
-    -------
-    step, epoch : from 0. layer, stage : whose result it is.
-    health : what the conversions lost until then.
+    Attributes
+    ----------
+    step, epoch
+        from 0.
+    layer, stage
+        whose result it is.
+    health
+        what the conversions lost until then.
     """
 
     def __init__(self, step: int, epoch: int, layer: str, stage: str, health: Health):
@@ -65,21 +69,29 @@ class Arithmetic:
 
     Parameters
     ----------
-    device : the machine.
-    schedule : mantissa widths by layer and epoch.
-    epochs : of the whole run; the schedule counts back from the last.
-    rounding : of the operands of training's products; those of ``evaluating`` round to nearest.
-    seed : of the run, 1 … 2**32 - 1.
-    tile_width : 1, or the device's block size: weights are then converted once per step, in square tiles, and serve
-        the forward product and the input gradient.
+    device
+        the machine.
+    schedule
+        mantissa widths by layer and epoch.
+    epochs
+        of the whole run; the schedule counts back from the last.
+    rounding
+        of the operands of training's products; those of ``evaluating`` round to nearest.
+    seed
+        of the run, 1 … 2**32 - 1.
+    tile_width
+        1, or the device's block size: weights are then converted once per step, in square tiles, and serve the
+        forward product and the input gradient.
 
-    Members
-    -------
-    step, epoch : from 0, set by the training loop.
+    Attributes
+    ----------
+    step, epoch
+        from 0, set by the training loop.
 
     Raises
     ------
-    TypeError, ValueError : naming the parameter, the rule and the value.
+    TypeError, ValueError
+        naming the parameter, the rule and the value.
     """
 
     def __init__(

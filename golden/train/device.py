@@ -30,9 +30,12 @@ class Device(Protocol):
 
         Parameters
         ----------
-        a, b : float32 matrices (rows, inner) and (inner, columns), or blocks along their reduction axes.
-        width_a, width_b : mantissa widths to convert float32 operands to.
-        rounding, seed_a, seed_b : of that conversion; seeds are 1 … 2**32 - 1.
+        a, b
+            float32 matrices (rows, inner) and (inner, columns), or blocks along their reduction axes.
+        width_a, width_b
+            mantissa widths to convert float32 operands to.
+        rounding, seed_a, seed_b
+            of that conversion; seeds are 1 … 2**32 - 1.
         """
         ...
 
@@ -46,8 +49,10 @@ class GoldenDevice:
 
     Parameters
     ----------
-    block_size, exponent_width : of the block format.
-    accumulator : "fp32", "bf16" or "aligned".
+    block_size, exponent_width
+        of the block format.
+    accumulator
+        "fp32", "bf16" or "aligned".
     """
 
     def __init__(self, block_size: int = 64, exponent_width: int = 8, accumulator: str = "fp32"):
@@ -86,7 +91,8 @@ class FloatDevice:
 
     Parameters
     ----------
-    dtype : float32, or float64 for references.
+    dtype
+        float32, or float64 for references.
     """
 
     block_size = None

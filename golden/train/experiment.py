@@ -20,12 +20,19 @@ class Point:
 
     Parameters
     ----------
-    task, format : names out of ``TASKS`` and ``FORMATS``. seed : of weights, order and rounding.
-    block_size, rounding : see ``Arithmetic``. epochs : instead of the recipe's.
+    task, format
+        names out of ``TASKS`` and ``FORMATS``.
+    seed
+        of weights, order and rounding.
+    block_size, rounding
+        see ``Arithmetic``.
+    epochs
+        instead of the recipe's.
 
     Raises
     ------
-    ValueError : for a name that is not known.
+    ValueError
+        for a name that is not known.
     """
 
     task: str

@@ -31,7 +31,8 @@ class MaxPool:
 
     Raises
     ------
-    ValueError : for a height or width that is no multiple of ``size``.
+    ValueError
+        for a height or width that is no multiple of ``size``.
     """
 
     parameters: tuple[Parameter, ...] = ()
@@ -81,11 +82,15 @@ def softmax_cross_entropy(scores: Array, labels: Array) -> tuple[float, Array]:
 
     Parameters
     ----------
-    scores : float32 (batch, classes). labels : integers (batch,) below ``classes``.
+    scores
+        float32 (batch, classes).
+    labels
+        integers (batch,) below ``classes``.
 
     Raises
     ------
-    ValueError : for shapes or labels that do not match.
+    ValueError
+        for shapes or labels that do not match.
     """
     if labels.shape != scores.shape[:1]:
         raise ValueError(f"labels must have shape {scores.shape[:1]}, not {labels.shape}")

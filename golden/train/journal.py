@@ -33,7 +33,8 @@ class Journal:
 
     Parameters
     ----------
-    path : of the file; made when first written. A line cut short by an interruption is ignored.
+    path
+        of the file; made when first written. A line cut short by an interruption is ignored.
     """
 
     def __init__(self, path: Path):

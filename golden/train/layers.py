@@ -15,10 +15,12 @@ __all__ = ["Convolution", "Linear", "Parameter", "ProductLayer"]
 class Parameter:
     """A tensor that training changes.
 
-    Members
-    -------
-    value, gradient : float32, of one shape.
-    in_products : whether it is an operand of products (weights), which the update may keep in wide mantissas.
+    Attributes
+    ----------
+    value, gradient
+        float32, of one shape.
+    in_products
+        whether it is an operand of products (weights), which the update may keep in wide mantissas.
     """
 
     value: Array
@@ -32,11 +34,20 @@ class Parameter:
 class ProductLayer:
     """``y = x @ weights + bias`` over rows of ``inputs`` elements; He initialisation, biases of zero.
 
-    Members
-    -------
-    name : for messages and reports. index : among the network's product layers. first, last : its place among them.
-    weights : float32 (inputs, outputs). bias : float32 (outputs,).
-    input_gradient : whether ``backward`` returns the gradient of x; a network's first layer need not.
+    Attributes
+    ----------
+    name
+        for messages and reports.
+    index
+        among the network's product layers.
+    first, last
+        its place among them.
+    weights
+        float32 (inputs, outputs).
+    bias
+        float32 (outputs,).
+    input_gradient
+        whether ``backward`` returns the gradient of x; a network's first layer need not.
     """
 
     def __init__(self, name: str, inputs: int, outputs: int, rng: np.random.Generator):
@@ -77,7 +88,12 @@ class Linear(ProductLayer):
 
     Parameters
     ----------
-    name : for messages. inputs, outputs : sizes. rng : of the initial weights.
+    name
+        for messages.
+    inputs, outputs
+        sizes.
+    rng
+        of the initial weights.
     """
 
     def forward(self, x: Array, arithmetic: Arithmetic) -> Array:
@@ -96,8 +112,14 @@ class Convolution(ProductLayer):
 
     Parameters
     ----------
-    name : for messages. channels, filters : of input and output. kernel : its height and width.
-    padding : zeros at each border (default: the output has the size of the input, for odd kernels).
+    name
+        for messages.
+    channels, filters
+        of input and output.
+    kernel
+        its height and width.
+    padding
+        zeros at each border (default: the output has the size of the input, for odd kernels).
     """
 
     def __init__(

@@ -26,13 +26,15 @@ class Layer(Protocol):
 class Network:
     """Layers one after the other.
 
-    Members
-    -------
-    products : its product layers, in order; the first and the last know that they are.
+    Attributes
+    ----------
+    products
+        its product layers, in order; the first and the last know that they are.
 
     Raises
     ------
-    ValueError : without a product layer, or with two of the same name.
+    ValueError
+        without a product layer, or with two of the same name.
     """
 
     def __init__(self, layers: Sequence[Layer]):

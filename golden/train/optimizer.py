@@ -17,15 +17,20 @@ class SGD:
 
     Parameters
     ----------
-    parameters : what to change, by their gradients.
-    rate : of learning; may be set between steps.
-    momentum, nesterov, decay : the rule; ``decay * p`` is added to the gradient of weights.
-    wide : block format in which weights are kept between updates (blocks along their inputs, rounded to nearest);
-        None keeps float32. Products make their narrow copy from it.
+    parameters
+        what to change, by their gradients.
+    rate
+        of learning; may be set between steps.
+    momentum, nesterov, decay
+        the rule; ``decay * p`` is added to the gradient of weights.
+    wide
+        block format in which weights are kept between updates (blocks along their inputs, rounded to nearest); None
+        keeps float32. Products make their narrow copy from it.
 
     Raises
     ------
-    TypeError, ValueError : naming the parameter, the rule and the value.
+    TypeError, ValueError
+        naming the parameter, the rule and the value.
     """
 
     def __init__(

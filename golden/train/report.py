@@ -60,7 +60,8 @@ def plot(path: Path, records: Sequence[Record]) -> None:
 
     Raises
     ------
-    ImportError : if matplotlib is not installed.
+    ImportError
+        if matplotlib is not installed.
     """
     import matplotlib
 

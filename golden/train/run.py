@@ -37,10 +37,14 @@ class Recipe:
 
     Parameters
     ----------
-    epochs, batch : passes over the data; samples of a step (the last, smaller batch of an epoch is used too).
-    rate : of learning, divided by 10 when each share of the epochs in ``milestones`` is over.
-    momentum, nesterov, decay : see ``SGD``.
-    wide_mantissa : width in which weights are kept between updates; None keeps them in float32.
+    epochs, batch
+        passes over the data; samples of a step (the last, smaller batch of an epoch is used too).
+    rate
+        of learning, divided by 10 when each share of the epochs in ``milestones`` is over.
+    momentum, nesterov, decay
+        see ``SGD``.
+    wide_mantissa
+        width in which weights are kept between updates; None keeps them in float32.
     """
 
     epochs: int = 30
@@ -89,13 +93,17 @@ def train(
 
     Parameters
     ----------
-    arithmetic : made for ``recipe.epochs``; its seed orders the samples as well.
-    steps : stop after so many.
-    progress : called after each step with their number so far and the loss.
+    arithmetic
+        made for ``recipe.epochs``; its seed orders the samples as well.
+    steps
+        stop after so many.
+    progress
+        called after each step with their number so far and the loss.
 
     Raises
     ------
-    Diverged : at the first number that is not finite, naming step and layer.
+    Diverged
+        at the first number that is not finite, naming step and layer.
     """
     if arithmetic.epochs != recipe.epochs:
         raise ValueError(f"epochs must be the recipe's {recipe.epochs}, not {arithmetic.epochs}")

@@ -19,9 +19,16 @@ __all__ = ["FORMATS", "TASKS", "Task", "arithmetic_for", "digits"]
 class Task:
     """A network and how it is trained on the handwritten digits.
 
-    Members
-    -------
-    title : for people. network : builder by seed. recipe : of the run. formats : to compare.
+    Attributes
+    ----------
+    title
+        for people.
+    network
+        builder by seed.
+    recipe
+        of the run.
+    formats
+        to compare.
     """
 
     title: str
@@ -71,7 +78,8 @@ def digits() -> Data:
 
     Raises
     ------
-    ImportError : if scikit-learn is not installed.
+    ImportError
+        if scikit-learn is not installed.
     """
     from sklearn.datasets import load_digits
 

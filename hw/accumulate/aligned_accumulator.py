@@ -25,8 +25,10 @@ class AlignedAccumulator:
 
     Parameters
     ----------
-    sum_width : bits of a block sum; ``guard = W - 1 - sum_width`` bits below its unit are kept.
-    scale_width : bits of one block's scale.
+    sum_width
+        bits of a block sum; ``guard = W - 1 - sum_width`` bits below its unit are kept.
+    scale_width
+        bits of one block's scale.
     """
 
     boundaries = (

@@ -22,10 +22,14 @@ class Bfloat16Packer(wiring.Component):
 
     Latency is ``latency_cycles``, throughput one beat of ``i`` per cycle.
 
-    Members
-    -------
-    i : stream of ``finished_beat``. o : stream of ``word_beat``.
-    bfloat16 : the format, with each beat of ``i``; constant within a row.
+    Attributes
+    ----------
+    i
+        stream of ``finished_beat``.
+    o
+        stream of ``word_beat``.
+    bfloat16
+        the format, with each beat of ``i``; constant within a row.
     """
 
     def __init__(self, columns: int):

@@ -25,9 +25,11 @@ class Accumulator(Component):
 
     Parameters
     ----------
-    datapath : has ``input_shape``, ``state_shape``, ``start`` (fields of a new output; the others may be anything),
+    datapath
+        has ``input_shape``, ``state_shape``, ``start`` (fields of a new output; the others may be anything),
         ``boundaries`` (by number of cycles, the stages that end in registers) and ``connect``.
-    interleave, cycles : as of ``BlockAccumulator``.
+    interleave, cycles
+        as of ``BlockAccumulator``.
     """
 
     def __init__(self, datapath, name: str, interleave: int, cycles: int):
@@ -93,17 +95,25 @@ class BlockAccumulator(Accumulator):
 
     Parameters
     ----------
-    kind : "fp32", "bf16" or "aligned".
-    sum_width : bits of a block sum, signed, which is never the most negative code.
-    scale_width : bits of one block's scale; the sum of two has one more.
-    interleave : outputs.
-    cycles : register stages, the state's included: 1 … 12, for "aligned" 1 … 5.
+    kind
+        "fp32", "bf16" or "aligned".
+    sum_width
+        bits of a block sum, signed, which is never the most negative code.
+    scale_width
+        bits of one block's scale; the sum of two has one more.
+    interleave
+        outputs.
+    cycles
+        register stages, the state's included: 1 … 12, for "aligned" 1 … 5.
 
-    Members
-    -------
-    i : block sum, log2 of its unit, and whether a block is NaN.
-    read, write : see above.
-    value : what is being written, in cycle ``write_cycle``; ``result_width`` bits that ``ResultConverter`` understands.
+    Attributes
+    ----------
+    i
+        block sum, log2 of its unit, and whether a block is NaN.
+    read, write
+        see above.
+    value
+        what is being written, in cycle ``write_cycle``; ``result_width`` bits that ``ResultConverter`` understands.
     """
 
     def __init__(self, kind: str, sum_width: int, scale_width: int, interleave: int = 1, cycles: int = 1):
@@ -117,9 +127,12 @@ class ResultConverter(Component):
 
     For "fp32" and "bf16" the fractions of zeros and infinities are cleared, for "aligned" it is one rounding. Combinational.
 
-    Members
-    -------
-    i : of ``BlockAccumulator``'s ``value``. o : FP32 word.
+    Attributes
+    ----------
+    i
+        of ``BlockAccumulator``'s ``value``.
+    o
+        FP32 word.
     """
 
     def __init__(self, kind: str, sum_width: int, scale_width: int):

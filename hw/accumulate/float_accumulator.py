@@ -20,8 +20,10 @@ class FloatAccumulator:
 
     Parameters
     ----------
-    form : the accumulator's format.
-    sum_width, scale_width : bits of a block sum and of one block's scale.
+    form
+        the accumulator's format.
+    sum_width, scale_width
+        bits of a block sum and of one block's scale.
     """
 
     boundaries = (

@@ -23,8 +23,10 @@ class FloatFormat:
 
     Parameters
     ----------
-    exponent_width : bits of the exponent field.
-    significand_width : bits of the significand, its hidden one included.
+    exponent_width
+        bits of the exponent field.
+    significand_width
+        bits of the significand, its hidden one included.
     """
 
     exponent_width: int

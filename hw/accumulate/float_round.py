@@ -15,14 +15,18 @@ def round_and_pack(
 
     Parameters
     ----------
-    significand : top bit one, or all zero; bits below the format's are rounded away, the lowest may be sticky.
-    exponent : signed; the exponent field the significand's top bit stands for, before rounding.
-    infinite : makes the result infinity whatever the rest.
+    significand
+        top bit one, or all zero; bits below the format's are rounded away, the lowest may be sticky.
+    exponent
+        signed; the exponent field the significand's top bit stands for, before rounding.
+    infinite
+        makes the result infinity whatever the rest.
 
     Returns
     -------
-    Exponent field and fraction, the fractions of zero and infinity as of ``FloatFormat``: zero where the rounded result
-    is below the normal range, infinity where above it.
+    tuple[Value, Value]
+        Exponent field and fraction, the fractions of zero and infinity as of ``FloatFormat``: zero where the
+        rounded result is below the normal range, infinity where above it.
     """
     p = form.significand_width
     extra = len(significand) - p

@@ -18,12 +18,16 @@ MINUS_ZERO = 1 << 31
 def finished_beat(columns: int) -> data.StructLayout:
     """A beat of results.
 
-    Members
-    -------
-    data : FP32 words of neighbouring columns, shape (columns,).
-    keep : columns that belong to C.
-    row_last : the rest of the row, if any, comes later or not at all: nothing may be joined to this beat.
-    last : last beat of C.
+    Attributes
+    ----------
+    data
+        FP32 words of neighbouring columns, shape (columns,).
+    keep
+        columns that belong to C.
+    row_last
+        the rest of the row, if any, comes later or not at all: nothing may be joined to this beat.
+    last
+        last beat of C.
     """
     return data.StructLayout({"data": data.ArrayLayout(32, columns), "keep": columns, "row_last": 1, "last": 1})
 
@@ -31,10 +35,12 @@ def finished_beat(columns: int) -> data.StructLayout:
 def result_beat(columns: int) -> data.StructLayout:
     """A beat of results to be finished: as ``finished_beat``, with what to do.
 
-    Members
-    -------
-    bias : FP32 words to be added, shape (columns,).
-    add_bias, relu : whether to.
+    Attributes
+    ----------
+    bias
+        FP32 words to be added, shape (columns,).
+    add_bias, relu
+        whether to.
     """
     members = finished_beat(columns).members
     return data.StructLayout({**members, "bias": data.ArrayLayout(32, columns), "add_bias": 1, "relu": 1})
@@ -46,10 +52,16 @@ class BiasAdder(wiring.Component):
     The sum is rounded to nearest even. Subnormals in and out count as zero of their sign; every NaN becomes the
     canonical one. ReLU turns negative numbers and -0 into +0 and leaves NaN.
 
-    Members
-    -------
-    value : FP32 word without subnormals and with canonical NaN, as from an accumulator. bias : any FP32 word.
-    relu : ``cycles`` later. o : FP32 word, likewise.
+    Attributes
+    ----------
+    value
+        FP32 word without subnormals and with canonical NaN, as from an accumulator.
+    bias
+        any FP32 word.
+    relu
+        ``cycles`` later.
+    o
+        FP32 word, likewise.
     """
 
     cycles = 3
@@ -90,11 +102,15 @@ class ResultFinisher(wiring.Component):
 
     Parameters
     ----------
-    columns : elements of a beat.
+    columns
+        elements of a beat.
 
-    Members
-    -------
-    i : stream of ``result_beat``. o : stream of ``finished_beat``.
+    Attributes
+    ----------
+    i
+        stream of ``result_beat``.
+    o
+        stream of ``finished_beat``.
     """
 
     def __init__(self, columns: int):

@@ -22,9 +22,12 @@ class Mesh(Component):
     Nothing in the mesh stalls. ``result_cycles`` after the entry of the final step of an output tile its first results
     are at ``o_drain[0]``; all ``rows * interleave`` have passed within ``drain_cycles``.
 
-    Members
-    -------
-    i_a, i_control : one entry per tile row; i_b, o_drain : one entry per tile column.
+    Attributes
+    ----------
+    i_a, i_control
+        one entry per tile row;
+    i_b, o_drain
+        one entry per tile column.
     """
 
     def __init__(self, config: CoreConfig):

@@ -28,13 +28,18 @@ class ProcessingElement(Component):
     Latency from ``a``, ``b`` to ``sum_control`` is ``config.tree_cycles``; to ``scale_*`` and ``nan`` one more; from there
     to ``value`` ``config.accumulator_cycles - 1``. Throughput is one step per cycle.
 
-    Members
-    -------
-    a, b : ``dot`` sign-magnitude mantissas each, or pairs made of them.
-    sum_control : ``clear`` and ``shift`` as in ``control_layout``; only where a block takes several steps or passes.
-    scale_a, scale_b, nan_a, nan_b : log2 of the blocks' intervals and their NaN flags.
-    read, write : of ``BlockAccumulator``.
-    value : the accumulator's new value, with ``write``.
+    Attributes
+    ----------
+    a, b
+        ``dot`` sign-magnitude mantissas each, or pairs made of them.
+    sum_control
+        ``clear`` and ``shift`` as in ``control_layout``; only where a block takes several steps or passes.
+    scale_a, scale_b, nan_a, nan_b
+        log2 of the blocks' intervals and their NaN flags.
+    read, write
+        of ``BlockAccumulator``.
+    value
+        the accumulator's new value, with ``write``.
     """
 
     prepare_a = prepare_b = None

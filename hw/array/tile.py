@@ -39,10 +39,13 @@ class Tile(Component):
 
     Parameters
     ----------
-    config : the machine.
-    unit : class of the units, with the interface of ``ProcessingElement``. ``operand`` is what the tile registers for a
-        unit and step: ``mantissas``, which go to the unit's ``a`` and ``b`` through ``prepare_a`` and ``prepare_b``
-        (components from ``i`` to ``o``, or ``None``), and fields of the block, which reach the unit with its sum.
+    config
+        the machine.
+    unit
+        class of the units, with the interface of ``ProcessingElement``. ``operand`` is what the tile registers for
+        a unit and step: ``mantissas``, which go to the unit's ``a`` and ``b`` through ``prepare_a`` and
+        ``prepare_b`` (components from ``i`` to ``o``, or ``None``), and fields of the block, which reach the unit
+        with its sum.
     """
 
     def __init__(self, config: CoreConfig, unit=ProcessingElement):

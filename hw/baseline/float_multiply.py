@@ -21,9 +21,12 @@ class UnsignedMultiplier(Component):
 
     Parameters
     ----------
-    width : of the operands.
-    booth : recode ``b`` into digits -2 … 2, which halves the partial products; smaller from about 8 bits on.
-    datapath : as of ``DotProduct``; the bodies for FPGAs have their registers behind the product.
+    width
+        of the operands.
+    booth
+        recode ``b`` into digits -2 … 2, which halves the partial products; smaller from about 8 bits on.
+    datapath
+        as of ``DotProduct``; the bodies for FPGAs have their registers behind the product.
     """
 
     def __init__(self, width: int, booth: bool, cycles: int = 0, datapath: str = "structural"):
@@ -79,10 +82,14 @@ class FloatMultiply(Component):
 
     Parameters
     ----------
-    form : of the operands; exponent all ones is infinity or NaN if ``specials``, else an ordinary number.
-    result : of the product.
-    cycles : registers: the first behind the rounding, the second before it, others in the multiplication.
-    datapath : of the multiplication of significands.
+    form
+        of the operands; exponent all ones is infinity or NaN if ``specials``, else an ordinary number.
+    result
+        of the product.
+    cycles
+        registers: the first behind the rounding, the second before it, others in the multiplication.
+    datapath
+        of the multiplication of significands.
     """
 
     def __init__(

@@ -13,15 +13,20 @@ class NumberFormat:
 
     Parameters
     ----------
-    kind : "hbfp" (this project's), "integer" (sign-magnitude integers), "paired" (two's
-        complement integers, multiplied by pairs), "scaled" (small floats with a block scale that
-        are summed as integers), "float" (each product enters a tree of floating-point adders).
-    exponent_width, significand_width : of an element; a significand counts its hidden bit. Integers: width is
-        ``significand_width`` with the sign.
-    block_size : elements that share a scale; 0 for none.
-    scale_bits : stored bits of a scale.
-    accumulator : "fp32", "bf16", "aligned" or "int32".
-    scale_significand : bits of the scale's own significand (1 for a power of two).
+    kind
+        "hbfp" (this project's), "integer" (sign-magnitude integers), "paired" (two's complement integers,
+        multiplied by pairs), "scaled" (small floats with a block scale that are summed as integers), "float" (each
+        product enters a tree of floating-point adders).
+    exponent_width, significand_width
+        of an element; a significand counts its hidden bit. Integers: width is ``significand_width`` with the sign.
+    block_size
+        elements that share a scale; 0 for none.
+    scale_bits
+        stored bits of a scale.
+    accumulator
+        "fp32", "bf16", "aligned" or "int32".
+    scale_significand
+        bits of the scale's own significand (1 for a power of two).
     """
 
     name: str
@@ -83,7 +88,8 @@ def format_named(name: str) -> NumberFormat:
 
     Raises
     ------
-    ValueError : listing the known names.
+    ValueError
+        listing the known names.
     """
     base, shared, size = name.partition("/")
     sized = size.isdecimal() and int(size) > 0

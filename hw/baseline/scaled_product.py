@@ -104,9 +104,16 @@ class ScaledDotProduct(Component):
 
     Parameters
     ----------
-    exponent_width, significand_width : of the elements. dot : products. cycles : ranks of registers inside.
-    addend_width : bits of ``addend``, if there is one, and of ``sum``, which is modulo ``2**addend_width`` then.
-    datapath : as of ``DotProduct``; the behavioral body is the structural one here.
+    exponent_width, significand_width
+        of the elements.
+    dot
+        products.
+    cycles
+        ranks of registers inside.
+    addend_width
+        bits of ``addend``, if there is one, and of ``sum``, which is modulo ``2**addend_width`` then.
+    datapath
+        as of ``DotProduct``; the behavioral body is the structural one here.
     """
 
     def __init__(

@@ -43,7 +43,8 @@ class SmallFloatDecoder(Component):
 
     Parameters
     ----------
-    fixed : whether to integers (``fixed_layout``), for multiplier blocks, or to ``decoded_layout``.
+    fixed
+        whether to integers (``fixed_layout``), for multiplier blocks, or to ``decoded_layout``.
     """
 
     def __init__(self, exponent_width: int, significand_width: int, dot: int, fixed: bool = False):

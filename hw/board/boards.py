@@ -14,9 +14,18 @@ class Board:
 
     Parameters
     ----------
-    platform : class of amaranth-boards, as "module:class". family : "ecp5" or "ice40".
-    config : the machine. clock_hz : its clock. baud : of the serial line.
-    capacity : what the part has of each resource of ``RESOURCES``.
+    platform
+        class of amaranth-boards, as "module:class".
+    family
+        "ecp5" or "ice40".
+    config
+        the machine.
+    clock_hz
+        its clock.
+    baud
+        of the serial line.
+    capacity
+        what the part has of each resource of ``RESOURCES``.
     """
 
     platform: str

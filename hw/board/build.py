@@ -50,9 +50,16 @@ def _environment() -> dict[str, str]:
 class BuildPlan:
     """Files and commands that make a bitstream.
 
-    Members
-    -------
-    board, top : what is built. folder : where. files : text by name. steps : commands, in order.
+    Attributes
+    ----------
+    board, top
+        what is built.
+    folder
+        where.
+    files
+        text by name.
+    steps
+        commands, in order.
     """
 
     board: Board
@@ -66,7 +73,8 @@ class BuildPlan:
 
         Raises
         ------
-        BuildError : if a tool is missing or the folder cannot be written.
+        BuildError
+            if a tool is missing or the folder cannot be written.
         """
         for program, *_ in self.steps:
             if _find(program) is None:
@@ -90,7 +98,8 @@ class BuildPlan:
 
         Raises
         ------
-        BuildError : with the tool's own words, and the name of its log.
+        BuildError
+            with the tool's own words, and the name of its log.
         """
         command = self.steps[number]
         log = self.folder / f"{self.name(number)}.log"

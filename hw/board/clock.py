@@ -45,7 +45,10 @@ class ClockGenerator:
 
     Parameters
     ----------
-    family : "ecp5" or "ice40". source_hz, target_hz : of the oscillator and of the domain.
+    family
+        "ecp5" or "ice40".
+    source_hz, target_hz
+        of the oscillator and of the domain.
     """
 
     reset_seconds = 20e-6  # iCE40 block RAM reads as zero for some microseconds after configuration

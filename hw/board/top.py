@@ -17,7 +17,10 @@ class BoardTop(Elaboratable):
 
     Parameters
     ----------
-    board : the board. config : the machine instead of the board's own.
+    board
+        the board.
+    config
+        the machine instead of the board's own.
     """
 
     def __init__(self, board: Board, config: CoreConfig | None = None, clock_hz: float | None = None):

@@ -38,11 +38,17 @@ class AxiCore(Component):
 
     Parameters
     ----------
-    config : the machine. bus_width : bits of the streams, one of ``BUS_WIDTHS``. clock_hz : what the capabilities say.
+    config
+        the machine.
+    bus_width
+        bits of the streams, one of ``BUS_WIDTHS``.
+    clock_hz
+        what the capabilities say.
 
     Raises
     ------
-    ValueError : for another bus width.
+    ValueError
+        for another bus width.
     """
 
     def __init__(self, config: CoreConfig, bus_width: int = 128, clock_hz: int = 0):

@@ -28,9 +28,14 @@ class AxiLite(Component):
 
     A write whose strobes do not cover the whole word gets SLVERR and has no effect, as does what the bank refuses.
 
-    Members
-    -------
-    s_axi_* : AXI4-Lite. request, write, address, write_data : accesses of the bank; done, read_data, error : answers.
+    Attributes
+    ----------
+    s_axi_*
+        AXI4-Lite.
+    request, write, address, write_data
+        accesses of the bank;
+    done, read_data, error
+        answers.
     """
 
     module_name = "axi_lite"

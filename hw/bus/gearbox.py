@@ -18,9 +18,12 @@ class Gearbox(Component):
     Latency is 1; throughput is one beat per cycle on the narrower side. ``o`` does not depend on ``o.ready``. A packet
     that ends by a beat without words may end in a beat without words.
 
-    Members
-    -------
-    i : beats of ``in_words``. o : beats of ``out_words``.
+    Attributes
+    ----------
+    i
+        beats of ``in_words``.
+    o
+        beats of ``out_words``.
     """
 
     def __init__(self, in_words: int, out_words: int):

@@ -15,12 +15,19 @@ class LineGuard(Component):
     So a sender who errs gets a wrong line and is told, but the lines after it are in place, and the core never waits
     for the rest of a line that has ended. Combinational: latency 0, one beat per cycle.
 
-    Members
-    -------
-    i : beats of a packet; one without words only ends it. o : beats for the core.
-    line_start, line_words : of the core's loader. Only where it knows ``line_words`` is a line's last beat checked to
-        the word, otherwise by its presence.
-    short : words were made up. long : words were dropped.
+    Attributes
+    ----------
+    i
+        beats of a packet; one without words only ends it.
+    o
+        beats for the core.
+    line_start, line_words
+        of the core's loader. Only where it knows ``line_words`` is a line's last beat checked to the word,
+        otherwise by its presence.
+    short
+        words were made up.
+    long
+        words were dropped.
     """
 
     def __init__(self, words: int):

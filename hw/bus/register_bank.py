@@ -35,15 +35,29 @@ class RegisterBank(Component):
 
     Parameters
     ----------
-    config : the machine. stream_words : words of the streams beside the registers; 0: operands and results pass here.
-    clock_hz : what the capability of this name says.
+    config
+        the machine.
+    stream_words
+        words of the streams beside the registers; 0: operands and results pass here.
+    clock_hz
+        what the capability of this name says.
 
-    Members
-    -------
-    valid, write, address (bytes), write_data : an access, held for one cycle. done, read_data, error : its answer.
-    o_command, o_a, o_b, o_bias, i_c : to and from the core. idle, core_error, counters : of the core.
-    gap_a, gap_b, gap_bias, short_a, short_b, long_a, long_b : events of the streams. soft_reset, clear : to the core.
-    interrupt : some enabled cause is set.
+    Attributes
+    ----------
+    valid, write, address (bytes), write_data
+        an access, held for one cycle.
+    done, read_data, error
+        its answer.
+    o_command, o_a, o_b, o_bias, i_c
+        to and from the core.
+    idle, core_error, counters
+        of the core.
+    gap_a, gap_b, gap_bias, short_a, short_b, long_a, long_b
+        events of the streams.
+    soft_reset, clear
+        to the core.
+    interrupt
+        some enabled cause is set.
     """
 
     access_cycles = 2

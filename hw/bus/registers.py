@@ -152,7 +152,8 @@ def offset_of(name: str) -> int:
 
     Raises
     ------
-    KeyError : if there is none.
+    KeyError
+        if there is none.
     """
     return {register.name: register.offset for register in register_map()}[name]
 

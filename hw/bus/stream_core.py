@@ -20,16 +20,27 @@ class StreamCore(Component):
 
     Parameters
     ----------
-    config : the machine. words : of the beats. guarded : hold packets of operands against their lines, see
-        ``LineGuard``; without, lines may also be put together from whole beats of the core that no packet ends.
+    config
+        the machine.
+    words
+        of the beats.
+    guarded
+        hold packets of operands against their lines, see ``LineGuard``; without, lines may also be put together
+        from whole beats of the core that no packet ends.
 
-    Members
-    -------
-    i_command, idle, error, counters, clear : of the core.
-    i_a, i_b : beats of ``words``; a packet is a line of the operand (packed: the operand), so that lines start on fresh
-        beats. i_bias : with the feature "bias", likewise; a packet is a panel's part.
-    o_c : beats of ``words``; a packet is the C of a product, in the core's order.
-    short_a, short_b, long_a, long_b : events of the guards.
+    Attributes
+    ----------
+    i_command, idle, error, counters, clear
+        of the core.
+    i_a, i_b
+        beats of ``words``; a packet is a line of the operand (packed: the operand), so that lines start on fresh
+        beats.
+    i_bias
+        with the feature "bias", likewise; a packet is a panel's part.
+    o_c
+        beats of ``words``; a packet is the C of a product, in the core's order.
+    short_a, short_b, long_a, long_b
+        events of the guards.
     """
 
     def __init__(self, config: CoreConfig, words: int, guarded: bool = False):
@@ -116,7 +127,8 @@ def place_resettable(m: Module, platform, name: str, component: Component, reset
 
     Raises
     ------
-    TypeError : outside of emission; such a component exists as Verilog only.
+    TypeError
+        outside of emission; such a component exists as Verilog only.
     """
     if not isinstance(platform, Emitter):
         raise TypeError(f"{component.module_name} can only be emitted")

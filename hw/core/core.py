@@ -30,18 +30,29 @@ class Core(Component):
     double-buffered. All streams may stall at any time; nothing is lost. A step issued in cycle t is at the mesh in
     ``t + read_cycles`` and, if it ends an output, at the result buffer ``result_cycles`` later.
 
-    Members
-    -------
-    i_command : commands, see ``hw.command``; as many as ``queue_depth`` wait inside.
-    i_a : A row by row, ``lanes`` FP32 elements per beat; each row starts on a fresh beat. i_b : B column by column, likewise.
-        Operands of other formats: see ``OperandFormat``.
-    i_bias : with the feature "bias", see ``OutputStage``.
-    o_c : C in beats of ``tile_columns`` words, in the order of ``ResultBuffer``; ``keep`` marks words with something of
-        C, ``last`` the last beat of C. Formats: see ``OutputFormat``.
-    idle : no command is queued or in execution, and the counters are right.
-    error : code of the latest command, see ``CommandError``.
-    counters : see ``COUNTERS``. clear : sets them to zero.
-    line_start_a, line_words_a, line_start_b, line_words_b : see ``Loader``.
+    Attributes
+    ----------
+    i_command
+        commands, see ``hw.command``; as many as ``queue_depth`` wait inside.
+    i_a
+        A row by row, ``lanes`` FP32 elements per beat; each row starts on a fresh beat.
+    i_b
+        B column by column, likewise. Operands of other formats: see ``OperandFormat``.
+    i_bias
+        with the feature "bias", see ``OutputStage``.
+    o_c
+        C in beats of ``tile_columns`` words, in the order of ``ResultBuffer``; ``keep`` marks words with something
+        of C, ``last`` the last beat of C. Formats: see ``OutputFormat``.
+    idle
+        no command is queued or in execution, and the counters are right.
+    error
+        code of the latest command, see ``CommandError``.
+    counters
+        see ``COUNTERS``.
+    clear
+        sets them to zero.
+    line_start_a, line_words_a, line_start_b, line_words_b
+        see ``Loader``.
     """
 
     def __init__(self, config: CoreConfig):

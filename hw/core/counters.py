@@ -40,11 +40,16 @@ class Counters(Component):
 
     ``cycles`` is up to date; any other count is there ``count_cycles`` after its event, as is what ``clear`` makes of it.
 
-    Members
-    -------
-    busy, active, stalled_load, … : events of this cycle. health_a, health_b : of the quantizers.
-    beat, sent, blocked : the output beat, whether it leaves, whether it had to wait.
-    o : the counters.
+    Attributes
+    ----------
+    busy, active, stalled_load, …
+        events of this cycle.
+    health_a, health_b
+        of the quantizers.
+    beat, sent, blocked
+        the output beat, whether it leaves, whether it had to wait.
+    o
+        the counters.
     """
 
     count_cycles = COUNT_CYCLES

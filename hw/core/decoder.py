@@ -31,9 +31,18 @@ class CommandDecoder(Component):
     A job is offered ``decode_cycles`` after its command was accepted; the next is accepted after the job has left.
     ``error`` holds the code of the latest command: 0 once one is accepted.
 
-    Members
-    -------
-    i : commands; o : jobs; error : ``CommandError``; refused : high for one cycle per refused command; idle : it has none.
+    Attributes
+    ----------
+    i
+        commands;
+    o
+        jobs;
+    error
+        ``CommandError``;
+    refused
+        high for one cycle per refused command;
+    idle
+        it has none.
     """
 
     def __init__(self, config: CoreConfig):

@@ -38,14 +38,31 @@ class Loader(Component):
     one another without gaps. While input never stalls, a line takes ``blocks * block_size / lanes`` cycles.
     A job begins when at most one half is in use; ``full`` rises ``full_cycles`` after the last beat of blocks.
 
-    Members
-    -------
-    i_job : jobs. i : beats of ``lanes`` FP32 elements or 32-bit words of packed blocks. write : to the operand buffer.
-    i_results : beats of blocks from the machine's own results, where it has such.
-    full : a filled half waits. take : the sequencer takes it. retire : it frees the half it had before.
-    health : of the quantizer. stalled : the loader waits for input.
-    line_start : the next beat of ``i`` begins a line (packed: the operand). line_words : how many of its words belong to
-        the line, 0 if that is not known. Both are for those who know where their lines end.
+    Attributes
+    ----------
+    i_job
+        jobs.
+    i
+        beats of ``lanes`` FP32 elements or 32-bit words of packed blocks.
+    write
+        to the operand buffer.
+    i_results
+        beats of blocks from the machine's own results, where it has such.
+    full
+        a filled half waits.
+    take
+        the sequencer takes it.
+    retire
+        it frees the half it had before.
+    health
+        of the quantizer.
+    stalled
+        the loader waits for input.
+    line_start
+        the next beat of ``i`` begins a line (packed: the operand).
+    line_words
+        how many of its words belong to the line, 0 if that is not known. Both are for those who know where their
+        lines end.
     """
 
     full_cycles = FULL_CYCLES

@@ -16,10 +16,18 @@ __all__ = ["OperandBuffer", "read_layout", "write_layout"]
 def write_layout(config: CoreConfig, lines: int) -> data.StructLayout:
     """``lanes`` mantissas on their way into the buffer.
 
-    Members
-    -------
-    half : of the double buffer. line : array row (or column). block : address within the half. beat : within the block.
-    scale, nan : of the block, the same on all its beats.
+    Attributes
+    ----------
+    half
+        of the double buffer.
+    line
+        array row (or column).
+    block
+        address within the half.
+    beat
+        within the block.
+    scale, nan
+        of the block, the same on all its beats.
     """
     return data.StructLayout(
         {
@@ -53,11 +61,14 @@ class OperandBuffer(Component):
     Group ``g`` answers a read ``read_cycles + g`` cycles later, as the mesh wants it. The two halves hold
     ``config.operand_depth`` blocks of each line; a word holds ``config.word_elements`` mantissas of each line of a group.
 
-    Members
-    -------
-    write : see ``write_layout``; takes effect in the next cycle.
-    read : see ``read_layout``.
-    o : per group, the operands of its lines.
+    Attributes
+    ----------
+    write
+        see ``write_layout``; takes effect in the next cycle.
+    read
+        see ``read_layout``.
+    o
+        per group, the operands of its lines.
     """
 
     def __init__(self, config: CoreConfig, groups: int, group_lines: int):

@@ -32,10 +32,24 @@ class OutputStage(Component):
     columns is taken with the panel's first row, so the bias stream repeats it for each stripe of rows.
     Only for configurations with ``features``; without, results are the output as they are.
 
-    Members
-    -------
-    i_job : one per C. i : results. i_bias : FP32, in the beats of a row of C. o : the output stream.
-    o_blocks : blocks for the next A. health : of the conversion. stored : C has left. busy : a C is in the stage.
+    Attributes
+    ----------
+    i_job
+        one per C.
+    i
+        results.
+    i_bias
+        FP32, in the beats of a row of C.
+    o
+        the output stream.
+    o_blocks
+        blocks for the next A.
+    health
+        of the conversion.
+    stored
+        C has left.
+    busy
+        a C is in the stage.
     """
 
     def __init__(self, config: CoreConfig):

@@ -15,7 +15,10 @@ class Ram(Component):
 
     Parameters
     ----------
-    granules, granule_width : a word is ``granules`` parts of ``granule_width`` bits. depth : words.
+    granules, granule_width
+        a word is ``granules`` parts of ``granule_width`` bits.
+    depth
+        words.
     """
 
     def __init__(self, granules: int, granule_width: int, depth: int):

@@ -28,10 +28,18 @@ class Requantizer(Component):
     C must come row by row, so it is at most a panel wide. Rows end with the columns of C; their last block is padded.
     Throughput is one beat in per cycle; latency is that of ``BlockQuantizer`` and one cycle to gather.
 
-    Members
-    -------
-    i : beats of C. settings : stable while they are taken. o : blocks. tensor_last : the block at ``o`` is the last of C.
-    health : of the quantizer.
+    Attributes
+    ----------
+    i
+        beats of C.
+    settings
+        stable while they are taken.
+    o
+        blocks.
+    tensor_last
+        the block at ``o`` is the last of C.
+    health
+        of the quantizer.
     """
 
     def __init__(self, config: CoreConfig):

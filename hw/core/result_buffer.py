@@ -18,10 +18,18 @@ __all__ = ["ResultBuffer", "beat_layout"]
 def beat_layout(config: CoreConfig) -> data.StructLayout:
     """``tile_columns`` neighbouring elements of a row of C.
 
-    Members
-    -------
-    data : FP32 words. keep : elements that belong to C. row_first : the row is the first of its panel.
-    row_last : the beat ends its row of the panel. last : and C.
+    Attributes
+    ----------
+    data
+        FP32 words.
+    keep
+        elements that belong to C.
+    row_first
+        the row is the first of its panel.
+    row_last
+        the beat ends its row of the panel.
+    last
+        and C.
     """
     lanes = config.tile_columns
     return data.StructLayout(
@@ -35,10 +43,18 @@ class ResultBuffer(Component):
     C leaves panel by panel from the north, within a stripe of ``output_rows`` rows from the west, and within a panel
     row by row, ``tile_columns`` elements per beat, one beat per cycle. Rows and columns beyond the product are left out.
 
-    Members
-    -------
-    i_drain : per tile column, one cycle later than its western neighbour. i_tile : output tiles in order, at issue.
-    o : beats. panel_free : a panel has left. busy : results are on their way or waiting.
+    Attributes
+    ----------
+    i_drain
+        per tile column, one cycle later than its western neighbour.
+    i_tile
+        output tiles in order, at issue.
+    o
+        beats.
+    panel_free
+        a panel has left.
+    busy
+        results are on their way or waiting.
     """
 
     def __init__(self, config: CoreConfig, result_width: int, tiles_in_flight: int):

@@ -23,11 +23,20 @@ def product_layout() -> data.StructLayout:
 def tile_layout(config: CoreConfig) -> data.StructLayout:
     """An output tile on its way out.
 
-    Members
-    -------
-    valid : there is one this cycle.
-    slots : outputs per unit in use. rows, columns : of the panel of C that the tile is part of.
-    panel_tile : the tile's place in the panel. panel_last : the panel is complete with it. last : and C too.
+    Attributes
+    ----------
+    valid
+        there is one this cycle.
+    slots
+        outputs per unit in use.
+    rows, columns
+        of the panel of C that the tile is part of.
+    panel_tile
+        the tile's place in the panel.
+    panel_last
+        the panel is complete with it.
+    last
+        and C too.
     """
     return data.StructLayout(
         {
@@ -56,12 +65,20 @@ class Sequencer(Component):
     an operand half is not filled (``stalled_load``), or the last block of an output tile would reach the drain chain or
     the result buffer before there is room (``stalled_store``).
 
-    Members
-    -------
-    i : jobs, one of which is taken ahead: ``waiting``. full_*, take_*, retire_* : the loaders' handshake.
-    read_a, read_b : to the operand buffers, in the cycle of issue; control : in the same cycle.
-    o_tile : each output tile of a job that stores, at the issue of the last step of its last slot in use.
-    panel_free : the store stage has finished a panel.
+    Attributes
+    ----------
+    i
+        jobs, one of which is taken ahead: ``waiting``.
+    full_*, take_*, retire_*
+        the loaders' handshake.
+    read_a, read_b
+        to the operand buffers, in the cycle of issue;
+    control
+        in the same cycle.
+    o_tile
+        each output tile of a job that stores, at the issue of the last step of its last slot in use.
+    panel_free
+        the store stage has finished a panel.
     """
 
     def __init__(self, config: CoreConfig, drain_cycles: int):

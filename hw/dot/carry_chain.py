@@ -128,7 +128,12 @@ def carry_chain_sum(m: Module, nodes: list[Node], cycles: int, addend, width: in
 
     Parameters
     ----------
-    m : where the logic goes. nodes : products. addend : of ``width`` bits, or ``None``.
+    m
+        where the logic goes.
+    nodes
+        products.
+    addend
+        of ``width`` bits, or ``None``.
     """
     levels = (len(nodes) - 1).bit_length()
     ranks = _ranks(levels, cycles)

@@ -20,13 +20,23 @@ class CompressorTree(Component):
 
     Parameters
     ----------
-    mantissa_width, dot : of the products.
-    cycles : ranks of registers inside the tree.
-    addend_width : bits of the addend, and of the sum, which then is modulo ``2**addend_width``; only without registers.
+    mantissa_width, dot
+        of the products.
+    cycles
+        ranks of registers inside the tree.
+    addend_width
+        bits of the addend, and of the sum, which then is modulo ``2**addend_width``; only without registers.
 
-    Members
-    -------
-    bits : ``dot`` times the bits of a product. signs : ``dot`` signs. addend : added to them. sum : signed.
+    Attributes
+    ----------
+    bits
+        ``dot`` times the bits of a product.
+    signs
+        ``dot`` signs.
+    addend
+        added to them.
+    sum
+        signed.
     """
 
     def __init__(self, mantissa_width: int, dot: int, cycles: int = 0, addend_width: int = 0):

@@ -26,16 +26,25 @@ class DotProduct(Component):
 
     Parameters
     ----------
-    mantissa_width : m, sign included, 2 … 8.
-    dot : number of products, at least 1.
-    datapath : "structural", "carry_chain", "dsp" or "behavioral".
-    cycles : ranks of registers inside.
-    addend_width : bits of ``addend`` and ``sum``, if there is one; in the structural body only without registers.
+    mantissa_width
+        m, sign included, 2 … 8.
+    dot
+        number of products, at least 1.
+    datapath
+        "structural", "carry_chain", "dsp" or "behavioral".
+    cycles
+        ranks of registers inside.
+    addend_width
+        bits of ``addend`` and ``sum``, if there is one; in the structural body only without registers.
 
-    Members
-    -------
-    a, b : ``dot`` sign-magnitude mantissas each; minus zero counts as zero.
-    addend : signed, in the cycle of the sum. sum : signed.
+    Attributes
+    ----------
+    a, b
+        ``dot`` sign-magnitude mantissas each; minus zero counts as zero.
+    addend
+        signed, in the cycle of the sum.
+    sum
+        signed.
     """
 
     def __init__(

@@ -113,8 +113,14 @@ class PairedDotProduct(Component):
 
     Parameters
     ----------
-    width : bits of an element. dot : number of products, even. cycles : ranks of registers inside.
-    symmetric : no element is ``-2**(width - 1)``.
+    width
+        bits of an element.
+    dot
+        number of products, even.
+    cycles
+        ranks of registers inside.
+    symmetric
+        no element is ``-2**(width - 1)``.
     """
 
     def __init__(self, width: int, dot: int, cycles: int = 0, symmetric: bool = False):

@@ -44,13 +44,17 @@ class Product(Component):
 
     Parameters
     ----------
-    mantissa_width : m, sign included, at least 2.
+    mantissa_width
+        m, sign included, at least 2.
 
-    Members
-    -------
-    a, b : sign-magnitude mantissas.
-    bits : the product's bits, of weights ``2**columns[i]``.
-    sign : whether the product counts negative.
+    Attributes
+    ----------
+    a, b
+        sign-magnitude mantissas.
+    bits
+        the product's bits, of weights ``2**columns[i]``.
+    sign
+        whether the product counts negative.
     """
 
     def __init__(self, mantissa_width: int):

@@ -15,11 +15,14 @@ __all__ = ["BlockPacker", "packed_beat"]
 def packed_beat(words: int) -> data.StructLayout:
     """A beat of packed words.
 
-    Members
-    -------
-    data : words, shape (words,); zeros behind the tensor's last bit.
-    keep : words that hold any of the tensor.
-    last : last beat of the tensor.
+    Attributes
+    ----------
+    data
+        words, shape (words,); zeros behind the tensor's last bit.
+    keep
+        words that hold any of the tensor.
+    last
+        last beat of the tensor.
     """
     return data.StructLayout({"data": data.ArrayLayout(WORD_BITS, words), "keep": words, "last": 1})
 
@@ -32,15 +35,21 @@ class BlockPacker(wiring.Component):
 
     Parameters
     ----------
-    config : the machine.
-    words : 32-bit words in a beat of ``o``; by default ``lanes``.
+    config
+        the machine.
+    words
+        32-bit words in a beat of ``o``; by default ``lanes``.
 
-    Members
-    -------
-    i : stream of ``block_beat``, whole blocks.
-    width : mantissa width of the blocks, with each beat of ``i``.
-    tensor_last : with the last beat of ``i``: the block is the tensor's last.
-    o : stream of ``packed_beat``; each tensor starts on a fresh beat.
+    Attributes
+    ----------
+    i
+        stream of ``block_beat``, whole blocks.
+    width
+        mantissa width of the blocks, with each beat of ``i``.
+    tensor_last
+        with the last beat of ``i``: the block is the tensor's last.
+    o
+        stream of ``packed_beat``; each tensor starts on a fresh beat.
     """
 
     def __init__(self, config: CoreConfig, words: int | None = None):

@@ -45,14 +45,19 @@ class BlockQuantizer(wiring.Component):
 
     Parameters
     ----------
-    config : the machine; its mantissa_widths, block_size, exponent_width, rounding_modes and lanes matter here.
+    config
+        the machine; its mantissa_widths, block_size, exponent_width, rounding_modes and lanes matter here.
 
-    Members
-    -------
-    i : stream of ``operand_beat``; ``last`` comes at the latest with the beat that fills the block.
-    settings : ``ConversionSettings``, sampled with the first beat of each block (``seed``: of each tensor).
-    o : stream of ``block_beat``.
-    health : ``conversion_health``, nonzero only in cycles that transfer a beat of ``o``.
+    Attributes
+    ----------
+    i
+        stream of ``operand_beat``; ``last`` comes at the latest with the beat that fills the block.
+    settings
+        ``ConversionSettings``, sampled with the first beat of each block (``seed``: of each tensor).
+    o
+        stream of ``block_beat``.
+    health
+        ``conversion_health``, nonzero only in cycles that transfer a beat of ``o``.
     """
 
     def __init__(self, config: CoreConfig):

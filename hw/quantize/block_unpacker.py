@@ -23,12 +23,16 @@ class BlockUnpacker(wiring.Component):
     cycle while words are on offer, less ``latency_cycles`` between tensors. ``i.ready`` depends on ``o.ready`` and
     ``tensor_last`` within the cycle.
 
-    Members
-    -------
-    i : stream of ``lanes`` 32-bit words.
-    width : mantissa width of the tensor, stable from its first beat in to its last beat out.
-    tensor_last : the block that ``o`` shows or awaits is the tensor's last: what is left of its last beat is dropped.
-    o : stream of ``block_beat``, as from a ``BlockQuantizer``.
+    Attributes
+    ----------
+    i
+        stream of ``lanes`` 32-bit words.
+    width
+        mantissa width of the tensor, stable from its first beat in to its last beat out.
+    tensor_last
+        the block that ``o`` shows or awaits is the tensor's last: what is left of its last beat is dropped.
+    o
+        stream of ``block_beat``, as from a ``BlockQuantizer``.
     """
 
     def __init__(self, config: CoreConfig):

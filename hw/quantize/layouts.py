@@ -12,11 +12,14 @@ __all__ = ["ConversionSettings", "block_beat", "operand_beat"]
 class ConversionSettings(data.Struct):
     """Settings of one tensor's conversion.
 
-    Members
-    -------
-    width : bits of a mantissa, sign included.
-    rounding : one of ``Rounding``; ignored where the configuration has one mode only.
-    seed : state of the random sequence in front of the tensor's first element; not zero.
+    Attributes
+    ----------
+    width
+        bits of a mantissa, sign included.
+    rounding
+        one of ``Rounding``; ignored where the configuration has one mode only.
+    seed
+        state of the random sequence in front of the tensor's first element; not zero.
     """
 
     width: 4
@@ -27,12 +30,16 @@ class ConversionSettings(data.Struct):
 def operand_beat(lanes: int) -> data.StructLayout:
     """A beat of FP32 numbers on their way into blocks.
 
-    Members
-    -------
-    data : FP32 words, shape (lanes,).
-    mask : lanes that carry an element; the others count as zero.
-    first : first beat of a tensor.
-    last : last beat of a block.
+    Attributes
+    ----------
+    data
+        FP32 words, shape (lanes,).
+    mask
+        lanes that carry an element; the others count as zero.
+    first
+        first beat of a tensor.
+    last
+        last beat of a block.
     """
     return data.StructLayout({"data": data.ArrayLayout(32, lanes), "mask": lanes, "first": 1, "last": 1})
 

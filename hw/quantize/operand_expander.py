@@ -13,12 +13,16 @@ class OperandExpander(wiring.Component):
     FP32 passes as it is. Words of bfloat16 hold two elements each, the first in the lower half, so a beat holds two
     beats of elements; a line's last beat may hold one. Combinational: latency 0, one beat of ``o`` per cycle.
 
-    Members
-    -------
-    i : stream of ``lanes`` 32-bit words; each line starts on a fresh beat.
-    bfloat16 : the format, stable while a tensor passes.
-    line_last : the beat on ``o`` ends its line: what is left of the words is dropped.
-    o : stream of ``lanes`` FP32 words.
+    Attributes
+    ----------
+    i
+        stream of ``lanes`` 32-bit words; each line starts on a fresh beat.
+    bfloat16
+        the format, stable while a tensor passes.
+    line_last
+        the beat on ``o`` ends its line: what is left of the words is dropped.
+    o
+        stream of ``lanes`` FP32 words.
     """
 
     def __init__(self, lanes: int):

@@ -22,12 +22,15 @@ class Packing:
 
     Parameters
     ----------
-    config : the machine.
-    words : 32-bit words in a beat of the packed stream.
+    config
+        the machine.
+    words
+        32-bit words in a beat of the packed stream.
 
     Raises
     ------
-    ValueError : when a beat of packed words cannot hold ``lanes`` mantissas and a field.
+    ValueError
+        when a beat of packed words cannot hold ``lanes`` mantissas and a field.
     """
 
     config: CoreConfig

@@ -43,10 +43,18 @@ def reference_width(config: CoreConfig) -> int:
 def aligned_element(config: CoreConfig) -> data.StructLayout:
     """An element in units of its block's interval.
 
-    Members
-    -------
-    units : with ``guard_bits`` of fraction. sticky : ones below them. sign : of the element.
-    nonzero : the element was not zero. exceeds : it is beyond the block's exponent.
+    Attributes
+    ----------
+    units
+        with ``guard_bits`` of fraction.
+    sticky
+        ones below them.
+    sign
+        of the element.
+    nonzero
+        the element was not zero.
+    exceeds
+        it is beyond the block's exponent.
     """
     width = kept_element(config)["fraction"].width + 1
     return data.StructLayout({"units": width, "sticky": 1, "sign": 1, "nonzero": 1, "exceeds": 1})
@@ -58,10 +66,14 @@ class MantissaAligner(wiring.Component):
     With M the widest mantissa and m the chosen one, the significand in front of M - 1 integer bits moves right by
     ``distance = reference - exponent`` places, the reference being the exponent field of the block plus M - m.
 
-    Members
-    -------
-    element : the number, as ``keep`` leaves it. A subnormal counts as zero. distance : signed.
-    o : ``aligned_element``.
+    Attributes
+    ----------
+    element
+        the number, as ``keep`` leaves it. A subnormal counts as zero.
+    distance
+        signed.
+    o
+        ``aligned_element``.
     """
 
     def __init__(self, config: CoreConfig):
@@ -107,15 +119,22 @@ class MantissaAligner(wiring.Component):
 class MantissaRounder(wiring.Component):
     """Round and saturate one aligned element. Combinational.
 
-    Members
-    -------
-    element : ``aligned_element``.
-    blank : the block is zero or NaN: the mantissa is zero.
-    width, rounding : as in ``ConversionSettings``; absent where there is no choice.
-    uniform : random number of stochastic rounding; absent without it.
-    mantissa : sign and magnitude; minus zero keeps its sign.
-    saturated : the rounded magnitude did not fit and was clipped to ``2**(m-1) - 1``.
-    flushed : the number was not zero, but the mantissa is.
+    Attributes
+    ----------
+    element
+        ``aligned_element``.
+    blank
+        the block is zero or NaN: the mantissa is zero.
+    width, rounding
+        as in ``ConversionSettings``; absent where there is no choice.
+    uniform
+        random number of stochastic rounding; absent without it.
+    mantissa
+        sign and magnitude; minus zero keeps its sign.
+    saturated
+        the rounded magnitude did not fit and was clipped to ``2**(m-1) - 1``.
+    flushed
+        the number was not zero, but the mantissa is.
     """
 
     def __init__(self, config: CoreConfig):

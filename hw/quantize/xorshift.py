@@ -40,10 +40,12 @@ class RandomLanes(wiring.Component):
     is one constant matrix and the sequence does not depend on the number of lanes.
     The numbers come one cycle after ``advance``.
 
-    Members
-    -------
-    advance : move on by ``lanes`` elements, or to the first ones after ``seed`` when ``restart`` is set too.
-    uniforms : numbers in [0, 256), shape (lanes,).
+    Attributes
+    ----------
+    advance
+        move on by ``lanes`` elements, or to the first ones after ``seed`` when ``restart`` is set too.
+    uniforms
+        numbers in [0, 256), shape (lanes,).
     """
 
     def __init__(self, lanes: int):

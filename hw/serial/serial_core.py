@@ -20,11 +20,21 @@ class SerialCore(Component):
 
     Parameters
     ----------
-    config : the machine. divisor : clock cycles of a bit on the line. clock_hz : what the capabilities say.
+    config
+        the machine.
+    divisor
+        clock cycles of a bit on the line.
+    clock_hz
+        what the capabilities say.
 
-    Members
-    -------
-    rx, tx : the line. busy : the core works. fault : an enabled interrupt cause is set.
+    Attributes
+    ----------
+    rx, tx
+        the line.
+    busy
+        the core works.
+    fault
+        an enabled interrupt cause is set.
     """
 
     def __init__(self, config: CoreConfig, divisor: int, clock_hz: int = 0):

@@ -14,7 +14,8 @@ class SerialReceiver(Component):
 
     Parameters
     ----------
-    divisor : clock cycles of a bit, at least 4.
+    divisor
+        clock cycles of a bit, at least 4.
     """
 
     def __init__(self, divisor: int):
@@ -54,7 +55,8 @@ class SerialTransmitter(Component):
 
     Parameters
     ----------
-    divisor : clock cycles of a bit.
+    divisor
+        clock cycles of a bit.
     """
 
     def __init__(self, divisor: int):

@@ -27,8 +27,14 @@ class Parcel:
 
     Parameters
     ----------
-    command : its words. packets : of the streams it takes from, by their names. words : of C, which go to ``deliver``.
-    unsent : parts of A and B. The bias does not count: the core takes it while C leaves.
+    command
+        its words.
+    packets
+        of the streams it takes from, by their names.
+    words
+        of C, which go to ``deliver``.
+    unsent
+        parts of A and B. The bias does not count: the core takes it while C leaves.
     """
 
     command: list[int]
@@ -79,8 +85,12 @@ class CommandQueue:
 
     Parameters
     ----------
-    transport : registers, see ``RegisterDevice``. streams : for instance ``RegisterStreams``.
-    timeout : seconds in which something has to move.
+    transport
+        registers, see ``RegisterDevice``.
+    streams
+        for instance ``RegisterStreams``.
+    timeout
+        seconds in which something has to move.
     """
 
     def __init__(self, transport, streams, depth: int, timeout: float):
@@ -94,7 +104,8 @@ class CommandQueue:
 
         Raises
         ------
-        Stuck : after ``timeout`` without progress.
+        Stuck
+            after ``timeout`` without progress.
         """
         self._flying: deque[Parcel] = deque()
         self._unsent: dict[str, deque[tuple[Parcel, list[int]]]] = {}

@@ -23,12 +23,17 @@ class CompiledAxi:
 
     Parameters
     ----------
-    config : the machine; the datapath is always behavioral. bus_width : bits of the streams.
-    quick : compile without optimization, for short runs.
+    config
+        the machine; the datapath is always behavioral.
+    bus_width
+        bits of the streams.
+    quick
+        compile without optimization, for short runs.
 
     Raises
     ------
-    sim.rtl.core.RtlError : if it does not compile.
+    sim.rtl.core.RtlError
+        if it does not compile.
     """
 
     def __init__(self, config: CoreConfig, bus_width: int = 128, quick: bool = False):

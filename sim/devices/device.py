@@ -26,7 +26,8 @@ class Device:
 
     Parameters
     ----------
-    config : the machine.
+    config
+        the machine.
     """
 
     def __init__(self, config: CoreConfig):
@@ -42,21 +43,34 @@ class Device:
 
         Parameters
         ----------
-        a : float32, shape (rows, inner). b : float32, shape (inner, columns).
-        width_a, width_b : mantissa widths in bits (default: the machine's narrowest).
-        rounding : into blocks, one of the machine's. seed_a, seed_b : of its stochastic rounding, 1 … 2**32 - 1.
-        bias : float32, shape (columns,), added to each row. relu : then replace negative numbers by 0.
-        output : "fp32", "bfloat16" or "blocks"; these are made with ``width_c``, ``rounding`` and ``seed_c``.
+        a
+            float32, shape (rows, inner).
+        b
+            float32, shape (inner, columns).
+        width_a, width_b
+            mantissa widths in bits (default: the machine's narrowest).
+        rounding
+            into blocks, one of the machine's.
+        seed_a, seed_b
+            of its stochastic rounding, 1 … 2**32 - 1.
+        bias
+            float32, shape (columns,), added to each row.
+        relu
+            then replace negative numbers by 0.
+        output
+            "fp32", "bfloat16" or "blocks"; these are made with ``width_c``, ``rounding`` and ``seed_c``.
 
         Returns
         -------
-        float32, shape (rows, columns), for bfloat16 rounded to it; or that matrix in blocks along axis 1.
+        NDArray[np.float32] | golden.BlockTensor
+            float32, shape (rows, columns), for bfloat16 rounded to it; or that matrix in blocks along axis 1.
 
         Raises
         ------
-        TypeError, ValueError : for operands that are not float32 matrices of matching shapes; for what the machine
-            cannot do. Stochastic rounding and blocks of C need a reduction that the operand buffers hold whole, both
-            together a C no wider than a panel of the result buffer.
+        TypeError, ValueError
+            for operands that are not float32 matrices of matching shapes; for what the machine cannot do.
+            Stochastic rounding and blocks of C need a reduction that the operand buffers hold whole, both together
+            a C no wider than a panel of the result buffer.
         """
         a, b = np.asarray(a), np.asarray(b)
         for name, x in (("a", a), ("b", b)):

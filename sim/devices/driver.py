@@ -35,17 +35,25 @@ class RegisterDevice(Device):
 
     Parameters
     ----------
-    transport : for instance ``sim.devices.serial_link.SerialLink`` or ``sim.devices.compiled_axi.CompiledAxi``.
-    timeout : seconds in which something has to move. progress : called with (done, total) commands of each product.
-    operands : what they are sent as. "packed": converted by golden on this side, to the bits that the core makes of
-        FP32, stochastic rounding included. "bfloat16": the core converts numbers that lose nothing as bfloat16, others
-        go in FP32. "fp32": the core converts. Default: the first of these that the machine has.
-    depth : commands under way at once (default: one more than wait in the core's queue).
+    transport
+        for instance ``sim.devices.serial_link.SerialLink`` or ``sim.devices.compiled_axi.CompiledAxi``.
+    timeout
+        seconds in which something has to move.
+    progress
+        called with (done, total) commands of each product.
+    operands
+        what they are sent as. "packed": converted by golden on this side, to the bits that the core makes of FP32,
+        stochastic rounding included. "bfloat16": the core converts numbers that lose nothing as bfloat16, others go
+        in FP32. "fp32": the core converts. Default: the first of these that the machine has.
+    depth
+        commands under way at once (default: one more than wait in the core's queue).
 
     Raises
     ------
-    DriverError : if the other end is not a core of this register map, or its streams are out of reach.
-    ValueError : for operands that the machine cannot take.
+    DriverError
+        if the other end is not a core of this register map, or its streams are out of reach.
+    ValueError
+        for operands that the machine cannot take.
     """
 
     def __init__(

@@ -124,7 +124,8 @@ def columns_in_blocks(config: CoreConfig, inner: int, columns: int) -> int:
 
     Raises
     ------
-    ValueError : if there is no room for a block of them.
+    ValueError
+        if there is no room for a block of them.
     """
     groups = config.operand_depth // -(-inner // config.block_size)
     step = whole_blocks(config, columns, groups * config.columns)

@@ -20,16 +20,26 @@ class SerialLink:
 
     Parameters
     ----------
-    port : name of the serial port. baud : bits per second. timeout : seconds to wait for an answer.
-    attempts : times a request is sent.
+    port
+        name of the serial port.
+    baud
+        bits per second.
+    timeout
+        seconds to wait for an answer.
+    attempts
+        times a request is sent.
 
-    Members
-    -------
-    repeats : requests sent again so far. traffic : bytes sent and received so far.
+    Attributes
+    ----------
+    repeats
+        requests sent again so far.
+    traffic
+        bytes sent and received so far.
 
     Raises
     ------
-    LinkError : if the port cannot be opened.
+    LinkError
+        if the port cannot be opened.
     """
 
     def __init__(self, port: str, baud: int = 1_000_000, timeout: float = 1.0, attempts: int = 4):

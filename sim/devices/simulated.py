@@ -54,7 +54,10 @@ class CycleDevice(GoldenDevice):
 
     Parameters
     ----------
-    config : the machine. rates : of its ports.
+    config
+        the machine.
+    rates
+        of its ports.
     """
 
     def __init__(self, config: CoreConfig, rates: Rates = Rates()):  # noqa: B008
@@ -82,11 +85,17 @@ class RtlDevice(Device):
 
     Parameters
     ----------
-    config : the machine. rates : of its ports. quick : see ``sim.rtl.core.compile_core``.
+    config
+        the machine.
+    rates
+        of its ports.
+    quick
+        see ``sim.rtl.core.compile_core``.
 
     Raises
     ------
-    RtlError : if it does not compile.
+    RtlError
+        if it does not compile.
     """
 
     def __init__(self, config: CoreConfig, rates: Rates = Rates(), quick: bool = False):  # noqa: B008

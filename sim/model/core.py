@@ -19,11 +19,16 @@ __all__ = ["CoreModel", "Progress"]
 class Progress(NamedTuple):
     """When a command passes the stages, in cycles since reset.
 
-    Members
-    -------
-    sent : it leaves the decoder. load_a, load_b : its loads, None where it has none.
-    accepted, issued : the sequencer takes it; it issues the last step.
-    store : the first beat of C is offered, the last one has passed; None where C stays.
+    Attributes
+    ----------
+    sent
+        it leaves the decoder.
+    load_a, load_b
+        its loads, None where it has none.
+    accepted, issued
+        the sequencer takes it; it issues the last step.
+    store
+        the first beat of C is offered, the last one has passed; None where C stays.
     """
 
     sent: int
@@ -53,9 +58,15 @@ class CoreModel(Stage):
 
     Parameters
     ----------
-    config : the machine. rates : of its ports.
-    jump : whether repeated work is worked out only until it is periodic; the result is the same.
-    observe : is called with the progress of each command done, in order; it makes sense with ``jump=False`` or without loops.
+    config
+        the machine.
+    rates
+        of its ports.
+    jump
+        whether repeated work is worked out only until it is periodic; the result is the same.
+    observe
+        is called with the progress of each command done, in order; it makes sense with ``jump=False`` or without
+        loops.
     """
 
     TIMES = ("active_until", "accepted")
@@ -97,7 +108,8 @@ class CoreModel(Stage):
 
         Raises
         ------
-        ValueError : for results that are kept for a command that does not come, or asked for and not there.
+        ValueError
+            for results that are kept for a command that does not come, or asked for and not there.
         """
         start = self.cycles
         for port in (self.commands, self.port_a, self.port_b, self.output.bias):

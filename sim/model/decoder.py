@@ -30,9 +30,12 @@ class Queue(Stage):
 class Decoder(Stage):
     """The command queue and the decoder behind it, one command at a time.
 
-    Members
-    -------
-    written : cycle in which the latest command was put into its queue. sent : in which it left the decoder.
+    Attributes
+    ----------
+    written
+        cycle in which the latest command was put into its queue.
+    sent
+        in which it left the decoder.
     """
 
     TIMES = ("written", "sent")

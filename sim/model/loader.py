@@ -21,11 +21,18 @@ class Load(NamedTuple):
 class _Quantizer(Stage):
     """Blocks through the quantizer's two halves, from a stream that is not always open.
 
-    Members
-    -------
-    entered : cycle of the latest block's last beat. leaves : cycle in which it begins to leave, from which on the next
-        may enter. vacant : cycle in which the next may begin to leave.
-    upper : the next beat is the second half of one that is on offer still. waited : cycles without input.
+    Attributes
+    ----------
+    entered
+        cycle of the latest block's last beat.
+    leaves
+        cycle in which it begins to leave, from which on the next may enter.
+    vacant
+        cycle in which the next may begin to leave.
+    upper
+        the next beat is the second half of one that is on offer still.
+    waited
+        cycles without input.
     """
 
     TIMES = ("entered", "leaves", "vacant")
@@ -64,9 +71,14 @@ class _Quantizer(Stage):
 class Loader(Stage):
     """Jobs one after another, each into the half that the product before the last has left.
 
-    Members
-    -------
-    idle : cycle from which a job may begin. half : cycle from which a half is free. waited : cycles without input.
+    Attributes
+    ----------
+    idle
+        cycle from which a job may begin.
+    half
+        cycle from which a half is free.
+    waited
+        cycles without input.
     """
 
     TIMES = ("idle", "half")

@@ -35,12 +35,24 @@ class _Numbers(Stage):
 class OutputStage(Stage):
     """Bias and ReLU, then the way of the command's output format. One C is in it at a time.
 
-    Members
-    -------
-    port, bias : the streams. blocked : cycles in which a beat waited at the port.
-    open : cycle from which C may enter. loading : from which the loader of A takes it, if it stays in the core.
-    taken : cycle in which the latest beat left the result buffer. sent : in which the latest left the stage.
-    before : the same for the beat before it. first : cycle in which C's first beat was offered at the port.
+    Attributes
+    ----------
+    port, bias
+        the streams.
+    blocked
+        cycles in which a beat waited at the port.
+    open
+        cycle from which C may enter.
+    loading
+        from which the loader of A takes it, if it stays in the core.
+    taken
+        cycle in which the latest beat left the result buffer.
+    sent
+        in which the latest left the stage.
+    before
+        the same for the beat before it.
+    first
+        cycle in which C's first beat was offered at the port.
     """
 
     TIMES = ("open", "loading", "taken", "sent")
@@ -82,7 +94,8 @@ class OutputStage(Stage):
 
         Returns
         -------
-        The cycle in which the last beat but one was taken: ``offered`` less one if there is none.
+        int
+            The cycle in which the last beat but one was taken: ``offered`` less one if there is none.
         """
         beats = -(-columns // self.columns)
         way = self.stages[1]

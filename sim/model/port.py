@@ -17,7 +17,8 @@ class Rates:
 
     Raises
     ------
-    ValueError : for a rate out of range.
+    ValueError
+        for a rate out of range.
     """
 
     command: Fraction = Fraction(1)

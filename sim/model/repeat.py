@@ -9,11 +9,14 @@ __all__ = ["Stage", "repeat"]
 class Stage:
     """Part of the machine: its state as cycle numbers, its counters, and the parts it is made of.
 
-    Members
-    -------
-    TIMES : names of attributes that hold a cycle number, or a deque of them.
-    COUNTS : names of attributes that add up events.
-    parts : other stages.
+    Attributes
+    ----------
+    TIMES
+        names of attributes that hold a cycle number, or a deque of them.
+    COUNTS
+        names of attributes that add up events.
+    parts
+        other stages.
     """
 
     TIMES: tuple[str, ...] = ()

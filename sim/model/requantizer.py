@@ -16,10 +16,14 @@ Blocks = Callable[[int, bool, bool], int]
 class Requantizer(Stage):
     """Beats of C are gathered, and leave as blocks by way of the quantizer's two halves.
 
-    Members
-    -------
-    part, beat : of the block that enters. moved : cycle in which the gathered beat moved on.
-    vacant : cycles from which the halves may be entered, the next one first.
+    Attributes
+    ----------
+    part, beat
+        of the block that enters.
+    moved
+        cycle in which the gathered beat moved on.
+    vacant
+        cycles from which the halves may be entered, the next one first.
     """
 
     TIMES = ("moved", "vacant")
@@ -66,10 +70,14 @@ class Requantizer(Stage):
 class BlockPacker(Stage):
     """Beats of blocks become chunks of bits, and these, side by side, beats of words.
 
-    Members
-    -------
-    level : granules of the chunk that fills. index : chunks in the beat of words.
-    moved, sent : cycles in which the latest chunk and the latest beat of words moved on.
+    Attributes
+    ----------
+    level
+        granules of the chunk that fills.
+    index
+        chunks in the beat of words.
+    moved, sent
+        cycles in which the latest chunk and the latest beat of words moved on.
     """
 
     TIMES = ("moved", "sent")
@@ -102,8 +110,9 @@ class BlockPacker(Stage):
 
         Returns
         -------
-        The number of the beat that completes a beat of words first, if one does, and whether the last one completes two
-        chunks.
+        tuple[int | None, bool]
+            The number of the beat that completes a beat of words first, if one does, and whether the last one
+            completes two chunks.
         """
         later, start = self.granules
         full, before = self.chunk * self.chunks, self.index * self.chunk + self.level

@@ -10,9 +10,10 @@ __all__ = ["ResultBuffer"]
 class ResultBuffer(Stage):
     """Two panels, one of which fills while the other leaves.
 
-    Members
-    -------
-    older, newer : cycles in which the last beats of the latest two panels were read.
+    Attributes
+    ----------
+    older, newer
+        cycles in which the last beats of the latest two panels were read.
     """
 
     TIMES = ("older", "newer")

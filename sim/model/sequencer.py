@@ -13,10 +13,18 @@ __all__ = ["Sequencer"]
 class _Panel(NamedTuple):
     """Output tiles side by side that leave together.
 
-    Members
-    -------
-    tiles : how many. lead : cycles of a tile before its last block. block : cycles of a block, all slots and passes.
-    results : cycles from the issue of a tile's last step to its last result at the drain. rows, columns : of C.
+    Attributes
+    ----------
+    tiles
+        how many.
+    lead
+        cycles of a tile before its last block.
+    block
+        cycles of a block, all slots and passes.
+    results
+        cycles from the issue of a tile's last step to its last result at the drain.
+    rows, columns
+        of C.
     """
 
     tiles: int
@@ -30,10 +38,14 @@ class _Panel(NamedTuple):
 class Sequencer(Stage):
     """One step per cycle, but for the waits of the first step of an output tile's last block.
 
-    Members
-    -------
-    now : cycle from which the next product may issue. drained : cycle from which the drain chains are free.
-    busy, stalled_load, stalled_store : the core's counters.
+    Attributes
+    ----------
+    now
+        cycle from which the next product may issue.
+    drained
+        cycle from which the drain chains are free.
+    busy, stalled_load, stalled_store
+        the core's counters.
     """
 
     TIMES = ("now", "drained")
@@ -55,7 +67,8 @@ class Sequencer(Stage):
 
         Returns
         -------
-        The cycle of its acceptance: at the earliest that of the last step before.
+        int
+            The cycle of its acceptance: at the earliest that of the last step before.
         """
         turn = max(offered, self.now - 1)
         accepted = max(turn, operands)

@@ -10,10 +10,16 @@ __all__ = ["Unpacker"]
 class Unpacker(Stage):
     """Cycle by cycle: bits come in chunks of a beat of the stream, and leave as beats of mantissas.
 
-    Members
-    -------
-    time : cycle that is worked out next. level : bits there, in granules. held : chunks of the latest beat to come.
-    waited : cycles without input.
+    Attributes
+    ----------
+    time
+        cycle that is worked out next.
+    level
+        bits there, in granules.
+    held
+        chunks of the latest beat to come.
+    waited
+        cycles without input.
     """
 
     TIMES = ("time",)

@@ -29,12 +29,15 @@ def command_fields(operands: str, results: str, width: int) -> dict:
 class Cycles:
     """What the core's counters would show after some products.
 
-    Members
-    -------
-    total : from the first command to the idle core, some cycles after the last beat of C.
-    busy : cycles in which the array was issued a step.
-    stalled_load, stalled_store : cycles without a step for want of operands, or of room for results. What remains of
-        the total is the decoding of commands, the way of the last results, and slots that run empty.
+    Attributes
+    ----------
+    total
+        from the first command to the idle core, some cycles after the last beat of C.
+    busy
+        cycles in which the array was issued a step.
+    stalled_load, stalled_store
+        cycles without a step for want of operands, or of room for results. What remains of the total is the
+        decoding of commands, the way of the last results, and slots that run empty.
     """
 
     total: int
@@ -77,12 +80,15 @@ def product_cycles(
 
     Parameters
     ----------
-    operands, results : of ``STORAGES``: how A and B come and C leaves. C becomes blocks of ``width_a``.
-    rates : of the ports.
+    operands, results
+        of ``STORAGES``: how A and B come and C leaves. C becomes blocks of ``width_a``.
+    rates
+        of the ports.
 
     Raises
     ------
-    ValueError : if the configuration lacks a width, or cannot make blocks of C.
+    ValueError
+        if the configuration lacks a width, or cannot make blocks of C.
     """
     check_width(config, width_a)
     check_width(config, width_b)

@@ -141,17 +141,29 @@ def estimate(
 
     Parameters
     ----------
-    workload : from ``sim.workloads.load``, or a name or path for it.
-    config : of each core. memory, cluster, physical : by default a memory that never bounds, one core, nothing known.
-    schedule : of the mantissa widths, by name or as a ``Schedule``. wide_epoch : whether the step is of a wide epoch.
-    rates : of the core's streams, by default a beat per cycle; None counts the array alone.
-    epochs, samples : a whole training run: its epochs and the samples of each (default: of the published data set).
-    merge : one row for all products that cost the same; otherwise one row per product.
-    cycles : the model of a product on a core.
+    workload
+        from ``sim.workloads.load``, or a name or path for it.
+    config
+        of each core.
+    memory, cluster, physical
+        by default a memory that never bounds, one core, nothing known.
+    schedule
+        of the mantissa widths, by name or as a ``Schedule``.
+    wide_epoch
+        whether the step is of a wide epoch.
+    rates
+        of the core's streams, by default a beat per cycle; None counts the array alone.
+    epochs, samples
+        a whole training run: its epochs and the samples of each (default: of the published data set).
+    merge
+        one row for all products that cost the same; otherwise one row per product.
+    cycles
+        the model of a product on a core.
 
     Raises
     ------
-    TypeError, ValueError : for parameters that contradict each other or the machine.
+    TypeError, ValueError
+        for parameters that contradict each other or the machine.
     """
     workload = load(workload) if isinstance(workload, str) else workload
     plan = find_schedule(schedule) if isinstance(schedule, str) else schedule

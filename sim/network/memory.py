@@ -23,16 +23,21 @@ class Memory:
 
     Parameters
     ----------
-    bytes_per_cycle : bandwidth to and from all cores of a chip together; None for one that never bounds.
-    operands : how A and B are stored and come to the core: "packed" blocks (mantissas and a shared exponent), "bf16" or
+    bytes_per_cycle
+        bandwidth to and from all cores of a chip together; None for one that never bounds.
+    operands
+        how A and B are stored and come to the core: "packed" blocks (mantissas and a shared exponent), "bf16" or
         "fp32"; by default packed if the core takes blocks, else fp32.
-    results : how C leaves the core and is stored: "fp32" (default), "bf16", or "packed" for the next layer.
-    patches : "streamed" if the patches of a convolution are read as unfolded rows, each element as often as it occurs;
+    results
+        how C leaves the core and is stored: "fp32" (default), "bf16", or "packed" for the next layer.
+    patches
+        "streamed" if the patches of a convolution are read as unfolded rows, each element as often as it occurs;
         "gathered" if a unit on the chip unfolds them, so that each element of the tensor is read once per panel.
 
     Raises
     ------
-    ValueError : naming the parameter, the rule and the value.
+    ValueError
+        naming the parameter, the rule and the value.
     """
 
     bytes_per_cycle: float | None = None
@@ -60,7 +65,8 @@ class Memory:
 
         Raises
         ------
-        ValueError : for a format the core lacks.
+        ValueError
+            for a format the core lacks.
         """
         for name in ("operands", "results"):
             feature = _FEATURES[name].get(getattr(self, name))

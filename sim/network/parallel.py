@@ -16,8 +16,10 @@ class Link:
 
     Parameters
     ----------
-    bytes_per_cycle : each core sends, and receives, at this rate.
-    latency_cycles : from the first byte sent to the first byte received.
+    bytes_per_cycle
+        each core sends, and receives, at this rate.
+    latency_cycles
+        from the first byte sent to the first byte received.
     """
 
     bytes_per_cycle: float
@@ -36,15 +38,21 @@ class Cluster:
 
     Parameters
     ----------
-    data : groups of cores that each take a part of the batch; they add up their weight gradients.
-    tensor : cores of a group, which each hold a part of every weight matrix's columns and some attention heads.
-    cores_per_chip : divides data x tensor.
-    link : between the cores; needed if there is more than one.
-    overlap : whether exchanges run while the next product computes; otherwise they come after it.
+    data
+        groups of cores that each take a part of the batch; they add up their weight gradients.
+    tensor
+        cores of a group, which each hold a part of every weight matrix's columns and some attention heads.
+    cores_per_chip
+        divides data x tensor.
+    link
+        between the cores; needed if there is more than one.
+    overlap
+        whether exchanges run while the next product computes; otherwise they come after it.
 
     Raises
     ------
-    ValueError : naming the parameter, the rule and the value.
+    ValueError
+        naming the parameter, the rule and the value.
     """
 
     data: int = 1
@@ -75,10 +83,14 @@ class Cluster:
 class Exchange:
     """What a group of cores does after its parts of a product.
 
-    Members
-    -------
-    kind : "gather" (each has a part and needs the whole) or "reduce" (each has a summand and needs the sum).
-    elements : of the whole, or of the sum. cores : of the group.
+    Attributes
+    ----------
+    kind
+        "gather" (each has a part and needs the whole) or "reduce" (each has a summand and needs the sum).
+    elements
+        of the whole, or of the sum.
+    cores
+        of the group.
     """
 
     kind: str

@@ -59,11 +59,14 @@ class Piece(NamedTuple):
 class Panels:
     """How a product larger than the operand buffers is cut into commands.
 
-    Members
-    -------
-    rows, columns, inner : sizes of a full command.
-    row_panels, column_panels, inner_panels : commands along m, n and k; their product is the number of commands.
-    keep_a : whether A stays in its buffer while B passes by panel by panel, or the other way round. If the reduction is
+    Attributes
+    ----------
+    rows, columns, inner
+        sizes of a full command.
+    row_panels, column_panels, inner_panels
+        commands along m, n and k; their product is the number of commands.
+    keep_a
+        whether A stays in its buffer while B passes by panel by panel, or the other way round. If the reduction is
         cut, neither stays.
     """
 
@@ -96,7 +99,8 @@ def panels(config: CoreConfig, m: int, k: int, n: int, output: OutputFormat = Ou
 
     Raises
     ------
-    ValueError : if C is to become blocks and the operand buffer has no room for the columns of one.
+    ValueError
+        if C is to become blocks and the operand buffer has no room for the columns of one.
     """
     blocks = ceil(k / config.block_size)
     if blocks <= config.operand_depth and k <= LARGEST:

@@ -22,14 +22,32 @@ BOUNDS = ("compute", "load", "store", "memory", "link")
 class Row:
     """``count`` products that cost the same; all quantities are of all of them together.
 
-    Members
-    -------
-    layer : the first one's layer. kind, stage, m, k, n, repeats : of each product, before it is split over cores.
-    part : m, k, n and repeats of the largest part a core gets of each.
-    width : bits of both mantissas. passes : over the multipliers for each product of elements.
-    macs : multiply-accumulates. core : one core's counters. cycles : with memory and links.
-    memory_cycles, link_cycles : what memory and link alone would take. bytes : to and from all memories.
-    bound : the stage that limits, of ``BOUNDS``. peak : multiply-accumulates per cycle of all cores, in one pass.
+    Attributes
+    ----------
+    layer
+        the first one's layer.
+    kind, stage, m, k, n, repeats
+        of each product, before it is split over cores.
+    part
+        m, k, n and repeats of the largest part a core gets of each.
+    width
+        bits of both mantissas.
+    passes
+        over the multipliers for each product of elements.
+    macs
+        multiply-accumulates.
+    core
+        one core's counters.
+    cycles
+        with memory and links.
+    memory_cycles, link_cycles
+        what memory and link alone would take.
+    bytes
+        to and from all memories.
+    bound
+        the stage that limits, of ``BOUNDS``.
+    peak
+        multiply-accumulates per cycle of all cores, in one pass.
     """
 
     layer: str

@@ -14,11 +14,16 @@ __all__ = ["Physical", "read_results"]
 class Physical:
     """What is known of a core in silicon; None is unknown.
 
-    Members
-    -------
-    area_um2 : of the core's tiles, in square micrometres. clock_mhz : its frequency.
-    energy_per_mac_pj : of one multiply-accumulate of the narrowest width, in picojoules.
-    source : where the numbers come from, for reports.
+    Attributes
+    ----------
+    area_um2
+        of the core's tiles, in square micrometres.
+    clock_mhz
+        its frequency.
+    energy_per_mac_pj
+        of one multiply-accumulate of the narrowest width, in picojoules.
+    source
+        where the numbers come from, for reports.
     """
 
     area_um2: float | None = None
@@ -49,11 +54,13 @@ def read_results(path: str | Path, config: CoreConfig, library: str | None = Non
 
     Parameters
     ----------
-    library : where the file has this tile in several.
+    library
+        where the file has this tile in several.
 
     Raises
     ------
-    FileNotFoundError, ValueError : naming the file, for one without this core's tile in square micrometres.
+    FileNotFoundError, ValueError
+        naming the file, for one without this core's tile in square micrometres.
     """
     path = Path(path)
     if not path.is_file():

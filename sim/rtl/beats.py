@@ -31,11 +31,13 @@ def operand_beats(matrix: np.ndarray, config: CoreConfig, bfloat16: bool = False
 
     Parameters
     ----------
-    matrix : float32, shape (lines, inner): A, or B transposed. For bfloat16 the lower halves are dropped.
+    matrix
+        float32, shape (lines, inner): A, or B transposed. For bfloat16 the lower halves are dropped.
 
     Returns
     -------
-    uint32, shape (beats, lanes); lanes beyond ``inner`` are zero.
+    np.ndarray
+        uint32, shape (beats, lanes); lanes beyond ``inner`` are zero.
     """
     words = halves(matrix) if bfloat16 else np.ascontiguousarray(matrix, np.float32).view(np.uint32)
     return _lines(words, config.lanes)
@@ -75,11 +77,13 @@ def result_matrix(beats: np.ndarray, rows: int, columns: int, config: CoreConfig
 
     Parameters
     ----------
-    beats : uint32, shape (result_beat_count(rows, columns, config, bfloat16), tile_columns).
+    beats
+        uint32, shape (result_beat_count(rows, columns, config, bfloat16), tile_columns).
 
     Returns
     -------
-    float32, shape (rows, columns).
+    np.ndarray
+        float32, shape (rows, columns).
     """
     result = np.zeros((rows, columns), np.uint32)
     start = 0

@@ -44,7 +44,8 @@ def compile_core(config: CoreConfig, quick: bool = False) -> Path:
 
     Raises
     ------
-    RtlError : if the compiler fails; the text names its log.
+    RtlError
+        if the compiler fails; the text names its log.
     """
     from hw.core.core import Core
 
@@ -60,7 +61,8 @@ def compile_library(component, shim: Path, stem: str, name: str, defines=(), qui
 
     Raises
     ------
-    RtlError : if the compiler fails; the text names its log.
+    RtlError
+        if the compiler fails; the text names its log.
     """
     from hw.emit import emit_verilog
 
@@ -117,12 +119,18 @@ class _Port(ctypes.Structure):
 class Product:
     """One command with its data.
 
-    Members
-    -------
-    a : float32, shape (rows, inner). b : float32, shape (inner, columns). Shapes count even if nothing is loaded.
-    fields : further fields of the command, see ``hw.command.FIELDS``.
-    packed_a, packed_b : where the formats say so, the operands as ``golden.pack`` makes them (B along its columns).
-    bias : where the command has one, float32, shape (columns,).
+    Attributes
+    ----------
+    a
+        float32, shape (rows, inner).
+    b
+        float32, shape (inner, columns). Shapes count even if nothing is loaded.
+    fields
+        further fields of the command, see ``hw.command.FIELDS``.
+    packed_a, packed_b
+        where the formats say so, the operands as ``golden.pack`` makes them (B along its columns).
+    bias
+        where the command has one, float32, shape (columns,).
     """
 
     a: np.ndarray
@@ -177,8 +185,10 @@ class RtlCore:
 
     Parameters
     ----------
-    config : the machine; the datapath is always behavioral.
-    quick : compile without optimization, for short runs.
+    config
+        the machine; the datapath is always behavioral.
+    quick
+        compile without optimization, for short runs.
     """
 
     def __init__(self, config: CoreConfig, quick: bool = False):
@@ -224,12 +234,14 @@ class RtlCore:
 
         Returns
         -------
-        C of each product (float32, shape (rows, columns); bytes for packed blocks; None where nothing is sent) and the
-        cycles taken.
+        tuple[list, int]
+            C of each product (float32, shape (rows, columns); bytes for packed blocks; None where nothing is sent)
+            and the cycles taken.
 
         Raises
         ------
-        RtlError : if a command was refused or the core has not finished within ``limit`` cycles.
+        RtlError
+            if a command was refused or the core has not finished within ``limit`` cycles.
         """
         commands, a_beats, b_beats, biases, counts = [], [], [], [], []
         for product in products:

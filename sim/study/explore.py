@@ -88,7 +88,8 @@ def evaluate(workload: Workload | str, point: Mapping) -> Estimate:
 
     Raises
     ------
-    TypeError, ValueError : for an unknown name or a machine that cannot be.
+    TypeError, ValueError
+        for an unknown name or a machine that cannot be.
     """
     point = {name: value for name, value in point.items() if value is not None}
     plan = schedule(point.pop("schedule", "all-4"))
@@ -174,8 +175,10 @@ def sweep(
 
     Raises
     ------
-    ImportError : for a scheduler if the package ``distributed`` is not installed.
-    TypeError, ValueError : for a workload that does not load, or if not one of the machines can be.
+    ImportError
+        for a scheduler if the package ``distributed`` is not installed.
+    TypeError, ValueError
+        for a workload that does not load, or if not one of the machines can be.
     """
     if points is not None and axes:
         raise ValueError(f"points and axes exclude each other; the axes given are {', '.join(axes)}")

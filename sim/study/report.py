@@ -138,7 +138,8 @@ def read_report(path: str | Path) -> dict:
 
     Raises
     ------
-    FileNotFoundError, ValueError : naming the file.
+    FileNotFoundError, ValueError
+        naming the file.
     """
     path = Path(path)
     if not path.is_file():

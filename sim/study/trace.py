@@ -81,7 +81,8 @@ def chrome_trace(result: Estimate, layer: str | None = None) -> dict:
 
     Raises
     ------
-    ValueError : if the network has no such layer.
+    ValueError
+        if the network has no such layer.
     """
     traced = _layer(result, layer)
     width = result.schedule.mantissa_width(traced)

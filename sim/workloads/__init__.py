@@ -77,9 +77,12 @@ def load(source: str | Path, **options) -> Workload:
 
     Raises
     ------
-    FileNotFoundError : if the file does not exist.
-    ImportError : if an ONNX graph is asked for and the package ``onnx`` is not installed.
-    TypeError, ValueError : for an unknown name or option, a bad value, or a malformed file.
+    FileNotFoundError
+        if the file does not exist.
+    ImportError
+        if an ONNX graph is asked for and the package ``onnx`` is not installed.
+    TypeError, ValueError
+        for an unknown name or option, a bad value, or a malformed file.
     """
     options = {name: value for name, value in options.items() if value is not None}
     if str(source) in NETWORKS:

@@ -15,12 +15,15 @@ KINDS = ("conv", "linear", "attention")
 class Product:
     """``repeats`` independent products C (m x n) = A (m x k) B (k x n).
 
-    Members
-    -------
-    stage : FORWARD, INPUT_GRADIENT or WEIGHT_GRADIENT.
-    m, k, n, repeats : as above.
-    tensors : distinct elements behind all A's, all B's and all C's; fewer than m k, k n or m n times ``repeats`` where
-        a matrix repeats the elements of its tensor, as the unfolded patches of a convolution do.
+    Attributes
+    ----------
+    stage
+        FORWARD, INPUT_GRADIENT or WEIGHT_GRADIENT.
+    m, k, n, repeats
+        as above.
+    tensors
+        distinct elements behind all A's, all B's and all C's; fewer than m k, k n or m n times ``repeats`` where a
+        matrix repeats the elements of its tensor, as the unfolded patches of a convolution do.
     """
 
     stage: str
@@ -42,17 +45,25 @@ class Layer:
 
     Parameters
     ----------
-    name, kind : kind is "conv" (patches unfolded to rows of A), "linear", or "attention" (both operands activations).
-    m, k, n : rows of A (samples times positions), reduction length, columns of B (outputs).
-    repeats : independent products of this shape: heads times batch, or the groups of a convolution.
-    tied : whether the weights are another layer's or an embedding's and are counted there.
-    first, last : whether a schedule treats it as a first or last layer of the network.
-    input_gradient : whether training needs the gradient of A; a layer that reads the data does not.
-    input_elements : distinct elements behind A, if fewer than m k ``repeats``.
+    name, kind
+        kind is "conv" (patches unfolded to rows of A), "linear", or "attention" (both operands activations).
+    m, k, n
+        rows of A (samples times positions), reduction length, columns of B (outputs).
+    repeats
+        independent products of this shape: heads times batch, or the groups of a convolution.
+    tied
+        whether the weights are another layer's or an embedding's and are counted there.
+    first, last
+        whether a schedule treats it as a first or last layer of the network.
+    input_gradient
+        whether training needs the gradient of A; a layer that reads the data does not.
+    input_elements
+        distinct elements behind A, if fewer than m k ``repeats``.
 
     Raises
     ------
-    TypeError, ValueError : naming the layer, the parameter and the rule.
+    TypeError, ValueError
+        naming the layer, the parameter and the rule.
     """
 
     name: str
@@ -114,14 +125,20 @@ class Layer:
 class Workload:
     """A network at one batch size.
 
-    Members
-    -------
-    name : of the network.
-    layers : products in the order of the forward pass.
-    batch : samples of a step.
-    other_parameters : parameters that take part in no product: embeddings, biases, normalisation.
-    samples : samples of an epoch of the data set the network is published with, or None.
-    not_modelled : operations of the network that are not products, with their number (from graph readers).
+    Attributes
+    ----------
+    name
+        of the network.
+    layers
+        products in the order of the forward pass.
+    batch
+        samples of a step.
+    other_parameters
+        parameters that take part in no product: embeddings, biases, normalisation.
+    samples
+        samples of an epoch of the data set the network is published with, or None.
+    not_modelled
+        operations of the network that are not products, with their number (from graph readers).
     """
 
     name: str

@@ -144,8 +144,10 @@ def read_graph(path: Path, batch: int = 1, sequence: int | None = None) -> Workl
 
     Raises
     ------
-    ImportError : if the package ``onnx`` is not installed.
-    ValueError : if the file is not a graph, holds no product, or a product's shape cannot be inferred.
+    ImportError
+        if the package ``onnx`` is not installed.
+    ValueError
+        if the file is not a graph, holds no product, or a product's shape cannot be inferred.
     """
     path = Path(path)
     model = _load(path)

@@ -106,7 +106,8 @@ def read_topology(path: Path, batch: int = 1) -> Workload:
 
     Raises
     ------
-    FileNotFoundError, ValueError : naming file, line and column.
+    FileNotFoundError, ValueError
+        naming file, line and column.
     """
     path = Path(path)
     if not path.is_file():

@@ -140,7 +140,8 @@ def check(part: Checked, synthesis, library, *, lanes: int = 96, seed: int = 1) 
 
     Raises
     ------
-    Mismatch : naming the first result that differs.
+    Mismatch
+        naming the first result that differs.
     """
     netlist = Netlist(synthesis, library, lanes, synthesis.top)
     rng, names = Random(seed), [name for name, (way, _) in netlist.ports.items() if way == "input"]

@@ -110,7 +110,8 @@ def simulate_unit(form: NumberFormat, config: CoreConfig, synthesis, library, *,
 
     Raises
     ------
-    Mismatch : naming the first result that differs.
+    Mismatch
+        naming the first result that differs.
     """
     unit = element_for(form)(config)
     netlist = Netlist(synthesis, library, lanes, unit.module_name, change)

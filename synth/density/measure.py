@@ -21,8 +21,10 @@ def measure(design: Design, *, build: Path = BUILD, seconds: float = 900, timing
 
     Raises
     ------
-    ValueError : for an unknown accounting or converter.
-    ToolError, LibraryError, Mismatch : when it does not map, or does not compute what it should.
+    ValueError
+        for an unknown accounting or converter.
+    ToolError, LibraryError, Mismatch
+        when it does not map, or does not compute what it should.
     """
     if design.accounting not in ACCOUNTINGS:
         raise ValueError(f"accounting must be one of {', '.join(ACCOUNTINGS)}, not {design.accounting}")

@@ -14,17 +14,28 @@ class Design:
 
     Parameters
     ----------
-    format : a name of ``hw.baseline.formats``, with ``/N`` for another block size.
-    library : a library's name or file.
-    dot : products of a unit per cycle (default: the block, or 64 where nothing is shared).
-    rows, columns : units of the tile.
-    cycles : register stages of the accumulator.
-    clock_gates : whether enabled registers get clock gates where the library has them.
-    accounting : of ``ACCOUNTINGS``, see ``synth/density/accounting.py``.
-    converter : for a dot unit, of ``CONVERTERS``: whose the converter to blocks is.
-    tree_cycles : register stages between operands and block sum; of floating-point formats in each operation.
-    effort : "area" or "speed", as of ``synthesise``.
-    mesh : tiles in a row and in a column of an array.
+    format
+        a name of ``hw.baseline.formats``, with ``/N`` for another block size.
+    library
+        a library's name or file.
+    dot
+        products of a unit per cycle (default: the block, or 64 where nothing is shared).
+    rows, columns
+        units of the tile.
+    cycles
+        register stages of the accumulator.
+    clock_gates
+        whether enabled registers get clock gates where the library has them.
+    accounting
+        of ``ACCOUNTINGS``, see ``synth/density/accounting.py``.
+    converter
+        for a dot unit, of ``CONVERTERS``: whose the converter to blocks is.
+    tree_cycles
+        register stages between operands and block sum; of floating-point formats in each operation.
+    effort
+        "area" or "speed", as of ``synthesise``.
+    mesh
+        tiles in a row and in a column of an array.
     """
 
     format: str
@@ -61,14 +72,20 @@ class Design:
 class Row:
     """One design's result; areas per MAC in the library's unit.
 
-    Members
-    -------
-    area : everything the accounting counts, and ``parts`` what it is made of.
-    flip_flops : the part of ``area`` that is flip-flops.
-    period : least clock period in ns, or ``None`` where the accounting has no clock.
-    includes : what is counted.
-    verified : results of the mapped parts that were compared with the reference.
-    memory_bits : bits of memories that belong to it, per MAC, whose area is not counted.
+    Attributes
+    ----------
+    area
+        everything the accounting counts, and ``parts`` what it is made of.
+    flip_flops
+        the part of ``area`` that is flip-flops.
+    period
+        least clock period in ns, or ``None`` where the accounting has no clock.
+    includes
+        what is counted.
+    verified
+        results of the mapped parts that were compared with the reference.
+    memory_bits
+        bits of memories that belong to it, per MAC, whose area is not counted.
     """
 
     design: Design

@@ -19,11 +19,20 @@ class Family:
 
     Parameters
     ----------
-    synthesis : Yosys commands by effort; ``{top}`` is the top module, ``{nodsp}`` the option that leaves multiplier blocks out.
-    tables : how many lookup tables a cell counts. flip_flops : what their cells' names begin with.
-    program, placement : nextpnr's name and its arguments, or ``None`` where pip has no nextpnr.
-    pins : of the ports clk, rst, i and o, as the line of a file of pins with ``{port}`` and ``{pin}``; where nextpnr asks.
-    multiplier : cell of a multiplier block that products of mantissas fit in, where there is one.
+    synthesis
+        Yosys commands by effort; ``{top}`` is the top module, ``{nodsp}`` the option that leaves multiplier blocks
+        out.
+    tables
+        how many lookup tables a cell counts.
+    flip_flops
+        what their cells' names begin with.
+    program, placement
+        nextpnr's name and its arguments, or ``None`` where pip has no nextpnr.
+    pins
+        of the ports clk, rst, i and o, as the line of a file of pins with ``{port}`` and ``{pin}``; where nextpnr
+        asks.
+    multiplier
+        cell of a multiplier block that products of mantissas fit in, where there is one.
     """
 
     synthesis: dict[str, tuple[str, ...]]

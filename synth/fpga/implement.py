@@ -30,10 +30,20 @@ class Target:
 
     Parameters
     ----------
-    format, family : by name. dot : products per unit and cycle (default: a block, or 64). size : unit rows and columns.
-    tree_cycles, cycles : register stages of the sum of products and of the accumulator.
-    datapath : body of dot products of integers (default: the one for FPGAs).
-    seeds : of placement, for a clock. effort : what mapping aims at, of ``EFFORTS``.
+    format, family
+        by name.
+    dot
+        products per unit and cycle (default: a block, or 64).
+    size
+        unit rows and columns.
+    tree_cycles, cycles
+        register stages of the sum of products and of the accumulator.
+    datapath
+        body of dot products of integers (default: the one for FPGAs).
+    seeds
+        of placement, for a clock.
+    effort
+        what mapping aims at, of ``EFFORTS``.
     """
 
     format: str
@@ -73,10 +83,18 @@ class Target:
 class Resources:
     """One tile or core in one family.
 
-    Members
-    -------
-    tables : as the family counts them. multipliers : blocks. flip_flops : of any kind. cells : by type.
-    clocks : MHz with each seed.
+    Attributes
+    ----------
+    tables
+        as the family counts them.
+    multipliers
+        blocks.
+    flip_flops
+        of any kind.
+    cells
+        by type.
+    clocks
+        MHz with each seed.
     """
 
     name: str
@@ -114,7 +132,8 @@ def check(family: str, seeds: int, effort: str) -> None:
 
     Raises
     ------
-    ValueError : with the rule that is broken.
+    ValueError
+        with the rule that is broken.
     """
     if family not in FAMILIES:
         raise ValueError(f"family must be one of {', '.join(FAMILIES)}, not {family}")
@@ -132,7 +151,8 @@ def implement(target: Target, *, seconds: float = 1800, build: Path = BUILD) -> 
 
     Raises
     ------
-    ToolError : when a tool fails.
+    ToolError
+        when a tool fails.
     """
     config = target.config()
     tile = tile_for(target.number_format(), config)
@@ -149,7 +169,10 @@ def implement_core(
 
     Raises
     ------
-    ValueError : as of ``check``. ToolError : when a tool fails.
+    ValueError
+        as of ``check``.
+    ToolError
+        when a tool fails.
     """
     check(family, seeds, effort)
     core = Core(config)
@@ -189,7 +212,12 @@ class _Flow:
 
     Parameters
     ----------
-    name : in tables and folders. multipliers : whether multiplier blocks may be used. seconds : a tool may take.
+    name
+        in tables and folders.
+    multipliers
+        whether multiplier blocks may be used.
+    seconds
+        a tool may take.
     """
 
     name: str

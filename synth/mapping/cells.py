@@ -13,7 +13,8 @@ def compile_function(function: str, inputs: tuple[str, ...]) -> Callable:
 
     Raises
     ------
-    ValueError : for anything that is not such an expression.
+    ValueError
+        for anything that is not such an expression.
     """
     tokens = re.findall(r"[A-Za-z_][\w\[\]]*|[01]|[()!'&*|+^]", function)
     places = {name: f"x{i}" for i, name in enumerate(inputs)}

@@ -24,14 +24,20 @@ MEMORY = "ram_"  # modules that a process's macro replaces
 class Part:
     """One mapped part: its own area (instances of other parts not included) and what that consists of.
 
-    Members
-    -------
-    area : in the library's unit (µm², or gate equivalents).
-    flip_flops, full_adders : areas of those cells.
-    cells : count of each cell, instances of other parts included.
-    variant : the abc script that was best, ``areas`` and, where delays counted too, ``delays`` what each gave.
-    netlist : the folder with ``netlist.json`` and ``netlist.v``.
-    memory_bits : bits of memories, which have no area here.
+    Attributes
+    ----------
+    area
+        in the library's unit (µm², or gate equivalents).
+    flip_flops, full_adders
+        areas of those cells.
+    cells
+        count of each cell, instances of other parts included.
+    variant
+        the abc script that was best, ``areas`` and, where delays counted too, ``delays`` what each gave.
+    netlist
+        the folder with ``netlist.json`` and ``netlist.v``.
+    memory_bits
+        bits of memories, which have no area here.
     """
 
     name: str
@@ -103,11 +109,13 @@ def synthesise(
 
     Parameters
     ----------
-    effort : of ``EFFORTS``; ``top`` itself, where it has parts, is mapped for area always.
+    effort
+        of ``EFFORTS``; ``top`` itself, where it has parts, is mapped for area always.
 
     Raises
     ------
-    ToolError, LibraryError : when a part does not map, or a cell has no area.
+    ToolError, LibraryError
+        when a part does not map, or a cell has no area.
     """
     modules = modules_of(verilog)
     memories = {name for name in modules if name.startswith(MEMORY)}

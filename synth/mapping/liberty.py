@@ -118,7 +118,8 @@ def find_library(name: str, build: Path) -> Library:
 
     Raises
     ------
-    LibraryError : when it is not found (saying how to get it), does not parse or has no flip-flop.
+    LibraryError
+        when it is not found (saying how to get it), does not parse or has no flip-flop.
     """
     if name == "reference":
         path = REFERENCE
@@ -173,7 +174,8 @@ def parse_liberty(path: Path) -> dict[str, Cell]:
 
     Raises
     ------
-    LibraryError : when the text is no Liberty library.
+    LibraryError
+        when the text is no Liberty library.
     """
     try:
         text = path.read_text(errors="replace")

@@ -22,15 +22,21 @@ class Netlist:
 
     Parameters
     ----------
-    synthesis : mapped parts.
-    library : the library they are mapped to.
-    lanes : independent simulations.
-    top : the part to simulate (default: the whole).
-    change : a fault to put in, as a function of (cell path, type) to another type or ``None``.
+    synthesis
+        mapped parts.
+    library
+        the library they are mapped to.
+    lanes
+        independent simulations.
+    top
+        the part to simulate (default: the whole).
+    change
+        a fault to put in, as a function of (cell path, type) to another type or ``None``.
 
     Raises
     ------
-    LibraryError : for a cell whose function the library does not tell, or a combinational loop.
+    LibraryError
+        for a cell whose function the library does not tell, or a combinational loop.
     """
 
     def __init__(self, synthesis: Synthesis, library: Library, lanes: int, top: str | None = None, change=None):

@@ -191,11 +191,13 @@ def least_period(netlists: dict[str, Path], library: Library, top: str) -> float
 
     Parameters
     ----------
-    netlists : files of the mapped netlists, by module.
+    netlists
+        files of the mapped netlists, by module.
 
     Raises
     ------
-    LibraryError : for a combinational loop.
+    LibraryError
+        for a combinational loop.
     """
     tables = _tables(library.path)
     cells, inputs, outputs, count = _flatten(netlists, top)

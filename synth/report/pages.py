@@ -11,7 +11,8 @@ def rewrite(path: Path, texts: dict[str, str]) -> bool:
 
     Raises
     ------
-    ValueError : for a page without any of the markers.
+    ValueError
+        for a page without any of the markers.
     """
     old = new = path.read_text()
     found = 0

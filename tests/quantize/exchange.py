@@ -16,10 +16,14 @@ class Source:
 
     Parameters
     ----------
-    name : the stream's name; its payload, ``valid`` and ``ready`` are found by it.
-    beats : payloads, or dictionaries from port name to value when other ports go with the beat.
-    idle : share of cycles without a beat on offer; the ports then carry noise.
-    cycles : (filled in) cycle in which each beat was taken.
+    name
+        the stream's name; its payload, ``valid`` and ``ready`` are found by it.
+    beats
+        payloads, or dictionaries from port name to value when other ports go with the beat.
+    idle
+        share of cycles without a beat on offer; the ports then carry noise.
+    cycles
+        (filled in) cycle in which each beat was taken.
     """
 
     name: str
@@ -37,11 +41,16 @@ class Sink:
 
     Parameters
     ----------
-    name : the stream's name.
-    count : beats to wait for.
-    stall : share of cycles that are not ready.
-    also : further ports to record with each beat.
-    beats, cycles : (filled in) payload, or tuple of payload and the further ports; the cycle of each transfer.
+    name
+        the stream's name.
+    count
+        beats to wait for.
+    stall
+        share of cycles that are not ready.
+    also
+        further ports to record with each beat.
+    beats, cycles
+        (filled in) payload, or tuple of payload and the further ports; the cycle of each transfer.
     """
 
     name: str

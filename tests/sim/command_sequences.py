@@ -30,10 +30,14 @@ def random_rates(rng) -> Rates:
 class Sequence:
     """Commands one after another, with what the core then holds.
 
-    Members
-    -------
-    loaded : by operand, (groups of array rows or columns, inner size, width). held : sizes of the C in the array.
-    waiting : rows, columns and width of a C that the next command must take as its A.
+    Attributes
+    ----------
+    loaded
+        by operand, (groups of array rows or columns, inner size, width).
+    held
+        sizes of the C in the array.
+    waiting
+        rows, columns and width of a C that the next command must take as its A.
     """
 
     config: CoreConfig
