@@ -16,8 +16,9 @@ from hw.core.loader import Loader, load_layout
 from hw.core.operand_buffer import OperandBuffer
 from hw.core.output_stage import OutputStage
 from hw.core.result_buffer import ResultBuffer
-from hw.core.sequencer import Sequencer, product_layout
+from hw.core.sequencer import Sequencer
 from hw.emit import place
+from hw.sequence.layouts import product_layout
 from hw.timing import Timing
 
 __all__ = ["Core"]

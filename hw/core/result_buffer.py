@@ -9,8 +9,8 @@ from hw.accumulate.block_accumulator import ResultConverter
 from hw.array.tile import drain_layout
 from hw.config import CoreConfig
 from hw.core.ram import Ram
-from hw.core.sequencer import tile_layout
 from hw.emit import place
+from hw.sequence.layouts import tile_layout
 
 __all__ = ["ResultBuffer", "beat_layout"]
 

@@ -10,7 +10,7 @@ from hw.accumulate.float_format import FP32
 from hw.array.tile import drain_layout
 from hw.config import CoreConfig
 from hw.core.result_buffer import ResultBuffer, beat_layout
-from hw.core.sequencer import tile_layout
+from hw.sequence.layouts import tile_layout
 from tests.bench import parameters, simulate
 from tests.layouts import number, pack, step, unpack
 from tests.streams import Pace, get, reset, start_clock

@@ -9,7 +9,8 @@ import pytest
 from hw.array.control import control_layout
 from hw.config import CoreConfig
 from hw.core.operand_buffer import read_layout
-from hw.core.sequencer import Sequencer, product_layout, tile_layout
+from hw.core.sequencer import Sequencer
+from hw.sequence.layouts import product_layout, tile_layout
 from tests.bench import parameters, simulate
 from tests.layouts import pack, step, unpack
 from tests.streams import reset, start_clock
