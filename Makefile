@@ -6,7 +6,7 @@ READY = $(VENV)/.ready
 SIM ?= verilator
 WAVES ?= 0
 
-.PHONY: demo help sim test lint bench synth synth-full train board clean
+.PHONY: demo help sim test lint docs bench synth synth-full train board clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## handwritten digits through the generated RTL (the default)
@@ -30,6 +30,9 @@ test: $(READY)  ## every test
 lint: $(READY)  ## ruff and mypy
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
+
+docs: $(READY)  ## the site from documents and docstrings, strict: build/site/index.html
+	$(RUN) -m sphinx -W --keep-going -E -q docs build/site
 
 bench: $(READY)  ## speed figures, as ratios of one run
 	$(RUN) -m bench

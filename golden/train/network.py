@@ -18,9 +18,14 @@ class Layer(Protocol):
     """One step of the forward pass and its inverse."""
 
     @property
-    def parameters(self) -> tuple[Parameter, ...]: ...
-    def forward(self, x: Array, arithmetic: Arithmetic) -> Array: ...
-    def backward(self, gradient: Array, arithmetic: Arithmetic) -> Array | None: ...
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What is trained."""
+
+    def forward(self, x: Array, arithmetic: Arithmetic) -> Array:
+        """The layer's results."""
+
+    def backward(self, gradient: Array, arithmetic: Arithmetic) -> Array | None:
+        """The gradient of its inputs."""
 
 
 class Network:

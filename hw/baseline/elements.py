@@ -230,6 +230,7 @@ class FloatElement(_Element):
 
     @property
     def sum_cycles(self) -> int:
+        """Cycles from ``a`` and ``b`` to ``sum_control``: the products, then a tree of additions."""
         return self.product_cycles + (self.config.dot - 1).bit_length() * self.add_cycles
 
     def elaborate(self, platform):

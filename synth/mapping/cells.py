@@ -9,7 +9,7 @@ __all__ = ["compile_function", "truth_table"]
 
 @cache
 def compile_function(function: str, inputs: tuple[str, ...]) -> Callable:
-    """A Liberty expression as a function (mask, *inputs); ``!`` and ``'`` negate, juxtaposition is AND.
+    """A Liberty expression as a function of ``(mask, *inputs)``; ``!`` and ``'`` negate, juxtaposition is AND.
 
     Raises
     ------
