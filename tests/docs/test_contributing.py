@@ -79,7 +79,7 @@ def test_an_accounting_is_a_function_and_a_name(monkeypatch, tmp_path):
         return accounting._row(design, {"core": 1.0}, flip_flops=0.0, period=None, timing="", verified=0, macs=1)
 
     monkeypatch.setitem(accounting.MEASURES, "nothing", measure_nothing)
-    with pytest.raises(ValueError, match="^accounting must be one of "):
+    with pytest.raises(ValueError, match=r"^accounting must be one of "):
         measure(Design("hbfp4", accounting="nothing"), build=tmp_path)
     monkeypatch.setattr("synth.density.measure.ACCOUNTINGS", (*row.ACCOUNTINGS, "nothing"))
     assert measure(Design("hbfp4", accounting="nothing"), build=tmp_path).area == 1.0
