@@ -76,7 +76,7 @@ def _main(options: argparse.Namespace) -> int:
 def _build(plan, board, clock: float) -> None:
     from hw.board.build import BuildError, least_tables, too_large
 
-    # Before the minutes of synthesis what can be known without, before the hours of routing what it says.
+    # What needs no synthesis is checked before it; what synthesis finds is checked before routing.
     least = {**dict.fromkeys(board.capacity, 0), "LUT4": least_tables(plan.top.config)}
     if missing := too_large(least, board.capacity):
         raise BuildError(f"the machine is too large for {board.part}: its multipliers alone take {missing}")

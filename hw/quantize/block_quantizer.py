@@ -114,7 +114,7 @@ class BlockQuantizer(wiring.Component):
         m = Module()
         word_width = self.config.lanes * kept_element(self.config).size
         m.submodules.halves = halves = Memory(shape=word_width, depth=2 * self.beats, init=[])
-        # Four blocks are remembered: the maximum of one is there two cycles late, when the next but one may have begun.
+        # Four blocks are remembered: a maximum is known two cycles late, by which time the block after the next may have begun.
         records = Signal(data.ArrayLayout(self.record, 4), reset_less=True)
         maxima = Signal(data.ArrayLayout(8, 4), reset_less=True)
         full, freed = Signal(2), Signal(2)

@@ -52,7 +52,8 @@ class CoreModel(Stage):
     """A core from reset on, with nothing but its time.
 
     Exact, to the cycle, for any commands, of every format, and for streams that always have data or room but for their
-    rate. It does not find out which commands the core refuses: they say it themselves, and cost the time of decoding.
+    rate. It does not decide which commands the core refuses: ``Command.refused`` says so, and such a command costs the time
+    of its decoding.
     Each command is worked out once, stage by stage, as a maximum of the cycles that it waits for; runs of equal work end
     as soon as the machine is in a state it was in before.
 

@@ -89,7 +89,7 @@ class Loader(Stage):
         self.beats = timing.block_beats
         self.unpacker_cycles = timing.unpacker_cycles
         self.full_cycles, self.retire_cycles = timing.full_cycles, timing.retire_cycles
-        # The quantizer's first beat of a block leaves so much after the cycle in which it starts to be read.
+        # From the cycle in which a block starts to be read to the one in which its first beat leaves the quantizer.
         self.pipeline = timing.quantizer_cycles - 1
         self.jump = jump
         self.idle = self.half = 0
@@ -97,7 +97,7 @@ class Loader(Stage):
         self.waited = 0
 
     def start(self, offered: int) -> int:
-        """The cycle in which a job begins that is there from cycle ``offered`` on."""
+        """The cycle in which a job begins that is offered from cycle ``offered`` on."""
         return max(offered, self.idle, self.half)
 
     def filled(self, start: int, last: int) -> Load:
