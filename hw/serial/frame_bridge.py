@@ -8,13 +8,14 @@ from amaranth.lib.wiring import Component, In, Out
 from hw.bus.registers import ADDRESS_WIDTH
 from hw.core.ram import Ram
 from hw.emit import place
-from hw.serial.frames import ANSWER, MAX_WORDS, REQUEST, Status
+from hw.serial.frames import ANSWER, MAX_WORDS, REQUEST, Action, Status
 
 __all__ = ["FrameBridge"]
 
 CHECKSUM = Algorithm(
-    crc_width=16, polynomial=0x1021, initial_crc=0xFFFF, reflect_input=False, reflect_output=False, xor_output=0
-)
+    crc_width=32, polynomial=0x04C11DB7, initial_crc=0xFFFFFFFF, reflect_input=True, reflect_output=True,
+    xor_output=0xFFFFFFFF,
+)  # fmt: skip
 
 
 class FrameBridge(Component):
@@ -46,14 +47,13 @@ class FrameBridge(Component):
         memory = place(m, platform, "memory", Ram(1, 32, 2 * MAX_WORDS))
         m.submodules.crc = self._crc = CHECKSUM(data_width=8).create()
         self._memory = memory
-        self._sequence, self._action, self._where, self._count = (
-            Signal(8, name=name) for name in ("sequence", "action", "where", "count")
-        )
+        self._tag = Signal(32)  # of the request: session, number
+        self._action, self._where, self._count = (Signal(8, name=name) for name in ("action", "where", "count"))
         self._index, self._byte, self._word = Signal(range(MAX_WORDS + 1)), Signal(2), Signal(32)
-        # The answer: kept until the next execution.
-        self._kept = Signal(8)
+        # The request executed last, and its answer, kept until the next execution.
+        self._open, self._kept = Signal(), Signal(32)
         self._status, self._done_words, self._answers_read = Signal(2), Signal(range(MAX_WORDS + 1)), Signal()
-        self._refusal = Signal(2)
+        self._refusal = Signal(3)
         m.d.comb += [
             self.write.eq(self._action[0]),
             self.address[2:].eq(
@@ -86,23 +86,21 @@ class FrameBridge(Component):
             m.d.comb += self._crc.start.eq(1)
             m.d.sync += [self._index.eq(0), self._byte.eq(0), gap.eq(0), self._refusal.eq(Status.DONE)]
             with m.If(self.valid & (self.data == REQUEST)):
-                m.next = "SEQUENCE"
-        following = ("SEQUENCE", "ACTION", "WHERE", "COUNT")
-        for number, (state, field) in enumerate(
-            zip(following, (self._sequence, self._action, self._where, self._count), strict=True)
-        ):
-            with m.State(state):
+                m.next = "HEADER_0"
+        header = [*(self._tag[8 * i : 8 * i + 8] for i in range(4)), self._action, self._where, self._count]
+        for number, field in enumerate(header):
+            with m.State(f"HEADER_{number}"):
                 with m.If(self.valid):
                     step()
                     m.d.sync += field.eq(self.data)
-                    m.next = following[number + 1] if number < 3 else "SIZE"
+                    m.next = f"HEADER_{number + 1}" if field is not self._count else "SIZE"
                 give_up()
         with m.State("SIZE"):
             with m.If(too_many):
                 m.d.sync += self._refusal.eq(Status.COUNT)
                 m.next = "REPLY"
             with m.Elif(reads):
-                m.next = "CHECK_LOW"
+                m.next = "CHECK_0"
             with m.Else():
                 m.next = "PAYLOAD"
         with m.State("PAYLOAD"):
@@ -117,25 +115,37 @@ class FrameBridge(Component):
                     m.d.comb += self._memory.write_enable.eq(1)
                     m.d.sync += self._index.eq(self._index + 1)
                     with m.If(self._index == self._count - 1):
-                        m.next = "CHECK_LOW"
+                        m.next = "CHECK_0"
             give_up()
-        for state, bits, after in (("CHECK_LOW", slice(0, 8), "CHECK_HIGH"), ("CHECK_HIGH", slice(8, 16), "DECIDE")):
-            with m.State(state):
+        for number in range(4):
+            with m.State(f"CHECK_{number}"):
                 with m.If(self.valid):
-                    with m.If(self.data != self._crc.crc[bits]):
+                    with m.If(self.data != self._crc.crc[8 * number : 8 * number + 8]):
                         m.d.sync += self._refusal.eq(Status.CHECKSUM)
-                    m.next = after
+                    m.next = f"CHECK_{number + 1}" if number < 3 else "DECIDE"
                 give_up()
+        same_session, same_number, follows, opens = Signal(), Signal(), Signal(), Signal()
+        m.d.comb += [
+            same_session.eq(self._open & (self._tag[:16] == self._kept[:16])),
+            same_number.eq(self._tag[16:] == self._kept[16:]),
+            follows.eq(self._tag[16:] == (self._kept[16:] + 1)[:16]),
+            opens.eq((self._action & Action.OPEN) != 0),
+        ]
         with m.State("DECIDE"):
             m.d.sync += self._index.eq(0)
-            with m.If((self._refusal != Status.DONE) | ((self._sequence == self._kept) & (self._sequence != 0))):
-                m.next = "REPLY"
-            with m.Else():
+            m.next = "REPLY"
+            with m.If(self._refusal != Status.DONE):
+                pass
+            with m.Elif(same_session & same_number):
+                pass  # asked again: answered again
+            with m.Elif(opens | (same_session & follows)):
                 m.d.sync += [
-                    self._kept.eq(self._sequence), self._answers_read.eq(reads),
+                    self._open.eq(1), self._kept.eq(self._tag), self._answers_read.eq(reads),
                     self._status.eq(Status.DONE), self._done_words.eq(self._count),
                 ]  # fmt: skip
                 m.next = "FETCH"
+            with m.Else():
+                m.d.sync += self._refusal.eq(Mux(same_session, Status.ORDER, Status.SESSION))
 
     def _execute(self, m: Module) -> None:
         with m.State("FETCH"):
@@ -177,16 +187,17 @@ class FrameBridge(Component):
         with m.State("REPLY"):
             m.d.comb += self._crc.start.eq(1)
             m.d.sync += [self._index.eq(0), self._byte.eq(0)]
-            send(ANSWER, "REPLY_SEQUENCE", counts=False)
-        with m.State("REPLY_SEQUENCE"):
-            send(self._sequence, "REPLY_STATUS")
+            send(ANSWER, "REPLY_TAG_0", counts=False)
+        for number in range(4):
+            with m.State(f"REPLY_TAG_{number}"):
+                send(self._tag[8 * number : 8 * number + 8], f"REPLY_TAG_{number + 1}" if number < 3 else "REPLY_STATUS")
         with m.State("REPLY_STATUS"):
             send(Mux(refused, self._refusal, self._status), "REPLY_COUNT")
         with m.State("REPLY_COUNT"):
             m.d.comb += self._memory.read_address.eq(MAX_WORDS)
             send(words, "WORD")
             with m.If(self.o.ready & (~self._answers_read | (words == 0))):
-                m.next = "REPLY_LOW"
+                m.next = "REPLY_CHECK_0"
         with m.State("WORD"):  # memories answer late in a cycle, and the checksum is long
             m.d.sync += self._word.eq(self._memory.read_data)
             m.next = "BYTES"
@@ -199,8 +210,8 @@ class FrameBridge(Component):
                     m.d.sync += self._index.eq(self._index + 1)
                     m.next = "WORD"
                     with m.If(self._index == words - 1):
-                        m.next = "REPLY_LOW"
-        with m.State("REPLY_LOW"):
-            send(self._crc.crc[:8], "REPLY_HIGH", counts=False)
-        with m.State("REPLY_HIGH"):
-            send(self._crc.crc[8:], "IDLE", counts=False)
+                        m.next = "REPLY_CHECK_0"
+        for number in range(4):
+            with m.State(f"REPLY_CHECK_{number}"):
+                after = f"REPLY_CHECK_{number + 1}" if number < 3 else "IDLE"
+                send(self._crc.crc[8 * number : 8 * number + 8], after, counts=False)

@@ -31,7 +31,8 @@ class RegisterDevice(Device):
     A transport has ``read(offset, count, fixed)``, which returns words, and ``write(offset, words, fixed)``, which
     returns how many were taken. For a core with streams beside its registers it also has ``parts``, ``send``,
     ``receive`` and ``flush`` of ``sim.devices.command_queue.RegisterStreams``, a packet to each part. The configuration is what
-    the registers say. After an error the machine has been reset and can be used again.
+    the registers say. After an error or an interrupt the machine is reset, at the latest before the next product, and can be
+    used again.
 
     Parameters
     ----------
@@ -91,10 +92,12 @@ class RegisterDevice(Device):
         self._streams.flush()  # and no result from before it is left
         self._write("interrupt_cause", (1 << len(INTERRUPTS)) - 1)
         self._converted = dict.fromkeys(HEALTH, 0)
+        self._sound = True
 
     @property
     def counters(self) -> dict[str, int]:
         """All of the core's counters; conversions on this side count with the core's."""
+        self._recover()
         words = self.transport.read(offset_of(f"count_{next(iter(COUNTERS))}"), len(COUNTERS))
         counters = dict(zip(COUNTERS, words, strict=True))
         return counters | {name: counters[name] + count for name, count in self._converted.items()}
@@ -106,6 +109,7 @@ class RegisterDevice(Device):
             blocks = {name: task.blocks(name, self.config) for name in "ab"}
         result = Assembly(self.config, task)
         done = 0
+        self._recover()
 
         def deliver(job: Job, words) -> None:
             nonlocal done
@@ -115,19 +119,22 @@ class RegisterDevice(Device):
             self.progress(done, len(work))
 
         queue = CommandQueue(self.transport, self._streams, self.depth, self.timeout)
+        self._sound = False
         try:
             queue.run((self._parcel(task, job, blocks, partial(deliver, job)) for job in work), self._check)
             self._settle()
         except Stuck as error:
-            self.reset()
             raise DriverError(f"the core did not {error} within {self.timeout} s") from None
-        except (DriverError, KeyboardInterrupt):
-            self.reset()
-            raise
+        self._sound = True
         for operand, loads in zip(blocks.values(), task.loads(self.config), strict=False):
             for name in HEALTH:
                 self._converted[name] += loads * getattr(operand.health, name)
         return result.value()
+
+    def _recover(self) -> None:
+        """Reset the machine if the last product did not come to its end."""
+        if not self._sound:
+            self.reset()
 
     def _parcel(self, task: Task, job: Job, blocks, deliver) -> Parcel:
         packets, formats = {}, {}

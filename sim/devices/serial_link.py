@@ -2,11 +2,23 @@
 
 import errno
 import os
+import secrets
 import time
 
 import serial
 
-from hw.serial.frames import MAX_WORDS, Action, Status, decode_answer, encode_request
+from hw.serial.frames import (
+    ANSWER,
+    ANSWER_HEADER,
+    CHECKSUM,
+    MAX_WORDS,
+    Action,
+    Answer,
+    Status,
+    decode_answer,
+    encode_request,
+    next_number,
+)  # fmt: skip
 
 __all__ = ["LinkError", "SerialLink"]
 
@@ -17,6 +29,9 @@ class LinkError(RuntimeError):
 
 class SerialLink:
     """Register accesses in frames, asked again until the answer is whole.
+
+    An answer is taken only if it belongs to the question: see ``hw.serial.frames``. After any failure, an interrupt
+    included, the next request opens another session, so that nothing from before can be taken for its answer.
 
     Parameters
     ----------
@@ -52,7 +67,7 @@ class SerialLink:
         self.open()
 
     def open(self) -> None:
-        """Open the port, after ``close`` or when it was lost. The next request starts a new sequence."""
+        """Open the port, after ``close`` or when it was lost. The next request opens a session."""
         self.close()
         try:
             self._serial = serial.Serial(
@@ -62,7 +77,7 @@ class SerialLink:
             busy = error.errno in (errno.EWOULDBLOCK, errno.EBUSY)
             reason = "is in use by another program" if busy else f"cannot be opened: {_reason(error)}"
             raise LinkError(f"serial port {self.port} {reason}") from None
-        self._sequence = 0
+        self._session = None
 
     def close(self) -> None:
         """Give the port back."""
@@ -76,7 +91,7 @@ class SerialLink:
         while len(words) < count:
             wanted = min(MAX_WORDS, count - len(words))
             at = offset if fixed else offset + 4 * len(words)
-            got = self._ask(Action.FIXED if fixed else Action(0), at, wanted)[1]
+            got = self._ask(Action.FIXED if fixed else Action(0), at, wanted).words
             words += got
             if len(got) < wanted:
                 break
@@ -88,50 +103,67 @@ class SerialLink:
         while done < len(words):
             part = words[done : done + MAX_WORDS]
             at = offset if fixed else offset + 4 * done
-            taken = self._ask(Action.WRITE | (Action.FIXED if fixed else 0), at, part)[0]
+            taken = self._ask(Action.WRITE | (Action.FIXED if fixed else 0), at, part).count
             done += taken
             if taken < len(part):
                 break
         return done
 
-    def _ask(self, action: Action, offset: int, words) -> tuple[int, list[int]]:
+    def _ask(self, action: Action, offset: int, words) -> Answer:
+        """The answer to a request; whatever else happens ends the session."""
         if self._serial is None:
             raise LinkError(f"serial port {self.port} is closed")
-        frame = encode_request(self._sequence, action, offset // 4, words)
-        reads = not action & Action.WRITE
-        for _ in range(self.attempts):
-            try:
-                self._serial.write(frame)
-                self.traffic += len(frame)
-                answer = self._answer(reads)
-            except (serial.SerialException, OSError, TypeError) as error:  # TypeError: the port was closed meanwhile
-                self.close()
-                raise LinkError(f"serial port {self.port} went away: {_reason(error)}") from None
-            if answer is not None and answer[0] == self._sequence and answer[1] in (Status.DONE, Status.REFUSED):
-                self._sequence = self._sequence % 255 + 1
-                return answer[2], answer[3]
-            self.repeats += 1
+        answer = None
+        try:
+            if self._session is None:
+                self._session, self._number = 1 + secrets.randbelow(0xFFFF), secrets.randbelow(0x10000)
+                self._serial.reset_input_buffer()
+                action |= Action.OPEN
+            frame = encode_request(self._session, self._number, action, offset // 4, words)
+            answer = self._asked(frame, reads=not action & Action.WRITE)
+            self._number = next_number(self._number)
+        except (serial.SerialException, OSError, TypeError) as error:  # TypeError: the port was closed meanwhile
+            self.close()
+            raise LinkError(f"serial port {self.port} went away: {_reason(error)}") from None
+        finally:
+            if answer is None:
+                self._session = None
+        return answer
+
+    def _asked(self, frame: bytes, reads: bool) -> Answer:
+        """Send a request until it is answered as done, or refused by a register."""
+        for attempt in range(self.attempts):
+            self.repeats += attempt > 0
+            self._serial.write(frame)
+            self.traffic += len(frame)
+            answer = self._answer(reads)
+            if answer is None or answer.status in (Status.CHECKSUM, Status.COUNT):
+                continue
+            if answer.status in (Status.SESSION, Status.ORDER):
+                raise LinkError(f"serial port {self.port}: the board was reset, or another program uses it")
+            return answer
         raise LinkError(f"serial port {self.port} gave no valid answer to {self.attempts} requests")
 
-    def _answer(self, reads: bool):
-        """The next answer; None if it is corrupted or none comes in time. What came before it is dropped."""
-        start = b""
+    def _answer(self, reads: bool) -> Answer | None:
+        """The answer to the present request; None if none comes in time, or it is corrupted. Others are dropped."""
         deadline = time.monotonic() + self.timeout
-        while start != b"\xa5":
-            start = self._serial.read(1)
-            if not start or time.monotonic() > deadline:
-                return None
-        header = self._serial.read(3)
-        if len(header) < 3:
-            return None
-        payload = 4 * header[2] if reads else 0
-        frame = start + header + self._serial.read(payload + 2)
-        self.traffic += len(frame)
-        answer = decode_answer(frame, reads) if len(frame) == payload + 6 else None
-        if answer is None:
-            time.sleep(0.01)
-            self._serial.reset_input_buffer()
-        return answer
+        while time.monotonic() < deadline:
+            if self._serial.read(1) != bytes([ANSWER]):
+                continue
+            header = self._serial.read(ANSWER_HEADER.size)
+            if len(header) < ANSWER_HEADER.size:
+                break
+            size = (4 * header[-1] if reads else 0) + CHECKSUM.size
+            frame = bytes([ANSWER]) + header + self._serial.read(size)
+            self.traffic += len(frame)
+            answer = decode_answer(frame, reads)
+            if answer is None:
+                time.sleep(0.01)
+                self._serial.reset_input_buffer()
+                break
+            if answer.status == Status.CHECKSUM or (answer.session, answer.number) == (self._session, self._number):
+                return answer
+        return None
 
 
 def _reason(error: Exception) -> str:

@@ -10,7 +10,7 @@ from examples.digits_board import main as digits_board
 from hw.board.boards import BOARDS
 from hw.bus.registers import offset_of
 from hw.config import FEATURES
-from hw.serial.frames import Action, Status, decode_answer, encode_request
+from hw.serial.frames import ANSWER_HEADER, CHECKSUM, Action, Status, decode_answer, decode_request, encode_request
 from sim.devices import GoldenDevice
 from sim.devices.driver import DriverError, RegisterDevice
 from sim.devices.serial_board import SerialBoard
@@ -95,21 +95,55 @@ def test_corrupted_frames_are_refused_and_asked_again():
 def test_frames_are_checked_and_not_executed_twice(board):
     link = SerialLink(board.port, timeout=0.3)
 
-    def ask(frame, reads):
-        link._serial.write(frame)
-        return decode_answer(link._serial.read(6 + 4 * reads), bool(reads))
+    def ask(session, number, action, address, words, corrupt=0):
+        frame = bytearray(encode_request(session, number, action, address, words))
+        frame[-1] ^= corrupt
+        link._serial.write(bytes(frame))
+        reads = not action & Action.WRITE
+        header = link._serial.read(1 + ANSWER_HEADER.size)
+        answer = decode_answer(header + link._serial.read(4 * header[-1] * reads + CHECKSUM.size), reads)
+        assert answer[:2] == (session, number)
+        return answer[2:]
 
     enable = offset_of("interrupt_enable") // 4
-    broken = bytearray(encode_request(7, Action.WRITE, enable, [5]))
-    broken[-1] ^= 1
-    assert ask(bytes(broken), 0)[1] == Status.CHECKSUM
-    assert ask(encode_request(0, Action(0), enable, 1), 1) == (0, Status.DONE, 1, [0])
-    assert ask(encode_request(8, Action.WRITE, enable, [5]), 0) == (8, Status.DONE, 1, [])
-    assert ask(encode_request(8, Action.WRITE, enable, [6]), 0) == (8, Status.DONE, 1, [])
-    assert ask(encode_request(9, Action(0), enable, 1), 1) == (9, Status.DONE, 1, [5])
-    assert ask(encode_request(10, Action(0), enable, 65)[:5], 0)[1] == Status.COUNT
-    assert ask(encode_request(11, Action(0), 0x3FC // 4, 1), 0) == (11, Status.REFUSED, 0, [])
-    assert ask(encode_request(12, Action.WRITE, 0, [1]), 0) == (12, Status.REFUSED, 0, [])
+    read, write, opens = Action(0), Action.WRITE, Action.OPEN
+    assert ask(7, 1, read, enable, 1) == (Status.SESSION, 0, [])
+    assert ask(7, 1, write | opens, enable, [5], corrupt=1) == (Status.CHECKSUM, 0, [])
+    assert ask(7, 1, read | opens, enable, 1) == (Status.DONE, 1, [0])
+    assert ask(7, 2, write, enable, [5]) == (Status.DONE, 1, [])
+    assert ask(7, 2, write, enable, [6]) == (Status.DONE, 1, [])  # asked again: not executed again
+    assert ask(7, 3, read, enable, 1) == (Status.DONE, 1, [5])
+    assert ask(7, 3, read, enable, 1) == (Status.DONE, 1, [5])
+    assert ask(7, 2, write, enable, [6]) == (Status.ORDER, 0, [])
+    assert ask(7, 5, write, enable, [6]) == (Status.ORDER, 0, [])
+    assert ask(8, 4, write, enable, [6]) == (Status.SESSION, 0, [])
+    assert ask(7, 4, read, 0x3FC // 4, 1) == (Status.REFUSED, 0, [])
+    assert ask(7, 5, write, 0, [1]) == (Status.REFUSED, 0, [])
+    assert ask(7, 6, read, enable, 1) == (Status.DONE, 1, [5])
+    assert ask(9, 0xFFFF, read | opens, enable, 1) == (Status.DONE, 1, [5])
+    assert ask(9, 0, write, enable, [0]) == (Status.DONE, 1, [])
+    link._serial.write(encode_request(9, 1, read, enable, 65)[:8])
+    assert decode_answer(link._serial.read(1 + ANSWER_HEADER.size + CHECKSUM.size), False)[:4] == (9, 1, Status.COUNT, 0)
+
+
+@pytest.mark.parametrize("name", ["data_a", "data_b", "submit", "data_c", "status"])
+def test_an_interrupt_at_any_access_leaves_a_working_device(board, name):
+    """The answer of an executed request is still on its way when the user gives up."""
+    link = SerialLink(board.port)
+    device = RegisterDevice(link, timeout=0.5)
+    asked, where = link._asked, offset_of(name) // 4
+
+    def interrupted(frame, reads):
+        if decode_request(frame).address == where:
+            link._serial.write(frame)
+            link._asked = asked
+            raise KeyboardInterrupt
+        return asked(frame, reads)
+
+    link._asked = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        device.matmul(*matrices(2, 3, 4))
+    assert equal(device, *matrices(2, 3, 4))
 
 
 def test_refused_commands_name_their_error_and_leave_a_working_device(board):
