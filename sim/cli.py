@@ -55,7 +55,8 @@ def _one(options, console: Console, point: dict) -> None:
     if options.json:
         files[options.json] = json.dumps(result.to_dict(), indent=1) + "\n"
     if options.csv:
-        files[options.csv] = to_csv([row.to_dict() for row in result.rows])
+        left_out = [{"layer": name, "stage": "left out, may hold products"} for name in result.workload.missing]
+        files[options.csv] = to_csv([row.to_dict() for row in result.rows] + left_out)
     if options.scale_sim:
         files[options.scale_sim] = compute_report(result)
     if options.trace:
@@ -121,6 +122,10 @@ def _run(options, console: Console) -> None:
     if options.plot:
         _check_paths([options.plot / "utilization.png"] if options.plot.is_dir() else [])
         _check_paths([] if options.plot.is_dir() else [options.plot])
+    if options.sizes:
+        from sim.graphs.sizes import read_sizes
+
+        options.sizes = read_sizes(options.sizes)
     point = {name: getattr(options, name) for name in POINT if getattr(options, name) is not None}
     (_many if options.sweep else _one)(options, console, point)
 

@@ -12,7 +12,8 @@ __all__ = ["POINT", "parser"]
 
 _DEFAULTS = {field.name: field.default for field in fields(CoreConfig)}
 POINT = (
-    *("schedule", "training", "batch", "sequence", "context", "mesh", "tile", "block", "dot", "interleave", "lanes"),
+    *("schedule", "training", "batch", "sequence", "context", "sizes", "allow_missing"),
+    *("mesh", "tile", "block", "dot", "interleave", "lanes"),
     *("operand_depth", "panel_columns", "queue_depth", "accumulator", "accumulator_cycles", "tree_cycles"),
     *("mantissa_widths", "ports", "port_rate"),
     *("bytes_per_cycle", "operands", "results", "patches"),
@@ -90,6 +91,10 @@ def parser() -> _Parser:
     group.add_argument("--training", action="store_true", default=None, help="a training step instead of inference")
     group.add_argument("--schedule", help="mantissa widths: all-4 (default), all-6, all-W or booster")
     _add(group, "batch", "sequence", "context", **number)
+    sizes = "of a free extent of a graph's inputs: --size x:2=224 or --size tokens=128; repeatable"
+    group.add_argument("--size", dest="sizes", action="append", metavar="INPUT:AXIS=N|NAME=N", help=sizes)
+    missing = "leave out operations of a graph that may hold products and are not known, under a warning"
+    group.add_argument("--allow-missing", action="store_true", default=None, help=missing)
     group.add_argument("--epochs", **number, help="also the cycles of a whole training run")
     group.add_argument("--samples", **number, help="of an epoch (default: of the published data set)")
     group = options.add_argument_group("core")

@@ -178,6 +178,7 @@ class Estimate:
             "rates": {} if self.rates is None else {name: str(rate) for name, rate in vars(self.rates).items()},
             "cluster": asdict(self.cluster),
             "not_modelled": self.workload.not_modelled,
+            "missing": list(self.workload.missing),
             "layers": [row.to_dict() for row in self.rows],
         }
 

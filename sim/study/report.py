@@ -6,6 +6,7 @@ from io import StringIO
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from sim.network.result import Estimate, Row
@@ -28,7 +29,8 @@ def _percent(share: float) -> str:
 
 
 def _layer(row: Row) -> str:
-    return f"{row.layer} ×{row.count}" if row.count > 1 else row.layer
+    name = escape(row.layer)
+    return f"{name} ×{row.count}" if row.count > 1 else name
 
 
 def show(console: Console, result: Estimate) -> None:
@@ -46,7 +48,7 @@ def show(console: Console, result: Estimate) -> None:
         table.add_row(_layer(row), row.stage, *sizes, *amounts, *rest)
     console.print(table)
     for line in _totals(result):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, markup=False)
 
 
 def _totals(result: Estimate) -> list[str]:
@@ -79,6 +81,8 @@ def _totals(result: Estimate) -> list[str]:
     if result.workload.not_modelled:
         others = ", ".join(f"{name} {count}" for name, count in result.workload.not_modelled.items())
         lines.append(f"not modelled: {others}")
+    for name in result.workload.missing:
+        lines.append(f"WARNING: {name} is left out and may hold products: cycles and MAC are too few")
     return lines
 
 
@@ -100,7 +104,7 @@ def show_sweep(console: Console, records: list[dict], axes: list[str]) -> None:
     for record in records:
         parameters = [str(record.get(axis)) for axis in axes]
         if "error" in record:
-            table.add_row(*parameters, record["error"])
+            table.add_row(*parameters, escape(record["error"]))
             continue
         results = (quantity(record["cycles"]), f"{record['macs_per_cycle']:,.1f}")
         table.add_row(*parameters, *results, _percent(record["utilization"]), quantity(record["bytes"]))

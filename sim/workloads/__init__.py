@@ -56,7 +56,9 @@ def _options(name: str, builder: Callable[..., Workload], given: dict) -> dict:
         if option not in known:
             raise ValueError(f"{name} has no option {option}; it has {', '.join(known)}")
     for option, value in given.items():
-        if isinstance(known[option].default, int) or option in ("context", "target"):
+        if isinstance(known[option].default, bool) or option == "sizes":
+            continue
+        if isinstance(known[option].default, int) or option in ("batch", "sequence", "context", "target"):
             if isinstance(value, bool) or not isinstance(value, int):
                 raise TypeError(f"{option} must be an integer, not {value!r}")
             if value < 1:
@@ -92,7 +94,7 @@ def load(source: str | Path, **options) -> Workload:
     if path.suffix == ".csv":
         from sim.workloads.scale_sim import read_topology as read
     elif path.suffix == ".onnx":
-        from sim.workloads.onnx_graph import read_graph as read
+        from sim.graphs.read import read_graph as read
     else:
         raise ValueError(f"workload must be one of {', '.join(NETWORKS)}, a .csv or an .onnx file, not {source}")
     return read(path, **_options(path.name, read, options))

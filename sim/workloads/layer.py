@@ -139,6 +139,8 @@ class Workload:
         samples of an epoch of the data set the network is published with, or None.
     not_modelled
         operations of the network that are not products, with their number (from graph readers).
+    missing
+        operations that may hold products and were left out because the user allowed it.
     """
 
     name: str
@@ -147,6 +149,7 @@ class Workload:
     other_parameters: int = 0
     samples: int | None = None
     not_modelled: dict[str, int] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
 
     def __post_init__(self):
         if not self.layers:

@@ -15,14 +15,18 @@ _CONVOLUTION = {
     "ifmap width": "width",
     "filter height": "filter_height",
     "filter width": "filter_width",
-    "channels": "channels",
+    "channel": "channels",
     "num filter": "filters",
-    "strides": "stride",
     "stride": "stride",
     "stride height": "stride",
     "stride width": "stride_width",
+    "batch size": "samples",
+    "batch": "samples",
 }
-_OPTIONAL = {"repeats", "stride_width"}
+"""Quantities by title, in lower case and in the singular."""
+_OPTIONAL = {"repeats", "stride_width", "samples"}
+_TWICE = {"ifmap width": "ifmap height", "filter width": "filter height"}
+"""Titles that some files write twice, first where the other is meant or after it."""
 
 
 class _Cell:
@@ -37,13 +41,33 @@ class _Cell:
         if not self.text:
             raise ValueError(f"{self.place}: a positive integer is missing")
         if not self.text.isascii() or not self.text.isdecimal() or int(self.text) < 1:
-            raise ValueError(f"{self.place}: must be a positive integer, not {self.text!r}")
+            raise ValueError(f"{self.place}: must be a positive integer, not {self.text[:40]!r}")
+        if len(self.text) > 9:
+            raise ValueError(f"{self.place}: must have at most nine digits, not {len(self.text)}")
         return int(self.text)
+
+
+def _singular(title: str) -> str:
+    """A title in lower case, each word without the s of a plural."""
+    words = title.lower().split()
+    return " ".join(word[:-1] if word.endswith("s") and not word.endswith("ss") else word for word in words)
+
+
+def _titles(cells: list[str]) -> list[str]:
+    """Titles in the singular; of a pair whose one is there twice and the other never, the second is the other."""
+    titles = [_singular(cell) for cell in cells]
+    for title, partner in _TWICE.items():
+        for twice, other in ((title, partner), (partner, title)):
+            if titles.count(twice) == 2 and other not in titles:
+                titles[len(titles) - 1 - titles[::-1].index(twice)] = other
+    return titles
 
 
 def _header(path: Path, cells: list[str]) -> tuple[dict[str, int], bool]:
     """Column numbers of the known quantities, and whether the rows are convolutions."""
-    titles = [" ".join(cell.lower().split()) for cell in cells]
+    if len(cells) == 1 and (";" in cells[0] or "\t" in cells[0]):
+        raise ValueError(f"{path.name}, line 1: columns must be separated by commas, not by semicolons or tabs")
+    titles = _titles(cells)
     is_convolution = any(title.startswith("ifmap") for title in titles)
     known = _CONVOLUTION if is_convolution else _PRODUCT
     columns: dict[str, int] = {}
@@ -77,8 +101,9 @@ def _product(name: str, values: dict[str, _Cell], batch: int) -> dict:
 
 def _convolution(name: str, values: dict[str, _Cell], batch: int) -> dict:
     """SCALE-Sim's own rules: no padding, a ragged last stride counts, "DP" in a name means one filter per channel."""
-    number = {key: cell.integer() for key, cell in values.items() if key != "stride_width"}
-    across = values["stride_width"].integer() if "stride_width" in values else number["stride"]
+    optional = {key for key in _OPTIONAL & values.keys() if not values[key].text}
+    number = {key: cell.integer() for key, cell in values.items() if key not in optional | {"stride_width"}}
+    across = values["stride_width"].integer() if values.get("stride_width") and values["stride_width"].text else number["stride"]
     for axis in ("height", "width"):
         if number[f"filter_{axis}"] > number[axis]:
             cell = values[f"filter_{axis}"]
@@ -97,12 +122,12 @@ def _convolution(name: str, values: dict[str, _Cell], batch: int) -> dict:
     }
 
 
-def read_topology(path: Path, batch: int = 1) -> Workload:
+def read_topology(path: Path, batch: int | None = None) -> Workload:
     """A workload from a SCALE-Sim topology of convolutions or of products.
 
     The header decides which; columns are found by title, further ones (comments, targets) are ignored, and a trailing
     comma is optional. The first row is the layer that reads the data, the last row the last layer. In a topology of
-    products a batch column above 1 means products of activations.
+    products a batch column above 1 means products of activations; in one of convolutions it is the batch of the file.
 
     Raises
     ------
@@ -116,10 +141,12 @@ def read_topology(path: Path, batch: int = 1) -> Workload:
         lines = [[cell.strip() for cell in row] for row in csv.reader(path.read_text("utf-8-sig").splitlines())]
     except UnicodeDecodeError as error:
         raise ValueError(f"{path.name}: is not a text file") from error
+    except csv.Error as error:
+        raise ValueError(f"{path.name}: is not a table: {error}") from error
     if not lines:
         raise ValueError(f"{path.name}, line 1: is empty; expected a header")
     columns, is_convolution = _header(path, lines[0])
-    rows = []
+    rows, samples = [], set()
     for line, cells in enumerate(lines[1:], start=2):
         if not any(cells):
             continue
@@ -127,9 +154,15 @@ def read_topology(path: Path, batch: int = 1) -> Workload:
         padded = cells + [""] * (max(columns.values()) + 1 - len(cells))
         name = padded[0] or f"layer{len(rows) + 1}"
         values = {key: _Cell(path, line, at + 1, lines[0][at], padded[at]) for key, at in columns.items()}
-        rows.append((_convolution if is_convolution else _product)(name, values, batch))
+        if "samples" in values and values["samples"].text:
+            samples.add(values["samples"].integer())
+        own = min(samples, default=None)
+        if len(samples) > 1 or (own is not None and batch not in (None, own)):
+            other = batch if len(samples) == 1 else max(samples)
+            raise ValueError(f"{values['samples'].place}: the batch of the file is {own}, not {other}")
+        rows.append((_convolution if is_convolution else _product)(name, values, own or batch or 1))
     if not rows:
         raise ValueError(f"{path.name}, line 2: holds no layer")
     rows[0] |= {"first": True, "input_gradient": False}
     rows[-1] |= {"last": True}
-    return Workload(path.stem, tuple(Layer(**row) for row in rows), batch)
+    return Workload(path.stem, tuple(Layer(**row) for row in rows), own or batch or 1)

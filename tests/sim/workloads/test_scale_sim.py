@@ -112,3 +112,39 @@ def test_rejects_a_missing_file(tmp_path):
 def test_rejects_an_option_that_topologies_have_not(topology):
     with rejects(ValueError, "net.csv has no option sequence; it has path, batch"):
         load(topology(PRODUCTS), sequence=4)
+
+
+def test_the_batch_of_the_file_counts_and_is_the_workloads(tmp_path):
+    path = tmp_path / "net.csv"
+    titles = "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filters, Stride, Batch Size"
+    path.write_text(f"{titles}\na, 9, 7, 3, 3, 4, 5, 1, 3\n")
+    for workload in (load(path), load(path, batch=3)):
+        assert (workload.macs, workload.batch) == (3 * 7 * 5 * 36 * 5, 3)
+    with rejects(ValueError, "net.csv, line 2, column 9 (Batch Size): the batch of the file is 3, not 2"):
+        load(path, batch=2)
+
+
+def test_a_title_written_twice_means_the_other_where_that_is_missing(tmp_path):
+    path = tmp_path / "net.csv"
+    titles = "Layer, IFMAP Width, IFMAP Width, Filter Height, Filter Width, Channel, Num Filter, Strides"
+    path.write_text(f"{titles}\na, 9, 7, 3, 2, 4, 5, 1\n")
+    assert load(path).macs == (7 - 3 + 1) * (9 - 2 + 1) * 24 * 5
+
+
+@pytest.mark.parametrize("text", ["Layer;M;N;K\np;5;7;9\n", "Layer\tM\tN\tK\np\t5\t7\t9\n"])
+def test_rejects_other_separators(tmp_path, text):
+    (tmp_path / "net.csv").write_text(text)
+    with rejects(ValueError, "net.csv, line 1: columns must be separated by commas, not by semicolons or tabs"):
+        load(tmp_path / "net.csv")
+
+
+def test_rejects_numbers_of_hundreds_of_digits(tmp_path):
+    (tmp_path / "net.csv").write_text(f"Layer, M, N, K\np, {'9' * 400}, 7, 9\n")
+    with rejects(ValueError, "net.csv, line 2, column 2 (M): must have at most nine digits, not 400"):
+        load(tmp_path / "net.csv")
+
+
+def test_rejects_a_field_without_end(tmp_path):
+    (tmp_path / "net.csv").write_text(f"Layer, M, N, K\n{'p' * 200_000}, 5, 7, 9\n")
+    with pytest.raises(ValueError, match=r"^net\.csv: is not a table: field larger than field limit"):
+        load(tmp_path / "net.csv")

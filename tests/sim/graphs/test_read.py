@@ -113,10 +113,8 @@ def test_weights_on_the_left_and_behind_constants(save):
 def test_rejects_a_length_that_stays_unknown(save):
     nodes = [node("MatMul", ["x", "w"], "y")]
     path = save(nodes, [tensor("x", "batch", "tokens", 8)], [tensor("y", "batch", "tokens", 8)], [weight("w", 8, 8)])
-    message = (
-        "net.onnx: MatMul MatMul_y: the shape of x is not known; give the sizes of the graph's inputs, or export it"
-    )
-    with rejects(ValueError, message + " with fixed ones"):
+    message = "net.onnx: MatMul MatMul_y: the shape of x is not known; x:1 of the inputs are free: --size x:1=N"
+    with rejects(ValueError, message):
         load(path)
     assert load(path, sequence=3).layers[0].m == 3
 
@@ -140,5 +138,77 @@ def test_rejects_a_missing_file(tmp_path):
 
 def test_says_how_to_install_the_reader(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with rejects(ImportError, "the Python package onnx is not installed; run: pip install onnx"):
+    with rejects(ImportError, "the Python package onnx is not installed; run: pip install 'hbfp[graphs]'"):
         load(tmp_path / "net.onnx")
+
+
+def branch(name, width):
+    """A graph that multiplies the x outside by weights of its own."""
+    weights = onnx.numpy_helper.from_array(np.ones((8, width), np.float32), f"w_{name}")
+    body = [node("MatMul", ["x", f"w_{name}"], f"h_{name}"), node("ReduceSum", [f"h_{name}", "ones"], f"s_{name}", keepdims=1)]
+    return onnx.helper.make_graph(body, name, [], [tensor(f"s_{name}", 4, 1)], [weights])
+
+
+def test_the_dearer_branch_counts(save):
+    choice = onnx.helper.make_tensor_value_info("c", onnx.TensorProto.BOOL, [])
+    ones = onnx.numpy_helper.from_array(np.array([1], np.int64), "ones")
+    nodes = [node("If", ["c"], "s", then_branch=branch("a", 3), else_branch=branch("b", 5)), node("MatMul", ["s", "v"], "y")]
+    workload = load(save(nodes, [tensor("x", 4, 8), choice], [tensor("y", 4, 2)], [weight("v", 1, 2), ones]))
+    assert sizes(workload) == [("linear", 4, 8, 5, 1), ("linear", 4, 1, 2, 1)]
+    assert [(layer.first, layer.last) for layer in workload.layers] == [(True, False), (False, True)]
+
+
+def loop(save, count, kind=np.int64):
+    body = onnx.helper.make_graph(
+        [node("MatMul", ["h", "r"], "k"), node("Identity", ["go"], "on")],
+        "body",
+        [onnx.helper.make_tensor_value_info("i", onnx.TensorProto.INT64, []),
+         onnx.helper.make_tensor_value_info("go", onnx.TensorProto.BOOL, []), tensor("h", 4, 6)],
+        [onnx.helper.make_tensor_value_info("on", onnx.TensorProto.BOOL, []), tensor("k", 4, 6)],
+    )  # fmt: skip
+    constants = [weight("r", 6, 6), weight("v", 6, 2), onnx.numpy_helper.from_array(np.array(True), "yes")]
+    inputs = [tensor("x", 4, 6)]
+    if count is None:
+        inputs.append(onnx.helper.make_tensor_value_info("n", onnx.TensorProto.INT64, []))
+    else:
+        constants.append(onnx.numpy_helper.from_array(np.array(count, kind), "n"))
+    nodes = [node("Loop", ["n", "yes", "x"], "z", body=body), node("MatMul", ["z", "v"], "y")]
+    return save(nodes, inputs, [tensor("y", 4, 2)], constants)
+
+
+def test_a_loop_counts_as_often_as_it_turns(save):
+    workload = load(loop(save, 3))
+    assert [layer.name for layer in workload.layers] == [*(f"MatMul_k ({i})" for i in (1, 2, 3)), "MatMul_y"]
+    assert workload.macs == 3 * 4 * 36 + 4 * 12
+    assert workload.parameters == 36 + 12
+
+
+def test_rejects_a_loop_of_unknown_length(save):
+    text = "net.onnx: Loop Loop_z: it holds products, and how often it turns is not known"
+    with rejects(ValueError, text):
+        load(loop(save, None))
+
+
+def test_every_stem_is_a_first_layer(save):
+    nodes = [
+        node("MatMul", ["x", "w"], "a"), node("MatMul", ["x", "v"], "b"), node("Add", ["a", "b"], "s"),
+        node("MatMul", ["s", "u"], "y"), node("MatMul", ["s", "u"], "z"),
+    ]  # fmt: skip
+    weights = [weight("w", 8, 6), weight("v", 8, 6), weight("u", 6, 2)]
+    layers = load(save(nodes, [tensor("x", 4, 8)], [tensor("y", 4, 2), tensor("z", 4, 2)], weights)).layers
+    assert [(layer.first, layer.last, layer.input_gradient) for layer in layers] == [
+        (True, False, False), (True, False, False), (False, True, True), (False, True, True),
+    ]  # fmt: skip
+
+
+def test_what_is_not_known_is_left_out_under_its_name(save):
+    nodes = [onnx.helper.make_node("Mixer", ["x"], ["m"], name="mix", domain="own"), node("MatMul", ["x", "w"], "y")]
+    path = save(nodes, [tensor("x", 4, 8)], [tensor("y", 4, 6)], [weight("w", 8, 6)])
+    model = onnx.load(path)
+    model.opset_import.append(onnx.helper.make_opsetid("own", 1))
+    onnx.save(model, path)
+    text = "net.onnx: own.Mixer mix: whether this operation holds products is not known; --allow-missing leaves it out"
+    with rejects(ValueError, text):
+        load(path)
+    workload = load(path, allow_missing=True)
+    assert (workload.macs, workload.missing) == (4 * 48, ("own.Mixer mix",))

@@ -1,0 +1,112 @@
+"""Shapes of all tensors: onnx's own inference, and what it leaves open."""
+
+from pathlib import Path
+
+__all__ = ["infer"]
+
+SAME = (
+    "BiasGelu", "FastGelu", "Gelu", "QuickGelu", "LayerNormalization", "SimplifiedLayerNormalization",
+    "SkipLayerNormalization", "SkipSimplifiedLayerNormalization", "RotaryEmbedding", "MultiHeadAttention",
+)  # fmt: skip
+"""Operations of com.microsoft whose first result has the shape of their first input."""
+
+
+def infer(model, path: Path):
+    """The model with every shape that can be known.
+
+    Raises
+    ------
+    GraphError
+        if shapes contradict each other.
+    """
+    import onnx
+
+    from sim.graphs.load import GraphError
+
+    while True:
+        try:
+            model = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+        except onnx.shape_inference.InferenceError as error:
+            text = " ".join(str(error).split()).removeprefix("[ShapeInferenceError] ")
+            raise GraphError(f"{path.name}: its shapes contradict each other: {text}") from error
+        found = _left_open(model.graph)
+        if not found:
+            return model
+        for name, (kind, shape) in found.items():
+            _tell(model.graph, name, kind, shape)
+
+
+def _known(graph) -> dict[str, tuple[int, tuple[int, ...]]]:
+    """Type and shape of the tensors whose shape is known."""
+    known = {tensor.name: (tensor.data_type, tuple(tensor.dims)) for tensor in graph.initializer}
+    for value in (*graph.input, *graph.value_info, *graph.output):
+        kind = value.type.tensor_type
+        if kind.HasField("shape") and all(extent.HasField("dim_value") for extent in kind.shape.dim):
+            known[value.name] = kind.elem_type, tuple(extent.dim_value for extent in kind.shape.dim)
+    return known
+
+
+def _left_open(graph) -> dict[str, tuple[int, tuple[int, ...]]]:
+    """Results of nodes that inference does not know, where their inputs are known."""
+    known = _known(graph)
+    found = {}
+    for node in graph.node:
+        if node.op_type in ("Loop", "Scan") and node.domain in ("", "ai.onnx"):
+            results = _loop(node, known)
+        elif node.domain == "com.microsoft" and all(name in known for name in node.input if name):
+            results = {node.output[0]: _contributed(node, known)}
+        else:
+            continue
+        found |= {name: result for name, result in results.items() if name not in known and result is not None}
+    return found
+
+
+def _contributed(node, known):
+    import numpy as np
+    import onnx
+
+    from sim.graphs.load import attributes
+
+    kind, first = known[node.input[0]]
+    if node.op_type in SAME:
+        return kind, first
+    if node.op_type == "FusedMatMul":
+        values, second = attributes(node), known[node.input[1]][1]
+        a, b = ((*s[:-2], s[-1], s[-2]) if values.get(flip) else s for s, flip in ((first, "transA"), (second, "transB")))
+        try:
+            return kind, (*np.broadcast_shapes(a[:-2], b[:-2]), a[-2], b[-1])
+        except ValueError:
+            return None
+    if node.op_type == "FusedConv":
+        names = ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides")
+        values = {name: value for name, value in attributes(node).items() if name in names}
+        plain = onnx.helper.make_node("Conv", list(node.input[:2]), ["result"], **values)
+        inputs = [onnx.helper.make_tensor_value_info(name, *known[name]) for name in node.input[:2]]
+        graph = onnx.helper.make_graph([plain], "plain", inputs, [onnx.ValueInfoProto(name="result")])
+        model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+        return _known(onnx.shape_inference.infer_shapes(model).graph).get("result")
+    return None
+
+
+def _loop(node, known):
+    """What a loop carries keeps its shape; what it collects is not told."""
+    from sim.graphs.load import subgraphs
+
+    (body,) = subgraphs(node)
+    inside = _known(body)
+    carried = body.output[1:] if node.op_type == "Loop" else ()
+    return {name: inside.get(value.name) for name, value in zip(node.output, carried, strict=False)
+            if value.name in {v.name for v in carried[: len(node.input) - 2]}}  # fmt: skip
+
+
+def _tell(graph, name: str, kind: int, shape: tuple[int, ...]) -> None:
+    """Write down the shape of a tensor."""
+    import onnx
+
+    value = onnx.helper.make_tensor_value_info(name, kind, shape)
+    for place in (graph.output, graph.value_info):
+        for there in place:
+            if there.name == name:
+                there.CopyFrom(value)
+                return
+    graph.value_info.append(value)
