@@ -5,6 +5,8 @@ from enum import IntEnum
 from functools import cached_property
 from math import ceil
 
+from hw.names import digest, named
+
 ACCUMULATORS = ("fp32", "bf16", "aligned")
 DATAPATHS = ("structural", "carry_chain", "dsp", "behavioral")
 FPGA_DATAPATHS = ("carry_chain", "dsp")
@@ -297,14 +299,18 @@ class CoreConfig:
         return self.panel_columns // self.columns
 
     # Names and records.
-    @property
+    @cached_property
     def name(self) -> str:
-        """Short name of the machine, unique per configuration among the parameters people vary most."""
-        widths = "_".join(map(str, self.mantissa_widths))
-        return (
-            f"hbfp{widths}_n{self.block_size}_d{self.dot}_t{self.tile_rows}x{self.tile_columns}"
-            f"_m{self.mesh_rows}x{self.mesh_columns}_l{self.interleave}_{self.accumulator}"
-        )
+        """Name of the machine: what people vary most, then, unless all else is as usual, a digest of what is not."""
+        said = ("mantissa_widths", "block_size", "dot", "tile_rows", "tile_columns", "mesh_rows", "mesh_columns",
+                "interleave", "accumulator")  # fmt: skip
+        usual = CoreConfig(**{parameter: getattr(self, parameter) for parameter in said}).to_dict()
+        unusual = {parameter: value for parameter, value in self.to_dict().items() if value != usual[parameter]}
+        return named(
+            "hbfp" + "_".join(map(str, self.mantissa_widths)), digest(unusual) if unusual else "", n=self.block_size,
+            d=self.dot, tile=f"t{self.tile_rows}x{self.tile_columns}", mesh=f"m{self.mesh_rows}x{self.mesh_columns}",
+            l=self.interleave, sum=self.accumulator,
+        )  # fmt: skip
 
     def to_dict(self) -> dict:
         """Parameters as JSON-ready values."""

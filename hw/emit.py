@@ -28,8 +28,8 @@ def ports_of(component: Component) -> list[tuple[str, str, Value]]:
 def place(m: Module, platform, name: str, component: Component) -> Component:
     """Add ``component`` to ``m`` as the submodule ``name``: in place for simulation, by instance for emission.
 
-    Every component placed has a ``module_name`` that is the same for components of the same parameters and only
-    for those. Returns the component, whose ports the caller connects.
+    Every component placed has a ``module_name`` (see ``hw.names``) that is the same for components of the same
+    parameters and only for those. Returns the component, whose ports the caller connects.
     """
     m.submodules[name] = platform.instance(component) if isinstance(platform, Emitter) else component
     return component
@@ -49,9 +49,19 @@ def _without_aliases(text: str) -> str:
 
 
 class Emitter:
-    """Platform object that collects each distinct component: ``modules`` as RTLIL, ``verilog`` those given as text."""
+    """Platform object that collects each distinct component: ``modules`` as RTLIL, ``verilog`` those given as text.
 
-    def __init__(self):
+    Parameters
+    ----------
+    prefix
+        put before the name of every module.
+    compare
+        elaborate also components whose names are there already, and compare the texts. Emission then takes as long as
+        if nothing were shared, so this is for tests; classes, ports and texts given as Verilog are always compared.
+    """
+
+    def __init__(self, prefix: str = "", compare: bool = False):
+        self.prefix, self.compare = prefix, compare
         self.modules: dict[str, str] = {}
         self.verilog: dict[str, str] = {}
         self._interfaces: dict[str, tuple] = {}
@@ -62,19 +72,27 @@ class Emitter:
         Raises
         ------
         RuntimeError
-            if the one there already is another component, by its class or its ports.
+            if the one there already is another component.
         """
-        name = component.module_name
+        name = self.prefix + component.module_name
         interface = type(component), [(port, flow, len(value)) for port, flow, value in ports_of(component)]
-        if self._interfaces.setdefault(name, interface) != interface:
-            raise RuntimeError(f"module_name {name} stands for two components")
+        self._check(name, self._interfaces.setdefault(name, interface) == interface)
         if hasattr(component, "verilog"):
-            self.verilog[name] = component.verilog()
+            text = component.verilog(name)
+            self._check(name, self.verilog.setdefault(name, text) == text)
         elif name not in self.modules:
             self.modules[name] = ""  # reserves the place, so that parents come before their parts
-            text = rtlil.convert(component, name=name, platform=self, emit_src=False)
-            self.modules[name] = _without_aliases(text)
+            self.modules[name] = self._elaborate(component, name)
+        elif self.compare:
+            self._check(name, self._elaborate(component, name) == self.modules[name])
         return name
+
+    def _check(self, name: str, same: bool) -> None:
+        if not same:
+            raise RuntimeError(f"module_name {name} stands for two components")
+
+    def _elaborate(self, component: Component, name: str) -> str:
+        return _without_aliases(rtlil.convert(component, name=name, platform=self, emit_src=False))
 
     def clocks(self, name: str) -> list[str]:
         """Which of "clk" and "rst" the module ``name`` has as an input."""
@@ -111,14 +129,14 @@ def _rare_collections():
         gc.set_threshold(*thresholds)
 
 
-def emit(component: Component) -> Emitter:
-    """``component`` and everything below it, emitted."""
-    emitter = Emitter()
+def emit(component: Component, prefix: str = "") -> Emitter:
+    """``component`` and everything below it, emitted; ``prefix`` is put before the name of every module."""
+    emitter = Emitter(prefix)
     with _rare_collections():
         emitter.add(component)
     return emitter
 
 
-def emit_verilog(component: Component, header: str = "") -> str:
-    """Verilog text of ``component`` and everything below it, see ``Emitter.text``."""
-    return emit(component).text(header)
+def emit_verilog(component: Component, header: str = "", prefix: str = "") -> str:
+    """Verilog text of ``component`` and everything below it, see ``Emitter``."""
+    return emit(component, prefix).text(header)

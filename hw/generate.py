@@ -2,13 +2,13 @@
 
 import argparse
 import json
-import os
 import sys
-import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from hw.config import CoreConfig
+from hw.files import check_outputs, write_files
+from hw.names import check_identifier, named
 from hw.options import CommandLineError, add_config_options, config_from_options, run
 from hw.timing import Timing
 
@@ -23,8 +23,8 @@ def project_version() -> str:
         return "unknown"
 
 
-def describe(component, config: CoreConfig, unit: str, clocks: list[str]) -> dict:
-    """JSON-ready description: ports with their widths, parameters, derived widths, latencies, peak rate."""
+def describe(component, config: CoreConfig, unit: str, module: str, clocks: list[str]) -> dict:
+    """JSON-ready description of ``module``: ports with their widths, parameters, derived widths, latencies, peak rate."""
     latencies = {
         name: value for name in sorted(dir(component))
         if name.endswith("_cycles") and isinstance(value := getattr(component, name), int)
@@ -36,7 +36,7 @@ def describe(component, config: CoreConfig, unit: str, clocks: list[str]) -> dic
     return {
         "generator": {"name": "hbfp", "version": project_version()},
         "unit": unit,
-        "module": component.module_name,
+        "module": module,
         "parameters": config.to_dict(),
         "derived": {
             "multiplier_width": config.multiplier_width,
@@ -70,8 +70,17 @@ def _ports(component) -> list[dict]:
     ]
 
 
-def generate(config: CoreConfig, unit: str = "core") -> tuple[str, dict]:
+def generate(config: CoreConfig, unit: str = "core", prefix: str = "") -> tuple[str, dict]:
     """Verilog text and description of ``unit``, the same bytes on every run.
+
+    Parameters
+    ----------
+    config
+        the machine.
+    unit
+        one of ``hw.units.UNITS``.
+    prefix
+        put before the name of every module.
 
     Raises
     ------
@@ -82,41 +91,10 @@ def generate(config: CoreConfig, unit: str = "core") -> tuple[str, dict]:
     from hw.units import make_unit
 
     component = make_unit(unit, config)
-    emitter = emit(component)
+    emitter = emit(component, prefix)
+    top = prefix + component.module_name
     header = f"hbfp {project_version()}: {unit}\n{json.dumps(config.to_dict(), sort_keys=True)}"
-    return emitter.text(header), describe(component, config, unit, emitter.clocks(component.module_name))
-
-
-def _check_path(path: Path) -> None:
-    """Refuse, before the work, a path that cannot be written.
-
-    Raises
-    ------
-    CommandLineError
-        naming the path.
-    """
-    writable = os.path.isdir(path.parent) and os.access(path.parent, os.W_OK)
-    if not writable or not path.name or (os.path.lexists(path) and not os.path.isfile(path)):
-        raise CommandLineError(f"output must be a file in a writable folder, not {path}")
-
-
-def _write(files: dict[Path, str]) -> None:
-    """Write all files or none: each is complete under another name before any is moved to its own."""
-    written = []
-    try:
-        for path, text in files.items():
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=".hbfp")
-            written.append((name, path))
-            with os.fdopen(handle, "w", newline="\n") as file:
-                file.write(text)
-            os.chmod(name, 0o644)
-        for name, path in written:
-            os.replace(name, path)
-    except OSError as error:
-        raise CommandLineError(f"output must be a writable path, not {next(iter(files))}: {error.strerror}") from None
-    finally:
-        for name, _ in written:
-            Path(name).unlink(missing_ok=True)
+    return emitter.text(header), describe(component, config, unit, top, emitter.clocks(top))
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
@@ -124,6 +102,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     text = "Verilog file; its description gets the ending .json (default: build/<name>.v)"
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=text)
     parser.add_argument("--unit", default="core", metavar="NAME", help="component to emit (default: core)")
+    parser.add_argument("--prefix", metavar="NAME", help="put before the name of every module, such as acme_")
     parser.add_argument("--list", action="store_true", help="name the components and exit")
 
 
@@ -136,22 +115,20 @@ def _main(options: argparse.Namespace) -> int:
     from hw.units import make_unit
 
     config = config_from_options(options)
+    path = options.output or Path("build") / f"{named('' if options.unit == 'core' else options.unit, config.name)}.v"
     try:
+        if options.prefix is not None:
+            check_identifier("prefix", options.prefix)
         make_unit(options.unit, config)
+        check_outputs(path)
+        described = path.with_suffix(".json")
+        if described == path:
+            raise ValueError(f"output must not end in .json, which is the description's ending, not {path}")
+        check_outputs(described)
+        text, description = generate(config, options.unit, options.prefix or "")
+        write_files({path: text, described: json.dumps(description, indent=2, sort_keys=True) + "\n"})
     except ValueError as error:
         raise CommandLineError(str(error)) from None
-    path = options.output
-    if path is None:
-        path = Path("build") / (f"{config.name}.v" if options.unit == "core" else f"{options.unit}_{config.name}.v")
-        if not path.parent.exists() and os.access(".", os.W_OK):
-            path.parent.mkdir()
-    _check_path(path)
-    described = path.with_suffix(".json")
-    if described == path:
-        raise CommandLineError(f"output must not end in .json, which is the description's ending, not {path}")
-    _check_path(described)
-    text, description = generate(config, options.unit)
-    _write({path: text, described: json.dumps(description, indent=2, sort_keys=True) + "\n"})
     print(f"{description['module']}: {config.rows} x {config.columns} units of {config.dot} products, "
           f"peak {config.macs_per_cycle} MACs per cycle")  # fmt: skip
     print(f"wrote {path} ({len(text) / 1024:.0f} KiB) and {described}")

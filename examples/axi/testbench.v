@@ -1,6 +1,6 @@
 // The core on AXI, instantiated in plain Verilog: one product, C = A B with A = (1 2) and B = (3 4)^T.
 //
-//   python -m hw.bus --block 16 --dot 4 --tile 1x1 --operand-depth 32 --datapath behavioral --bus-width 64 -o build/hbfp_axi.v
+//   python -m hw.bus --block 16 --dot 4 --tile 1x1 --operand-depth 32 --datapath behavioral --bus-width 64 --top hbfp_axi -o build/hbfp_axi.v
 //   python -m hw.bus --header build/hbfp_registers.vh
 //   iverilog -g2005 -I build -o build/axi_example examples/axi/testbench.v build/hbfp_axi.v && vvp build/axi_example
 `timescale 1ns / 1ps

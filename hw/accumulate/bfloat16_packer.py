@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.accumulate.result_finisher import finished_beat
+from hw.names import named
 
 __all__ = ["Bfloat16Packer", "word_beat"]
 
@@ -34,7 +35,7 @@ class Bfloat16Packer(wiring.Component):
 
     def __init__(self, columns: int):
         self.columns = columns
-        self.module_name = f"bfloat16_packer_{columns}"
+        self.module_name = named("bfloat16_packer", c=columns)
         super().__init__(
             {
                 "i": In(stream.Signature(finished_beat(columns))),

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import Component, In, Out
 from hw.accumulate.aligned_accumulator import AlignedAccumulator
 from hw.accumulate.float_accumulator import FORMATS, FloatAccumulator
 from hw.config import ACCUMULATORS
+from hw.names import named
 
 __all__ = ["Accumulator", "BlockAccumulator", "ResultConverter", "accumulator_datapath"]
 
@@ -37,7 +38,7 @@ class Accumulator(Component):
             raise ValueError(f"accumulator_cycles must be between 1 and {len(datapath.boundaries)}, not {cycles}")
         self.datapath, self.interleave, self.cycles = datapath, interleave, cycles
         self.result_width = Shape.cast(datapath.state_shape).width
-        self.module_name = f"{name}_l{interleave}_c{cycles}"
+        self.module_name = named(name, l=interleave, c=cycles)
         super().__init__({
             "i": In(datapath.input_shape),
             "read": In(data.StructLayout({"slot": range(interleave), "first": 1})),
@@ -118,7 +119,7 @@ class BlockAccumulator(Accumulator):
 
     def __init__(self, kind: str, sum_width: int, scale_width: int, interleave: int = 1, cycles: int = 1):
         self.kind = kind
-        name = f"block_accumulator_{kind}_s{sum_width}_e{scale_width}"
+        name = named("block_accumulator", kind=kind, s=sum_width, e=scale_width)
         super().__init__(accumulator_datapath(kind, sum_width, scale_width), name, interleave, cycles)
 
 
@@ -137,7 +138,7 @@ class ResultConverter(Component):
 
     def __init__(self, kind: str, sum_width: int, scale_width: int):
         self.kind, self.datapath = kind, accumulator_datapath(kind, sum_width, scale_width)
-        self.module_name = f"result_converter_{kind}_s{sum_width}_e{scale_width}"
+        self.module_name = named("result_converter", kind=kind, s=sum_width, e=scale_width)
         super().__init__({"i": In(Shape.cast(self.datapath.state_shape).width), "o": Out(32)})
 
     def elaborate(self, platform):

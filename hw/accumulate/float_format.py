@@ -33,6 +33,11 @@ class FloatFormat:
     significand_width: int
 
     @property
+    def name(self) -> str:
+        """Part of a module's name."""
+        return f"e{self.exponent_width}s{self.significand_width}"
+
+    @property
     def fraction_width(self) -> int:
         """Stored bits of the significand."""
         return self.significand_width - 1

@@ -9,6 +9,7 @@ from hw.accumulate.float_convert import term_layout
 from hw.accumulate.float_format import FP32
 from hw.accumulate.float_round import canonical
 from hw.emit import place
+from hw.names import named
 
 __all__ = ["BiasAdder", "ResultFinisher", "finished_beat", "result_beat"]
 
@@ -115,7 +116,7 @@ class ResultFinisher(wiring.Component):
 
     def __init__(self, columns: int):
         self.columns = columns
-        self.module_name = f"result_finisher_{columns}"
+        self.module_name = named("result_finisher", c=columns)
         super().__init__(
             {"i": In(stream.Signature(result_beat(columns))), "o": Out(stream.Signature(finished_beat(columns)))}
         )

@@ -8,6 +8,7 @@ from hw.array.control import control_layout
 from hw.array.tile import Tile, drain_layout
 from hw.config import CoreConfig
 from hw.emit import place
+from hw.names import named
 from hw.timing import Timing
 from hw.types import block_slice
 
@@ -46,7 +47,7 @@ class Mesh(Component):
 
     @property
     def module_name(self) -> str:
-        return f"mesh_{self.config.mesh_rows}x{self.config.mesh_columns}_{self.tile.module_name}"
+        return named(f"mesh_{self.config.mesh_rows}x{self.config.mesh_columns}", self.tile.module_name)
 
     @property
     def result_cycles(self) -> int:

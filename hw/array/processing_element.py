@@ -11,6 +11,7 @@ from hw.config import FPGA_DATAPATHS, CoreConfig
 from hw.dot.dot_product import DotProduct
 from hw.dot.paired_dot_product import PairedDotProduct, PairSelects, PairSums
 from hw.emit import place
+from hw.names import named
 from hw.types import block_slice
 
 __all__ = ["ProcessingElement"]
@@ -98,11 +99,11 @@ class ProcessingElement(Component):
     @property
     def module_name(self) -> str:
         c = self.config
-        mixed = f"x{c.mantissa_widths[-1]}" if c.mixed else ""
-        return (
-            f"processing_element_m{c.multiplier_width}{mixed}_n{c.block_size}_d{c.dot}_e{c.exponent_width}"
-            f"_{c.accumulator}_l{c.interleave}_c{c.accumulator_cycles}_{c.tree_cycles}_{c.datapath}{'_paired' * self.paired}"
-        )
+        return named(
+            "processing_element", m=c.multiplier_width, x=c.mantissa_widths[-1] if c.mixed else None, n=c.block_size,
+            d=c.dot, e=c.exponent_width, sum=c.accumulator, l=c.interleave, c=c.accumulator_cycles, t=c.tree_cycles,
+            body=c.datapath, paired=self.paired,
+        )  # fmt: skip
 
     def elaborate(self, platform) -> Module:
         c = self.config

@@ -8,6 +8,7 @@ from hw.array.control import control_layout
 from hw.array.processing_element import ProcessingElement
 from hw.config import CoreConfig
 from hw.emit import place
+from hw.names import named
 from hw.timing import Timing
 
 __all__ = ["Tile", "drain_layout"]
@@ -70,7 +71,7 @@ class Tile(Component):
     @property
     def module_name(self) -> str:
         c = self.config
-        return f"tile_{c.tile_rows}x{c.tile_columns}_{self.unit(c).module_name}"
+        return named(f"tile_{c.tile_rows}x{c.tile_columns}", self.unit(c).module_name)
 
     @property
     def unit_cycles(self) -> int:

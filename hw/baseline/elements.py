@@ -20,6 +20,7 @@ from hw.config import FPGA_DATAPATHS, CoreConfig, signed_width
 from hw.dot.dot_product import DotProduct
 from hw.dot.paired_dot_product import PairedDotProduct, PairSelects, PairSums
 from hw.emit import place
+from hw.names import named
 from hw.types import sign_magnitude
 
 __all__ = ["FloatElement", "IntegerElement", "PairedElement", "ScaledElement", "element_for"]
@@ -67,11 +68,12 @@ class _Element(Component):
     sums = False
     prepare_a = prepare_b = None
 
-    def __init__(self, config: CoreConfig, name: str, shape, accumulator, fields=None):
+    def __init__(self, config: CoreConfig, form: NumberFormat, shape, accumulator, fields=None):
         self.config, self.accumulator = config, accumulator
-        ranks = f"_t{config.tree_cycles}" * (config.tree_cycles > 0)
-        ranks += f"_{config.datapath}" * (config.datapath in FPGA_DATAPATHS)
-        self.module_name = f"element_{name}_n{config.block_size}_d{config.dot}{ranks}_{accumulator.module_name}"
+        self.module_name = named(
+            f"element_{form.name.partition('/')[0].replace('-', '_')}", accumulator.module_name, n=config.block_size,
+            d=config.dot, t=config.tree_cycles, body=config.datapath if config.datapath in FPGA_DATAPATHS else None,
+        )  # fmt: skip
         self.operand = data.StructLayout({"mantissas": data.ArrayLayout(shape, config.dot), **(fields or {})})
         plain = self.operand["mantissas"].shape
         super().__init__({
@@ -112,7 +114,7 @@ class IntegerElement(_Element):
         self.product = DotProduct(self.width, config.dot, config.datapath, config.tree_cycles)
         accumulator = Accumulator(_Sum(32, self.product.sum_width), f"integer_accumulator_s{self.product.sum_width}",
                                   config.interleave, config.accumulator_cycles)  # fmt: skip
-        super().__init__(config, form.name.replace("-", "_"), sign_magnitude(self.width), accumulator)
+        super().__init__(config, form, sign_magnitude(self.width), accumulator)
 
     def elaborate(self, platform):
         m = Module()
@@ -141,7 +143,7 @@ class PairedElement(_Element):
             accumulator = Accumulator(_Sum(32, sums), f"integer_accumulator_s{sums}", config.interleave,
                                       config.accumulator_cycles)  # fmt: skip
         fields = {"scale": signed(SCALE_WIDTH), "nan": 1} if self.scaled else {}
-        super().__init__(config, form.name.partition("/")[0], signed(width), accumulator, fields)
+        super().__init__(config, form, signed(width), accumulator, fields)
 
     def elaborate(self, platform):
         m = Module()
@@ -183,8 +185,7 @@ class ScaledElement(_Element):
         if self.scaled:
             fields["factor"] = form.scale_significand
         self.prepare_a = self.prepare_b = self.product.prepare
-        name = form.name.partition("/")[0].replace("-", "_")
-        super().__init__(config, name, element_layout(e, s), accumulator, fields)
+        super().__init__(config, form, element_layout(e, s), accumulator, fields)
 
     def elaborate(self, platform):
         m = Module()
@@ -221,12 +222,12 @@ class FloatElement(_Element):
         self.form, self.total = form, FLOATS.get(form.accumulator, form.float_format)
         if form.name == "fp16":
             self.total = FLOATS["fp32"]
-        name = f"word_accumulator_e{self.total.exponent_width}s{self.total.significand_width}"
+        name = f"word_accumulator_{self.total.name}"
         accumulator = Accumulator(_WordSum(self.total), name, config.interleave, config.accumulator_cycles)
         self.product_cycles, self.add_cycles = self.registers[config.tree_cycles]
         if config.tree_cycles and config.dot & (config.dot - 1):
             raise ValueError(f"dot must be a power of two for tree_cycles {config.tree_cycles}, not {config.dot}")
-        super().__init__(config, form.name.replace("-", "_"), form.float_format.layout, accumulator)
+        super().__init__(config, form, form.float_format.layout, accumulator)
 
     @property
     def sum_cycles(self) -> int:

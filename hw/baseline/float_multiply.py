@@ -12,6 +12,7 @@ from hw.config import FPGA_DATAPATHS
 from hw.dot.bit_heap import AdderNetwork, BitHeap
 from hw.dot.carry_chain import magnitude_product
 from hw.emit import place
+from hw.names import named
 
 __all__ = ["FloatAdd", "FloatMultiply", "UnsignedMultiplier"]
 
@@ -32,7 +33,7 @@ class UnsignedMultiplier(Component):
     def __init__(self, width: int, booth: bool, cycles: int = 0, datapath: str = "structural"):
         self.width, self.booth, self.cycles, self.datapath = width, booth, cycles, datapath
         body = datapath if datapath in FPGA_DATAPATHS else "booth" if booth else "array"
-        self.module_name = f"unsigned_multiplier_{width}_{body}{f'_c{cycles}' * (cycles > 0)}"
+        self.module_name = named("unsigned_multiplier", w=width, body=body, c=cycles)
         super().__init__({"a": In(width), "b": In(width), "product": Out(2 * width)})
 
     def elaborate(self, platform):
@@ -100,12 +101,10 @@ class FloatMultiply(Component):
         self.multiplier = UnsignedMultiplier(
             form.significand_width, booth=form.significand_width >= 8, cycles=max(0, cycles - 2), datapath=datapath
         )
-        suffix = "" if specials else "_finite"
-        suffix += f"_{datapath}" * (datapath in FPGA_DATAPATHS)
-        self.module_name = (
-            f"float_multiply_e{form.exponent_width}s{form.significand_width}"
-            f"_e{result.exponent_width}s{result.significand_width}{suffix}{f'_c{cycles}' * (cycles > 0)}"
-        )
+        self.module_name = named(
+            f"float_multiply_{form.name}_{result.name}", finite=not specials, c=cycles,
+            body=datapath if datapath in FPGA_DATAPATHS else None,
+        )  # fmt: skip
         super().__init__({"a": In(form.layout), "b": In(form.layout), "o": Out(result.layout)})
 
     def elaborate(self, platform):
@@ -172,7 +171,7 @@ class FloatAdd(Component):
 
     def __init__(self, form: FloatFormat, cycles: int = 0):
         self.form, self.cycles = form, cycles
-        self.module_name = f"float_add_e{form.exponent_width}s{form.significand_width}{f'_c{cycles}' * (cycles > 0)}"
+        self.module_name = named(f"float_add_{form.name}", c=cycles)
         super().__init__({"a": In(form.layout), "b": In(form.layout), "o": Out(form.layout)})
 
     def elaborate(self, platform):

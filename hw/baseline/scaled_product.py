@@ -22,6 +22,7 @@ from hw.dot.bit_heap import AdderNetwork, BitHeap, constant_digits
 from hw.dot.carry_chain import TABLE_WIDTH, Node, carry_chain_sum, magnitude_product, product_node
 from hw.dot.packed_product import packed_sum
 from hw.emit import place
+from hw.names import named
 
 __all__ = ["ScaledDotProduct"]
 
@@ -36,7 +37,7 @@ class ScaledProduct(Component):
     def __init__(self, exponent_width: int, significand_width: int):
         self.exponent_width, self.significand_width = exponent_width, significand_width
         self.width = 2 * significand_width + 2 * (2**exponent_width - 2)
-        self.module_name = f"scaled_product_e{exponent_width}s{significand_width}"
+        self.module_name = named("scaled_product", e=exponent_width, s=significand_width)
         shape = decoded_layout(exponent_width, significand_width)
         super().__init__({"a": In(shape), "b": In(shape), "bits": Out(self.width), "sign": Out(1)})
 
@@ -72,9 +73,7 @@ class ScaledTree(Component):
     def __init__(self, width: int, dot: int, bound: int, cycles: int = 0, addend_width: int = 0):
         self.bits_width, self.dot, self.cycles = width, dot, cycles
         self.width = addend_width or signed_width(-dot * bound, dot * bound)
-        self.module_name = (
-            f"scaled_tree_w{width}_d{dot}_s{self.width}{f'_c{cycles}' * (cycles > 0)}{'_a' * (addend_width > 0)}"
-        )
+        self.module_name = named("scaled_tree", w=width, d=dot, s=self.width, c=cycles, a=addend_width)
         addend = {"addend": In(addend_width)} if addend_width else {}
         super().__init__({"bits": In(dot * width), "signs": In(dot), **addend, "sum": Out(self.width)})
 
@@ -126,9 +125,10 @@ class ScaledDotProduct(Component):
         self.bound = largest**2
         self.addend_width = addend_width
         self.sum_width = addend_width or signed_width(-dot * self.bound, dot * self.bound)
-        suffix = f"_c{cycles}" * (cycles > 0) + f"_a{addend_width}" * (addend_width > 0)
-        suffix += f"_{datapath}" * (datapath in FPGA_DATAPATHS)
-        self.module_name = f"scaled_dot_product_e{exponent_width}s{significand_width}_d{dot}{suffix}"
+        self.module_name = named(
+            "scaled_dot_product", e=exponent_width, s=significand_width, d=dot, c=cycles, a=addend_width,
+            body=datapath if datapath in FPGA_DATAPATHS else None,
+        )  # fmt: skip
         # Where a table takes both magnitudes, it decodes them as well.
         small = datapath == "carry_chain" and exponent_width + significand_width - 1 <= TABLE_WIDTH
         self.prepare = None if small else partial(SmallFloatDecoder, *element, dot, fixed=datapath == "dsp")

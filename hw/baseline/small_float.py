@@ -4,6 +4,7 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
+from hw.names import named
 from hw.types import sign_magnitude
 
 __all__ = ["SmallFloatDecoder", "decode", "decoded_layout", "element_layout", "fixed_layout", "scaled_magnitude"]
@@ -49,7 +50,7 @@ class SmallFloatDecoder(Component):
 
     def __init__(self, exponent_width: int, significand_width: int, dot: int, fixed: bool = False):
         self.dot, self.fixed = dot, fixed
-        self.module_name = f"small_float_decoder_e{exponent_width}s{significand_width}_d{dot}{'_fixed' * fixed}"
+        self.module_name = named("small_float_decoder", e=exponent_width, s=significand_width, d=dot, fixed=fixed)
         layout = fixed_layout if fixed else decoded_layout
         super().__init__(
             {

@@ -8,6 +8,7 @@ from hw.bus.register_bank import RegisterBank
 from hw.bus.stream_core import StreamCore, place_resettable
 from hw.config import CoreConfig
 from hw.emit import place
+from hw.names import named
 
 __all__ = ["BUS_WIDTHS", "AxiCore", "wrapper"]
 
@@ -68,7 +69,7 @@ class AxiCore(Component):
 
     @property
     def module_name(self) -> str:
-        return f"axi{self.bus_width}_{self.config.name}"
+        return named("axi_core", self.config.name, b=self.bus_width, hz=self.clock_hz)
 
     def elaborate(self, platform) -> Module:
         m = Module()
@@ -133,10 +134,21 @@ class AxiCore(Component):
         ]
 
 
-def wrapper(component: AxiCore, name: str = "hbfp_axi") -> str:
-    """Verilog of a module with AMBA's clock and reset names: ``aclk``, and ``aresetn``, sampled by the clock."""
+def wrapper(component: AxiCore, name: str | None = None, prefix: str = "") -> str:
+    """Verilog of a module with AMBA's clock and reset names: ``aclk``, and ``aresetn``, sampled by the clock.
+
+    Parameters
+    ----------
+    component
+        what is in it.
+    name
+        the module's; by default the component's with prefix and ``_top``.
+    prefix
+        what the component was emitted with.
+    """
     from hw.emit import ports_of
 
+    name = name or f"{prefix}{component.module_name}_top"
     ports = ports_of(component)
     header = ",\n  ".join(["aclk", "aresetn", *(port for port, *_ in ports)])
     lines = [f"  {flow}put {f'[{len(value) - 1}:0] ' if len(value) > 1 else ''}{port};" for port, flow, value in ports]
@@ -144,5 +156,5 @@ def wrapper(component: AxiCore, name: str = "hbfp_axi") -> str:
     return "\n".join([
         f"module {name}(\n  {header});", "  input aclk, aresetn;", *lines,
         "  reg [1:0] reset;", "  always @(posedge aclk) reset <= {reset[0], ~aresetn};",
-        f"  {component.module_name} core (\n    .clk(aclk),\n    .rst(reset[1]),\n    {connections});", "endmodule", "",
+        f"  {prefix}{component.module_name} core (\n    .clk(aclk),\n    .rst(reset[1]),\n    {connections});", "endmodule", "",
     ])  # fmt: skip

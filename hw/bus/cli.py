@@ -17,7 +17,9 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--clock", type=float, default=0, metavar="MHZ", help="clock the capabilities tell, in MHz (default: unknown)"
     )
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="Verilog file (default: build/hbfp_axi.v)")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="Verilog file (default: build/<top>.v)")
+    parser.add_argument("--top", metavar="NAME", help="name of the top module (default: made of the machine's)")
+    parser.add_argument("--prefix", metavar="NAME", help="put before the name of every module, such as acme_")
     parser.add_argument(
         "--header", type=Path, metavar="FILE", help="write the C header (.h) or Verilog header (.vh) and nothing else"
     )
@@ -48,17 +50,24 @@ def _main(options: argparse.Namespace) -> int:
     from hw.bus.axi_core import AxiCore, wrapper
     from hw.emit import emit_verilog
     from hw.generate import project_version
+    from hw.names import check_identifier
 
-    config = config_from_options(options)
+    config, prefix = config_from_options(options), options.prefix or ""
     try:
+        for option in ("prefix", "top"):
+            if getattr(options, option) is not None:
+                check_identifier(option, getattr(options, option))
         component = AxiCore(config, options.bus_width, round(options.clock * 1e6))
     except ValueError as error:
         raise CommandLineError(str(error)) from None
+    top = prefix + (options.top or f"{component.module_name}_top")
     header = f"hbfp {project_version()}: {options.bus_width} bit AXI\n{json.dumps(config.to_dict(), sort_keys=True)}"
-    _write(options.output or Path("build") / "hbfp_axi.v", emit_verilog(component, header) + wrapper(component))
+    text = emit_verilog(component, header, prefix) + wrapper(component, top, prefix)
+    _write(options.output or Path("build") / f"{top}.v", text)
+    print(f"top module: {top}")
     return 0
 
 
 def main(arguments=None) -> int:
     """Entry point; returns the exit status."""
-    return run("hw.bus", "Write Verilog of an HBFP core on AXI (module hbfp_axi).", _options, _main, arguments)
+    return run("hw.bus", "Write Verilog of an HBFP core on AXI.", _options, _main, arguments)

@@ -28,7 +28,7 @@ def generate(request: dict, folder: Path) -> None:
 
     arguments = [str(argument) for argument in request.get("parameters", {}).get("arguments", [])]
     for options in (
-        [*arguments, "-o", str(folder / "hbfp_axi.v")],
+        ["--top", "hbfp_axi", *arguments, "-o", str(folder / "hbfp_axi.v")],
         ["--header", str(folder / "hbfp_registers.vh")],
         ["--header", str(folder / "hbfp_registers.h")],
     ):

@@ -4,6 +4,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
+from hw.names import named
+
 __all__ = ["Gearbox", "word_beat"]
 
 
@@ -29,7 +31,7 @@ class Gearbox(Component):
     def __init__(self, in_words: int, out_words: int):
         self.in_words = in_words
         self.out_words = out_words
-        self.module_name = f"gearbox_{in_words}_{out_words}"
+        self.module_name = named("gearbox", i=in_words, o=out_words)
         super().__init__(
             {"i": In(stream.Signature(word_beat(in_words))), "o": Out(stream.Signature(word_beat(out_words)))}
         )

@@ -5,6 +5,7 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
 from hw.bus.gearbox import word_beat
+from hw.names import named
 
 __all__ = ["LineGuard"]
 
@@ -32,7 +33,7 @@ class LineGuard(Component):
 
     def __init__(self, words: int):
         self.words = words
-        self.module_name = f"line_guard_{words}"
+        self.module_name = named("line_guard", w=words)
         super().__init__(
             {
                 "i": In(stream.Signature(word_beat(words))),

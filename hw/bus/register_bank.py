@@ -20,6 +20,7 @@ from hw.bus.registers import (
 from hw.config import CoreConfig
 from hw.core.counters import COUNTERS, counters_layout
 from hw.core.decoder import command_layout
+from hw.names import named
 
 __all__ = ["RegisterBank"]
 
@@ -66,8 +67,7 @@ class RegisterBank(Component):
         self.config = config
         self.stream_words = stream_words
         self.clock_hz = clock_hz
-        features = "_".join(("", *config.features))
-        self.module_name = f"register_bank_{config.name}_{config.operand_depth}_{stream_words}_{clock_hz}{features}"
+        self.module_name = named("register_bank", config.name, w=stream_words, hz=clock_hz)
         words = stream.Signature(word_beat(1))
         super().__init__(
             {

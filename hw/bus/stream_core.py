@@ -11,6 +11,7 @@ from hw.core.core import Core
 from hw.core.counters import counters_layout
 from hw.core.decoder import command_layout
 from hw.emit import Emitter, place, ports_of
+from hw.names import named
 
 __all__ = ["StreamCore", "place_resettable"]
 
@@ -61,7 +62,7 @@ class StreamCore(Component):
 
     @property
     def module_name(self) -> str:
-        return f"stream_{self.words}{'_guarded' * self.guarded}_{self.core.module_name}"
+        return named("stream_core", self.config.name, w=self.words, guarded=self.guarded)
 
     def elaborate(self, platform) -> Module:
         m = Module()

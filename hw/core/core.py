@@ -18,6 +18,7 @@ from hw.core.output_stage import OutputStage
 from hw.core.result_buffer import ResultBuffer
 from hw.core.sequencer import Sequencer
 from hw.emit import place
+from hw.names import named
 from hw.sequence.layouts import product_layout
 from hw.timing import Timing
 
@@ -77,7 +78,7 @@ class Core(Component):
 
     @property
     def module_name(self) -> str:
-        return f"core_{self.config.name}"
+        return named("core", self.config.name)
 
     def elaborate(self, platform) -> Module:
         c = self.config

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from hw.config import CoreConfig
 from hw.core.result_buffer import beat_layout
+from hw.names import named
 from hw.timing import COUNT_CYCLES
 
 __all__ = ["COUNTERS", "Counters", "counters_layout"]
@@ -66,7 +67,7 @@ class Counters(Component):
 
     @property
     def module_name(self) -> str:
-        return f"counters_{self.config.tile_columns}_{self.config.lanes}"
+        return named("counters", self.config.name)
 
     def elaborate(self, platform) -> Module:
         m = Module()

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from hw.command import FIELDS, SIZE_WIDTH, CommandError, OperandFormat, OutputFormat, Rounding
 from hw.config import CoreConfig
+from hw.names import named
 from hw.timing import JUDGE_CYCLES, Timing
 
 __all__ = ["CommandDecoder", "command_layout", "job_layout"]
@@ -64,9 +65,7 @@ class CommandDecoder(Component):
 
     @property
     def module_name(self) -> str:
-        c = self.config
-        extras = "_".join((*c.rounding_modes, *c.features))
-        return f"command_decoder_{c.name}_q{c.operand_depth}_p{c.panel_columns}_{extras}"
+        return named("command_decoder", self.config.name)
 
     def elaborate(self, platform) -> Module:
         c = self.config

@@ -8,6 +8,7 @@ from hw.command import SIZE_WIDTH, OperandFormat
 from hw.config import CoreConfig
 from hw.core.operand_buffer import write_layout
 from hw.emit import place
+from hw.names import named
 from hw.quantize.block_quantizer import BlockQuantizer
 from hw.quantize.block_unpacker import BlockUnpacker
 from hw.quantize.operand_expander import OperandExpander
@@ -91,9 +92,7 @@ class Loader(Component):
 
     @property
     def module_name(self) -> str:
-        sources = "".join(f"_{name}" for name in ("packed", "bfloat16") if name in self.config.features)
-        sources += "_results" * self.results
-        return f"loader_{self.lines}_q{self.config.operand_depth}{sources}_{self.quantizer.module_name}"
+        return named("loader", self.config.name, l=self.lines, results=self.results)
 
     def elaborate(self, platform) -> Module:
         m = Module()

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import Component, In, Out
 from hw.config import CoreConfig
 from hw.core.ram import Ram
 from hw.emit import place
+from hw.names import named
 from hw.timing import Timing
 from hw.types import block_slice, sign_magnitude
 
@@ -91,11 +92,7 @@ class OperandBuffer(Component):
 
     @property
     def module_name(self) -> str:
-        c = self.config
-        return (
-            f"operand_buffer_{self.groups}x{self.group_lines}_w{c.storage_width}s{c.slice_width}_n{c.block_size}"
-            f"_d{c.dot}_q{c.operand_depth}_l{c.lanes}_e{c.exponent_width}_{c.scale_width}"
-        )
+        return named(f"operand_buffer_{self.groups}x{self.group_lines}", self.config.name)
 
     def elaborate(self, platform) -> Module:
         c = self.config

@@ -13,6 +13,7 @@ from hw.config import CoreConfig
 from hw.core.requantizer import Requantizer
 from hw.core.result_buffer import beat_layout
 from hw.emit import place
+from hw.names import named
 from hw.quantize.block_packer import BlockPacker
 
 __all__ = ["OutputStage", "output_layout"]
@@ -73,9 +74,7 @@ class OutputStage(Component):
 
     @property
     def module_name(self) -> str:
-        c = self.config
-        base = self.requantizer.module_name if self.requantizes else f"{c.tile_columns}"
-        return f"output_stage_{'_'.join(c.features)}_p{c.panel_columns}_{base}"
+        return named("output_stage", self.config.name)
 
     def elaborate(self, platform) -> Module:
         c = self.config

@@ -41,8 +41,8 @@ class Ram(Component):
     def module_name(self) -> str:
         return f"ram_{self.granules}x{self.granule_width}_{self.depth}"
 
-    def verilog(self) -> str:
-        """Text of the module."""
+    def verilog(self, name: str) -> str:
+        """Text of the module, under this name."""
         width, address = self.granules * self.granule_width, len(self.write_address)
         parts = [f"[{i * self.granule_width} +: {self.granule_width}]" for i in range(self.granules)]
         writes = "\n".join(
@@ -51,7 +51,7 @@ class Ram(Component):
         collisions = "\n".join(
             f"      if (write_enable[{i}]) read_data{part} <= ~write_data{part};" for i, part in enumerate(parts)
         )
-        return f"""module {self.module_name}(clk, write_address, write_data, write_enable, read_address, read_enable, read_data);
+        return f"""module {name}(clk, write_address, write_data, write_enable, read_address, read_enable, read_data);
   input clk, read_enable;
   input [{address - 1}:0] write_address, read_address;
   input [{width - 1}:0] write_data;

@@ -1,7 +1,5 @@
 """The requantizer: rows of C into blocks, for the next product or for packed storage."""
 
-from dataclasses import replace
-
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.fifo import SyncFIFO
@@ -11,6 +9,7 @@ from hw.command import SIZE_WIDTH
 from hw.config import CoreConfig
 from hw.core.result_buffer import beat_layout
 from hw.emit import place
+from hw.names import named
 from hw.quantize.block_quantizer import BlockQuantizer
 from hw.timing import Timing
 
@@ -44,7 +43,7 @@ class Requantizer(Component):
 
     def __init__(self, config: CoreConfig):
         self.config = config
-        self.quantizer = BlockQuantizer(replace(config, features=()))
+        self.quantizer = BlockQuantizer(config)
         super().__init__(
             {
                 "i": In(stream.Signature(beat_layout(config))),
@@ -62,7 +61,7 @@ class Requantizer(Component):
 
     @property
     def module_name(self) -> str:
-        return f"requantizer_{self.config.tile_columns}_{self.quantizer.module_name}"
+        return named("requantizer", self.config.name)
 
     def elaborate(self, platform) -> Module:
         c = self.config

@@ -10,6 +10,7 @@ from hw.array.tile import drain_layout
 from hw.config import CoreConfig
 from hw.core.ram import Ram
 from hw.emit import place
+from hw.names import named
 from hw.sequence.layouts import tile_layout
 
 __all__ = ["ResultBuffer", "beat_layout"]
@@ -73,8 +74,7 @@ class ResultBuffer(Component):
 
     @property
     def module_name(self) -> str:
-        c = self.config
-        return f"result_buffer_{c.name}_p{c.panel_columns}_f{self.tiles_in_flight}"
+        return named("result_buffer", self.config.name, w=self.result_width, f=self.tiles_in_flight)
 
     def elaborate(self, platform) -> Module:
         c = self.config

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import Component, In, Out
 from hw.array.control import control_layout
 from hw.config import CoreConfig
 from hw.core.operand_buffer import read_layout
+from hw.names import named
 from hw.sequence.jobs import Jobs
 from hw.sequence.layouts import product_layout, tile_layout
 from hw.sequence.loops import Loops, Steps
@@ -63,8 +64,7 @@ class Sequencer(Component):
 
     @property
     def module_name(self) -> str:
-        c = self.config
-        return f"sequencer_{c.name}_q{c.operand_depth}_c{c.accumulator_cycles}_p{c.panel_columns}"
+        return named("sequencer", self.config.name, d=self.drain_cycles)
 
     @property
     def least_slots(self) -> int:

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import Component, In, Out
 from hw.config import signed_width
 from hw.dot.bit_heap import AdderNetwork, BitHeap, constant_digits
 from hw.dot.product import product_columns
+from hw.names import named
 
 __all__ = ["CompressorTree"]
 
@@ -43,7 +44,7 @@ class CompressorTree(Component):
         self.columns, self.bound = product_columns(mantissa_width), (2 ** (mantissa_width - 1) - 1) ** 2
         self.dot, self.cycles = dot, cycles
         self.width = addend_width or signed_width(-dot * self.bound, dot * self.bound)
-        self.module_name = f"compressor_tree_m{mantissa_width}_d{dot}_c{cycles}{f'_a{addend_width}' * (addend_width > 0)}"
+        self.module_name = named("compressor_tree", m=mantissa_width, d=dot, c=cycles, a=addend_width)
         super().__init__({
             "bits": In(dot * len(self.columns)),
             "signs": In(dot),

@@ -10,6 +10,7 @@ from hw.dot.compressor_tree import CompressorTree
 from hw.dot.packed_product import packed_sum
 from hw.dot.product import Product
 from hw.emit import place
+from hw.names import named
 from hw.types import sign_magnitude
 
 __all__ = ["DotProduct"]
@@ -58,9 +59,7 @@ class DotProduct(Component):
             raise ValueError(f"cycles must be 0 with an addend, not {cycles}")
         self.addend_width = addend_width
         self.sum_width = addend_width or signed_width(-self.bound, self.bound)
-        self.module_name = (
-            f"dot_product_m{mantissa_width}_d{dot}_c{cycles}{f'_a{addend_width}' * (addend_width > 0)}_{datapath}"
-        )
+        self.module_name = named("dot_product", m=mantissa_width, d=dot, c=cycles, a=addend_width, body=datapath)
         addend = {"addend": In(signed(addend_width))} if addend_width else {}
         operands = data.ArrayLayout(sign_magnitude(mantissa_width), dot)
         super().__init__({"a": In(operands), "b": In(operands), **addend, "sum": Out(signed(self.sum_width))})

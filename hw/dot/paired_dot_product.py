@@ -7,6 +7,7 @@ from amaranth.lib.wiring import Component, In, Out
 from hw.config import signed_width
 from hw.dot.bit_heap import AdderNetwork, BitHeap
 from hw.emit import place
+from hw.names import named
 from hw.types import sign_magnitude
 
 __all__ = ["PairSelects", "PairSums", "PairedDotProduct"]
@@ -27,7 +28,7 @@ class _Prepared(Component):
 
     def __init__(self, name: str, width: int, dot: int, layout, magnitudes: bool):
         self.width, self.dot, self.magnitudes = width, dot, magnitudes
-        self.module_name = f"{name}_{width}_d{dot}{'_magnitudes' * magnitudes}"
+        self.module_name = named(name, m=width, d=dot, magnitudes=magnitudes)
         element = sign_magnitude(width) if magnitudes else signed(width)
         super().__init__({"i": In(data.ArrayLayout(element, dot)), "o": Out(layout)})
 
@@ -85,7 +86,7 @@ class PairedTree(Component):
 
     def __init__(self, width: int, dot: int, sum_width: int, cycles: int = 0):
         self.element_width, self.dot, self.sum_width, self.cycles = width, dot, sum_width, cycles
-        self.module_name = f"paired_tree_{width}_d{dot}_s{sum_width}{f'_c{cycles}' * (cycles > 0)}"
+        self.module_name = named("paired_tree", m=width, d=dot, s=sum_width, c=cycles)
         super().__init__({"rows": In(dot // 2 * width * (width + 1)), "sum": Out(self.sum_width)})
 
     def elaborate(self, platform):
@@ -130,7 +131,7 @@ class PairedDotProduct(Component):
         largest = dot * (2 ** (width - 1) - symmetric) ** 2
         self.sum_width = signed_width(-largest, largest)
         self.tree = PairedTree(width, dot, self.sum_width, cycles)
-        self.module_name = f"paired_dot_product_{width}_d{dot}_s{self.sum_width}{f'_c{cycles}' * (cycles > 0)}"
+        self.module_name = named("paired_dot_product", m=width, d=dot, s=self.sum_width, c=cycles)
         super().__init__({
             "a": In(_sums_layout(width, dot)), "b": In(_selects_layout(width, dot)), "sum": Out(signed(self.sum_width)),
         })  # fmt: skip

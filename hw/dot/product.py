@@ -5,6 +5,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from hw.dot.adder_cells import FullAdder
 from hw.emit import place
+from hw.names import named
 from hw.types import sign_magnitude
 
 __all__ = ["Product", "product_columns"]
@@ -63,7 +64,7 @@ class Product(Component):
         self._nets = [net for net, _ in nets]
         self.columns = product_columns(mantissa_width)
         self.bound = (2**self.width - 1) ** 2
-        self.module_name = f"product_m{mantissa_width}"
+        self.module_name = named("product", m=mantissa_width)
         shape = sign_magnitude(mantissa_width)
         super().__init__({"a": In(shape), "b": In(shape), "bits": Out(len(nets)), "sign": Out(1)})
 

@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.config import CoreConfig
+from hw.names import named
 from hw.quantize.layouts import block_beat
 from hw.quantize.packing import WORD_BITS, Packing, by_width
 from hw.timing import Timing
@@ -55,10 +56,7 @@ class BlockPacker(wiring.Component):
     def __init__(self, config: CoreConfig, words: int | None = None):
         self.config = config
         self.packing = Packing(config, config.lanes if words is None else words)
-        widths = "_".join(map(str, config.mantissa_widths))
-        self.module_name = (
-            f"block_packer_m{widths}_n{config.block_size}_e{config.exponent_width}_l{config.lanes}_w{self.packing.words}"
-        )
+        self.module_name = named("block_packer", config.name, w=self.packing.words)
         super().__init__(
             {
                 "i": In(stream.Signature(block_beat(config.storage_width, config.lanes, config.scale_width))),

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.config import CoreConfig, Rounding
 from hw.emit import place
+from hw.names import named
 from hw.quantize.layouts import ConversionSettings, block_beat, operand_beat
 from hw.quantize.rounding import (
     MantissaAligner,
@@ -62,11 +63,7 @@ class BlockQuantizer(wiring.Component):
 
     def __init__(self, config: CoreConfig):
         self.config = config
-        widths = "_".join(map(str, config.mantissa_widths))
-        modes = "_".join(config.rounding_modes)
-        self.module_name = (
-            f"block_quantizer_m{widths}_n{config.block_size}_e{config.exponent_width}_l{config.lanes}_{modes}"
-        )
+        self.module_name = named("block_quantizer", config.name)
         super().__init__(
             {
                 "i": In(stream.Signature(operand_beat(config.lanes))),

@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.config import CoreConfig
+from hw.names import named
 from hw.quantize.layouts import block_beat
 from hw.quantize.packing import WORD_BITS, Packing, by_width
 from hw.timing import Timing
@@ -38,8 +39,7 @@ class BlockUnpacker(wiring.Component):
     def __init__(self, config: CoreConfig):
         self.config = config
         self.packing = Packing(config, config.lanes)
-        widths = "_".join(map(str, config.mantissa_widths))
-        self.module_name = f"block_unpacker_m{widths}_n{config.block_size}_e{config.exponent_width}_l{config.lanes}"
+        self.module_name = named("block_unpacker", config.name)
         super().__init__(
             {
                 "i": In(stream.Signature(data.ArrayLayout(WORD_BITS, config.lanes))),

@@ -4,6 +4,8 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.names import named
+
 __all__ = ["OperandExpander"]
 
 
@@ -27,7 +29,7 @@ class OperandExpander(wiring.Component):
 
     def __init__(self, lanes: int):
         self.lanes = lanes
-        self.module_name = f"operand_expander_{lanes}"
+        self.module_name = named("operand_expander", l=lanes)
         words = stream.Signature(data.ArrayLayout(32, lanes))
         super().__init__({"i": In(words), "bfloat16": In(1), "line_last": In(1), "o": Out(words)})
 

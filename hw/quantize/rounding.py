@@ -5,6 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.config import CoreConfig, Rounding
+from hw.names import named
 from hw.quantize.xorshift import UNIFORM_BITS
 from hw.types import sign_magnitude
 
@@ -78,7 +79,7 @@ class MantissaAligner(wiring.Component):
 
     def __init__(self, config: CoreConfig):
         self.config = config
-        self.module_name = f"mantissa_aligner_w{aligned_element(config)['units'].width}_e{config.exponent_width}"
+        self.module_name = named("mantissa_aligner", config.name)
         super().__init__({
             "element": In(kept_element(config)),
             "distance": In(signed(reference_width(config) + 1)),
@@ -139,9 +140,7 @@ class MantissaRounder(wiring.Component):
 
     def __init__(self, config: CoreConfig):
         self.config = config
-        widths = "_".join(map(str, config.mantissa_widths))
-        modes = "_".join(config.rounding_modes)
-        self.module_name = f"mantissa_rounder_m{widths}_e{config.exponent_width}_{modes}"
+        self.module_name = named("mantissa_rounder", config.name)
         members = {
             "element": In(aligned_element(config)),
             "blank": In(1),

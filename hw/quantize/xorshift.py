@@ -7,6 +7,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.names import named
+
 __all__ = ["STATE_BITS", "UNIFORM_BITS", "RandomLanes", "leap_rows", "step"]
 
 STATE_BITS = 32
@@ -50,7 +52,7 @@ class RandomLanes(wiring.Component):
 
     def __init__(self, lanes: int):
         self.lanes = lanes
-        self.module_name = f"random_lanes_{lanes}"
+        self.module_name = named("random_lanes", l=lanes)
         super().__init__(
             {
                 "advance": In(1),

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import Component, In, Out
 from hw.bus.registers import ADDRESS_WIDTH
 from hw.core.ram import Ram
 from hw.emit import place
+from hw.names import named
 from hw.serial.frames import ANSWER, MAX_WORDS, REQUEST, Action, Status
 
 __all__ = ["FrameBridge"]
@@ -32,7 +33,7 @@ class FrameBridge(Component):
 
     def __init__(self, gap_cycles: int):
         self.gap_cycles = gap_cycles
-        self.module_name = f"frame_bridge_{gap_cycles}"
+        self.module_name = named("frame_bridge", g=gap_cycles)
         super().__init__(
             {
                 "data": In(8), "valid": In(1), "o": Out(stream.Signature(8)),

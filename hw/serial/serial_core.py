@@ -7,6 +7,7 @@ from hw.bus.register_bank import RegisterBank
 from hw.bus.stream_core import StreamCore, place_resettable
 from hw.config import CoreConfig
 from hw.emit import place
+from hw.names import named
 from hw.serial.frame_bridge import FrameBridge
 from hw.serial.uart import SerialReceiver, SerialTransmitter
 
@@ -45,7 +46,7 @@ class SerialCore(Component):
 
     @property
     def module_name(self) -> str:
-        return f"serial_core_{self.config.name}"
+        return named("serial_core", self.config.name, d=self.divisor, hz=self.clock_hz)
 
     def elaborate(self, platform) -> Module:
         m = Module()

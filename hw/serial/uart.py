@@ -4,6 +4,8 @@ from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
+from hw.names import named
+
 __all__ = ["SerialReceiver", "SerialTransmitter"]
 
 
@@ -20,7 +22,7 @@ class SerialReceiver(Component):
 
     def __init__(self, divisor: int):
         self.divisor = divisor
-        self.module_name = f"serial_receiver_{divisor}"
+        self.module_name = named("serial_receiver", d=divisor)
         super().__init__({"rx": In(1, init=1), "data": Out(8), "valid": Out(1)})
 
     def elaborate(self, platform) -> Module:
@@ -61,7 +63,7 @@ class SerialTransmitter(Component):
 
     def __init__(self, divisor: int):
         self.divisor = divisor
-        self.module_name = f"serial_transmitter_{divisor}"
+        self.module_name = named("serial_transmitter", d=divisor)
         super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})
 
     def elaborate(self, platform) -> Module:

@@ -54,7 +54,7 @@ def test_header_compiles(tmp_path):
 def test_verilog_example_runs(tmp_path):
     size = ["--block", "16", "--dot", "4", "--tile", "1x1", "--operand-depth", "32"]
     machine = [*size, "--datapath", "behavioral", "--bus-width", "64"]
-    assert main([*machine, "-o", str(tmp_path / "hbfp_axi.v")]) == 0
+    assert main([*machine, "--top", "hbfp_axi", "-o", str(tmp_path / "hbfp_axi.v")]) == 0
     assert main(["--header", str(tmp_path / "hbfp_registers.vh")]) == 0
     program = tmp_path / "example"
     sources = [ROOT / "examples" / "axi" / "testbench.v", tmp_path / "hbfp_axi.v"]

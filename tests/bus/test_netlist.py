@@ -24,7 +24,7 @@ def netlist(request, tmp_path_factory):
     text = emit_verilog(component)
     top = component.module_name
     if request.param == "axi":
-        text, top = text + wrapper(component), "hbfp_axi"
+        text, top = text + wrapper(component), f"{top}_top"
     (folder / "design.v").write_text(text)
     steps = f"read_verilog design.v\nhierarchy -top {top}\nproc\nflatten\nopt_clean\nwrite_json design.json\n"
     yosys(steps, folder)

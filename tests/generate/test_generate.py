@@ -48,12 +48,43 @@ def test_writes_verilog_and_description_and_names_them(run, tmp_path):
     status, out, err = run(*SMALL)
     assert (status, err) == (0, "")
     assert {path.name for path in tmp_path.iterdir()} == {"build"}
-    name = "hbfp4_n4_d4_t1x2_m1x1_l1_fp32"
+    name = "hbfp4_n4_d4_t1x2_m1x1_l1_fp32_7feed590"
     assert {path.name for path in (tmp_path / "build").iterdir()} == {f"{name}.v", f"{name}.json"}
     size = (tmp_path / "build" / f"{name}.v").stat().st_size
     assert out == (
         f"core_{name}: 1 x 2 units of 4 products, peak 8 MACs per cycle\n"
         f"wrote build/{name}.v ({size / 1024:.0f} KiB) and build/{name}.json\n"
+    )
+
+
+def test_different_machines_have_different_files(run, tmp_path):
+    """Without ``-o``, whatever parameter differs, and a unit beside its core."""
+    lines = [SMALL, [*SMALL, "--exponent-width=6"], [*SMALL, "--queue-depth=2"], [*SMALL, "--datapath=behavioral"]]
+    for line in lines:
+        assert run(*line)[0] == 0
+    assert run(*SMALL, "--unit=sequencer")[0] == 0
+    names = [path.name for path in (tmp_path / "build").iterdir()]
+    assert len(names) == 2 * (len(lines) + 1)
+
+
+def test_makes_missing_folders(run, tmp_path):
+    assert run(*SMALL, "--unit", "counters", "-o", "a/b/counters.v")[0] == 0
+    assert {path.name for path in (tmp_path / "a" / "b").iterdir()} == {"counters.v", "counters.json"}
+
+
+def test_prefix_is_before_every_name(run, tmp_path):
+    """Before modules, instances of modules, and the top that the description names; nothing else changes."""
+    assert run(*SMALL, "-o", "plain.v")[0] == 0
+    assert run(*SMALL, "--prefix", "acme_", "-o", "acme.v")[0] == 0
+    plain, acme = ((tmp_path / f"{name}.v").read_text() for name in ("plain", "acme"))
+    modules = re.findall(r"^module (\w+)", plain, re.MULTILINE)
+    assert len(modules) > 20
+    assert re.sub(r"\bacme_", "", acme) == plain
+    assert re.findall(r"^module (\w+)", acme, re.MULTILINE) == [f"acme_{name}" for name in modules]
+    names = "|".join(map(re.escape, modules))
+    assert not re.search(rf"^(?:module|  )(?:{names}) ", acme, re.MULTILINE)
+    assert json.loads((tmp_path / "acme.json").read_text())["module"] == (
+        "acme_" + json.loads((tmp_path / "plain.json").read_text())["module"]
     )
 
 
@@ -133,7 +164,8 @@ MISTAKES = {
     "--rounding up": "rounding_modes must be distinct names out of nearest, stochastic, truncate in this order, not up",
     "--panel-columns 6": "panel_columns must be a multiple of the array's 4 columns, not 6",
     "--unit adder": f"unit must be one of {', '.join(UNITS)}, not adder",
-    "-o missing/core.v": "output must be a file in a writable folder, not missing/core.v",
+    "--prefix 2": "prefix must be letters, digits and underscores, no digit in front, not 2",
+    "--prefix a-b": "prefix must be letters, digits and underscores, no digit in front, not a-b",
     "-o folder": "output must be a file in a writable folder, not folder",
     "-o file/core.v": "output must be a file in a writable folder, not file/core.v",
     "-o pipe": "output must be a file in a writable folder, not pipe",
