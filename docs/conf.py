@@ -40,5 +40,5 @@ napoleon_google_docstring = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False
 
-documented_packages = ("golden", "hw", "sim", "synth")
+documented_packages = ("golden", "hw", "sim", "synth", "hbfp")
 suppress_warnings = ["ref.python"]  # a type that two modules name alike links to one of them

@@ -35,6 +35,7 @@ from golden.accumulate import (
     float32_from_integer,
     round_to_float,
 )
+from golden.convolution import filters, patches
 from golden.dot import BlockProducts, block_dot, sum_bound, sum_width
 from golden.finish import finish, to_bfloat16
 from golden.format import BlockFormat, BlockTensor, Health
@@ -63,11 +64,13 @@ __all__ = [
     "block_dot",
     "combine_slices",
     "dequantize",
+    "filters",
     "finish",
     "float32_from_integer",
     "matmul",
     "pack",
     "packed_size",
+    "patches",
     "quantize",
     "round_to_float",
     "scalar",

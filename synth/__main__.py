@@ -152,11 +152,12 @@ def _report(options, console) -> int:
     return _failed(failures)
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    if sys.argv[1:2] == ["fpga"] and "--core" in sys.argv:
-        return fpga_cli.core(sys.argv[2:])
-    options = _parser().parse_args()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["fpga"] and "--core" in arguments:
+        return fpga_cli.core(arguments[1:])
+    options = _parser().parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 200)
     try:
         _check(options)

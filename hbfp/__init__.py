@@ -1,0 +1,12 @@
+"""What a user meets: the command ``hbfp``, and networks of theirs on machines of ours."""
+
+from importlib import import_module
+
+__all__ = ["run"]
+
+
+def __getattr__(name: str):
+    """Import a public name from its module when it is first used."""
+    if name not in __all__:
+        raise AttributeError(f"module hbfp has no attribute {name}")
+    return import_module(f"hbfp.{name}")

@@ -1,0 +1,44 @@
+"""PyTorch modules as ONNX files."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+__all__ = ["export", "exported"]
+
+
+def export(module, inputs: Mapping[str, np.ndarray], path: Path) -> None:
+    """Write a ``torch.nn.Module`` as an ONNX file by way of ``torch.export``.
+
+    Parameters
+    ----------
+    module
+        in evaluation mode.
+    inputs
+        an example of its positional inputs, in order, by the names the file shall give them.
+    path
+        of the file.
+
+    Raises
+    ------
+    ImportError
+        if ``torch`` or ``onnxscript`` is not installed.
+    """
+    import torch
+
+    arguments = tuple(torch.from_numpy(np.asarray(value)) for value in inputs.values())
+    module.eval()
+    with torch.no_grad():
+        torch.onnx.export(module, arguments, str(path), input_names=list(inputs), dynamo=True, external_data=False, verbose=False)
+
+
+@contextmanager
+def exported(module, inputs: Mapping[str, np.ndarray]) -> Iterator[Path]:
+    """A context with the path of such a file."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "module.onnx"
+        export(module, inputs, path)
+        yield path

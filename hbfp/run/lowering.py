@@ -1,0 +1,249 @@
+# Ref: ONNX operator schemas: LSTM, GRU, RNN, Gemm, ConvTranspose, QLinearConv (onnx.ai/onnx/operators).
+"""Operations that hold products beside other things, as plain products and the rest."""
+
+from collections.abc import Callable, Iterator
+from math import prod
+
+import numpy as np
+from onnx import NodeProto, helper, numpy_helper
+
+from sim.graphs.load import GraphError, attributes, label
+
+__all__ = ["Lowering", "lower"]
+
+Arrays = dict[str, np.ndarray]
+
+
+class Lowering:
+    """Nodes that take the place of one node, with constants of their own.
+
+    Parameters
+    ----------
+    node
+        the node that is replaced; new names begin with its own.
+    constants, sizes
+        of the graph, by name.
+    version
+        of the standard's operator set.
+    """
+
+    def __init__(self, node: NodeProto, constants: Arrays, sizes: dict[str, tuple[int, ...]], version: int):
+        self.node, self.constants, self.sizes, self.version = node, constants, sizes, version
+        self.name = node.name or node.output[0]
+        self.nodes: list[NodeProto] = []
+        self.added: dict[str, np.ndarray] = {}
+
+    def constant(self, value) -> str:
+        """The name of a new constant."""
+        name = f"{self.name}/constant{len(self.added)}"
+        self.added[name] = np.asarray(value)
+        return name
+
+    def weights(self, index: int) -> np.ndarray:
+        """An input that must be a constant."""
+        name = self.node.input[index] if index < len(self.node.input) else ""
+        if name not in self.constants:
+            raise GraphError(f"{label(self.node)}: input {index} must be a constant to run on a device")
+        return self.constants[name]
+
+    def given(self, index: int) -> str:
+        """The name of an optional input, or nothing."""
+        return self.node.input[index] if index < len(self.node.input) else ""
+
+    def make(self, operation: str, inputs, output: str | None = None, count: int = 0, **values):
+        """Append a node; returns its output's name, or ``count`` names."""
+        name = f"{self.name}/{operation}{len(self.nodes)}"
+        outputs = [f"{name}:{i}" for i in range(count)] if count else [output or f"{name}:0"]
+        self.nodes.append(helper.make_node(operation, list(inputs), outputs, name=name, **values))
+        return outputs if count else outputs[0]
+
+    def reshape(self, value: str, shape: list[int]) -> str:
+        """Append a node that gives a tensor another shape."""
+        return self.make("Reshape", [value, self.constant(np.array(shape, np.int64))])
+
+    def product(self, a: str, b: str, title: str = "") -> str:
+        """Append a product named after the node, with a title of its own where there are several."""
+        output = self.make("MatMul", [a, b])
+        self.nodes[-1].name = self.name + title
+        return output
+
+
+def _gemm(at: Lowering) -> None:
+    """Only a product and a bias per column is left to the device."""
+    values, node = attributes(at.node), at.node
+    flips = {name: values.get(name, 0) for name in ("transA", "transB")}
+    result = at.make("Gemm", node.input[:2], **flips)
+    at.nodes[-1].name = at.name
+    if values.get("alpha", 1.0) != 1:
+        result = at.make("Mul", [result, at.constant(np.float32(values["alpha"]))])
+    addend = at.given(2)
+    if addend and values.get("beta", 1.0) != 1:
+        addend = at.make("Mul", [addend, at.constant(np.float32(values["beta"]))])
+    at.make("Add" if addend else "Identity", [result, addend] if addend else [result], node.output[0])
+
+
+def _simple_gemm(node: NodeProto, constants) -> bool:
+    values = attributes(node)
+    bias = constants.get(node.input[2]) if len(node.input) > 2 and node.input[2] else None
+    plain_bias = len(node.input) < 3 or not node.input[2] or (bias is not None and bias.ndim == 1 and bias.size > 1)
+    return values.get("alpha", 1.0) == 1 and values.get("beta", 1.0) == 1 and plain_bias
+
+
+def _fused_matmul(at: Lowering) -> None:
+    values = attributes(at.node)
+    result = at.make("FusedMatMul", at.node.input, domain=at.node.domain, **(values | {"alpha": 1.0}))
+    at.nodes[-1].name = at.name
+    at.make("Mul", [result, at.constant(np.float32(values.get("alpha", 1.0)))], at.node.output[0])
+
+
+def _fused_conv(at: Lowering) -> None:
+    values = attributes(at.node)
+    kind = values.pop("activation", b"").decode()
+    if kind not in ("Relu", "Tanh", "Sigmoid") or at.given(3):
+        raise GraphError(f"{label(at.node)}: activation must be Relu, Tanh or Sigmoid without a sum, not {kind or 'none'}")
+    values.pop("activation_params", None)
+    result = at.make("Conv", [name for name in at.node.input[:3] if name], **values)
+    at.nodes[-1].name = at.name
+    at.make(kind, [result], at.node.output[0])
+
+
+def _dequantized(at: Lowering, value: str, scale: int, zero: int, **values) -> str:
+    inputs = [value, at.node.input[scale], at.given(zero)]
+    return at.make("DequantizeLinear", [name for name in inputs if name], **values)
+
+
+def _qlinear(at: Lowering) -> None:
+    """The reals that the integers mean, multiplied, and rounded to integers again."""
+    convolution = at.node.op_type == "QLinearConv"
+    per_channel = convolution and np.ndim(at.constants.get(at.node.input[4], 0)) == 1
+    a = _dequantized(at, at.node.input[0], 1, 2)
+    b = _dequantized(at, at.node.input[3], 4, 5, **({"axis": 0} if per_channel else {}))
+    inputs = [a, b]
+    if convolution and at.given(8):
+        scale = np.asarray(at.weights(1), np.float32) * np.asarray(at.weights(4), np.float32)
+        inputs.append(at.constant(at.weights(8).astype(np.float32) * scale))
+    result = at.make("Conv" if convolution else "MatMul", inputs, **(attributes(at.node) if convolution else {}))
+    at.nodes[-1].name = at.name
+    at.make("QuantizeLinear", [result, at.node.input[6], at.node.input[7]], at.node.output[0])
+
+
+def _einsum(at: Lowering) -> None:
+    """Two operands: axes in the order shared, own, reduced; a product; and the axes of the result."""
+    terms, _, output = attributes(at.node)["equation"].decode().replace(" ", "").partition("->")
+    left, right = terms.split(",")
+    outer = [c for c in output if c in left and c in right]
+    rows, columns = ([c for c in output if c in own and c not in other] for own, other in ((left, right), (right, left)))
+    inner = [c for c in left if c in right and c not in output]
+    if set(left + right) - set(output) - set(inner):
+        raise GraphError(f"{label(at.node)}: a letter that is in one operand alone must be in the output to run on a device")
+    extents: dict[str, int] = {}
+    for term, name in zip((left, right), at.node.input, strict=True):
+        extents |= dict(zip(term, at.sizes[name], strict=True))
+    size = {name: prod(extents[c] for c in axes) for name, axes in
+            (("outer", outer), ("rows", rows), ("inner", inner), ("columns", columns))}  # fmt: skip
+
+    def matrix(operand: str, term: str, axes, *shape: str) -> str:
+        ordered = at.make("Einsum", [operand], equation=f"{term}->{''.join(axes)}")
+        return at.reshape(ordered, [size[name] for name in shape])
+
+    a = matrix(at.node.input[0], left, outer + rows + inner, "outer", "rows", "inner")
+    b = matrix(at.node.input[1], right, outer + inner + columns, "outer", "inner", "columns")
+    result = at.reshape(at.product(a, b), [extents[c] for c in outer + rows + columns])
+    at.make("Einsum", [result], at.node.output[0], equation=f"{''.join(outer + rows + columns)}->{output}")
+
+
+def _transposed_convolution(at: Lowering) -> None:
+    """Each position's channels times the taps of every filter; the results are summed where they lie."""
+    values, node = attributes(at.node), at.node
+    w = at.weights(1)
+    if values.get("group", 1) != 1 or values.get("auto_pad", b"NOTSET") != b"NOTSET" or at.version < 18:
+        raise GraphError(f"{label(node)}: runs on a device with one group, explicit paddings and operator set 18 or later")
+    channels, taps = len(w), w.shape[2:]
+    batch, _, *size = at.sizes[node.input[0]]
+    axes = len(size)
+    rows = at.make("Transpose", [node.input[0]], perm=[0, *range(2, 2 + axes), 1])
+    rows = at.reshape(rows, [batch * prod(size), channels])
+    result = at.product(rows, at.constant(w.reshape(channels, -1)))
+    result = at.make("Transpose", [at.reshape(result, [batch, prod(size), -1])], perm=[0, 2, 1])
+    shape, block = (at.constant(np.array(extents, np.int64)) for extents in (at.sizes[node.output[0]][2:], taps))
+    kept = {name: values[name] for name in ("dilations", "pads", "strides") if name in values}
+    result = at.make("Col2Im", [result, shape, block], None if at.given(2) else node.output[0], **kept)
+    if at.given(2):
+        bias = at.constant(at.weights(2).reshape(-1, *[1] * axes))
+        at.make("Add", [result, bias], node.output[0])
+
+
+def _attention(at: Lowering) -> None:
+    """As the standard's own function says it."""
+    import onnx
+
+    node = at.node
+    schema = onnx.defs.get_schema("Attention", at.version)
+    types = [helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, at.sizes[name]).SerializeToString() if name
+             else onnx.TypeProto().SerializeToString() for name in node.input]  # fmt: skip
+    text = schema.get_context_dependent_function(node.SerializeToString(), types)
+    body = onnx.FunctionProto.FromString(text)
+    names = dict(zip(body.input, node.input, strict=False)) | dict(zip(body.output, node.output, strict=False))
+    number = 0
+    for made in body.node:
+        made = NodeProto.FromString(made.SerializeToString())
+        for places in (made.input, made.output):
+            places[:] = [names.get(name, f"{at.name}/{name}") if name else "" for name in places]
+        made.name = f"{at.name}/{made.op_type}{len(at.nodes)}"
+        if made.op_type == "MatMul":
+            number += 1
+            made.name = f"{at.name}.{number}"
+        at.nodes.append(made)
+
+
+RULES: dict[tuple[str, str], Callable[[Lowering], None]] = {
+    ("com.microsoft", "FusedMatMul"): _fused_matmul,
+    ("com.microsoft", "FusedConv"): _fused_conv,
+    ("", "QLinearConv"): _qlinear,
+    ("", "QLinearMatMul"): _qlinear,
+    ("", "Einsum"): _einsum,
+    ("", "ConvTranspose"): _transposed_convolution,
+    ("", "Attention"): _attention,
+}
+
+
+def lower(nodes, constants: Arrays, sizes: dict[str, tuple[int, ...]], version: int) -> Iterator[tuple[NodeProto, Arrays]]:
+    """Nodes with all composite ones replaced, each with the constants it brings.
+
+    Parameters
+    ----------
+    nodes
+        of the graph, in order.
+    constants, sizes
+        by name.
+    version
+        of the standard's operator set.
+
+    Raises
+    ------
+    GraphError
+        for a composite operation in a form that cannot be taken apart.
+    """
+    from hbfp.run.recurrent import RECURRENT
+
+    rules = RULES | RECURRENT
+    for node in nodes:
+        rule = rules.get(("" if node.domain == "ai.onnx" else node.domain, node.op_type))
+        if node.op_type == "Gemm" and not _simple_gemm(node, constants):
+            rule = _gemm
+        if node.op_type == "Einsum" and len(attributes(node)["equation"].split(b",")) != 2:
+            rule = None
+        if rule is None:
+            yield node, {}
+            continue
+        at = Lowering(node, constants, sizes, version)
+        rule(at)
+        added = at.added
+        for made in at.nodes:
+            yield made, added
+            added = {}
+
+
+def tensors(values: dict[str, np.ndarray]):
+    """Constants as initializers."""
+    return [numpy_helper.from_array(value, name) for name, value in values.items()]

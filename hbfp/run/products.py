@@ -1,0 +1,93 @@
+"""The products of a node, on a device."""
+
+from math import prod
+
+import numpy as np
+
+import golden
+from golden.convolution import output_size
+from sim.graphs.load import GraphError, attributes, label
+
+__all__ = ["OPERATIONS", "compute"]
+
+Multiply = "Callable[[np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]"
+
+
+def compute(node, inputs: list[np.ndarray], multiply: Multiply) -> np.ndarray:
+    """The result of a node that is nothing but products, and a bias per column.
+
+    Parameters
+    ----------
+    node
+        of one of ``OPERATIONS``.
+    inputs
+        its inputs, float32.
+    multiply
+        a function of matrices A and B and the bias that does the products.
+
+    Raises
+    ------
+    GraphError
+        for inputs that are not float32.
+    """
+    for name, value in zip(node.input, inputs, strict=False):
+        if value.dtype != np.float32:
+            raise GraphError(f"{label(node)}: {name} must be float32 to run on a device, not {value.dtype}")
+    return OPERATIONS[node.op_type](attributes(node), inputs, multiply)
+
+
+def _gemm(values, inputs, multiply):
+    a, b, *bias = inputs
+    a, b = a.T if values.get("transA") else a, b.T if values.get("transB") else b
+    return multiply(a, b, bias[0] if bias else None)
+
+
+def _matmul(values, inputs, multiply):
+    """Leading axes of A are rows where B is one matrix; otherwise one product after another."""
+    a, b = (np.swapaxes(x, -1, -2) if values.get(flip) else x for x, flip in zip(inputs, ("transA", "transB"), strict=True))
+    vector_a, vector_b = a.ndim == 1, b.ndim == 1
+    a, b = a[np.newaxis] if vector_a else a, b[:, np.newaxis] if vector_b else b
+    outer = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    if prod(b.shape[:-2]) == 1:
+        result = multiply(a.reshape(-1, a.shape[-1]), b.reshape(b.shape[-2:]), None)
+    else:
+        pairs = zip(*(np.broadcast_to(x, outer + x.shape[-2:]).reshape(-1, *x.shape[-2:]) for x in (a, b)), strict=True)
+        result = np.stack([multiply(one, other, None) for one, other in pairs])
+    result = result.reshape(*outer, a.shape[-2], b.shape[-1])
+    result = result[..., 0, :] if vector_a else result
+    return result[..., 0] if vector_b else result
+
+
+def _convolution(values, inputs, multiply):
+    """Each group's patches times its filters."""
+    x, w, *bias = inputs
+    axes, groups = x.ndim - 2, values.get("group", 1)
+    kernel = w.shape[2:]
+    strides, dilations = values.get("strides", [1] * axes), values.get("dilations", [1] * axes)
+    pads = _pads(values, x.shape[2:], kernel, strides, dilations)
+    positions = output_size(x.shape[2:], kernel, strides, pads, dilations)
+    parts = []
+    biases = np.split(bias[0], groups) if bias else [None] * groups
+    for part, weights, addend in zip(np.split(x, groups, 1), np.split(w, groups), biases, strict=True):
+        rows = golden.patches(np.ascontiguousarray(part), kernel, strides, pads, dilations)
+        parts.append(multiply(rows, golden.filters(weights), addend))
+    result = np.concatenate(parts, 1).reshape(len(x), *positions, len(w))
+    return np.ascontiguousarray(np.moveaxis(result, -1, 1))
+
+
+def _pads(values, size, kernel, strides, dilations) -> list[int]:
+    """Zeros before and behind each axis, from ``pads`` or ``auto_pad``."""
+    kind = values.get("auto_pad", b"NOTSET").decode()
+    if kind in ("NOTSET", "VALID"):
+        return values.get("pads", [0] * (2 * len(size))) if kind == "NOTSET" else [0] * (2 * len(size))
+    before, behind = [], []
+    for extent, taps, step, dilation in zip(size, kernel, strides, dilations, strict=True):
+        total = max(0, (-(-extent // step) - 1) * step + (taps - 1) * dilation + 1 - extent)
+        less, more = total // 2, total - total // 2
+        before.append(more if kind == "SAME_LOWER" else less)
+        behind.append(less if kind == "SAME_LOWER" else more)
+    return before + behind
+
+
+OPERATIONS = {"MatMul": _matmul, "FusedMatMul": _matmul, "Gemm": _gemm, "Conv": _convolution}
+"""What runs on a device as it is."""

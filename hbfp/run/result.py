@@ -1,0 +1,64 @@
+"""What a run gives: outputs, and a record of each layer."""
+
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+__all__ = ["LayerResult", "Result", "with_sqnr"]
+
+
+@dataclass(frozen=True)
+class LayerResult:
+    """What a layer did on the device.
+
+    Attributes
+    ----------
+    name, operation
+        of its node.
+    width
+        mantissa width of both operands, bits.
+    macs
+        multiply-accumulates.
+    sqnr
+        of its result against the same network in FP32, decibels; infinite where they are equal.
+    saturated, flushed
+        elements of the operands that were clipped, or became zero.
+    cycles, utilization
+        of the device, and the share of them in which its array was busy; None where the device has no time.
+    """
+
+    name: str
+    operation: str
+    width: int
+    macs: int
+    sqnr: float
+    saturated: int
+    flushed: int
+    cycles: int | None
+    utilization: float | None
+
+    def to_dict(self) -> dict:
+        """JSON-ready values."""
+        return asdict(self) | {"sqnr": None if np.isinf(self.sqnr) else self.sqnr}
+
+
+@dataclass(frozen=True)
+class Result:
+    """Outputs by the graph's names, and what each layer did."""
+
+    outputs: dict[str, np.ndarray]
+    layers: tuple[LayerResult, ...]
+    missing: tuple[str, ...] = ()
+
+    @property
+    def cycles(self) -> int | None:
+        """Of all layers together; None where the device has no time."""
+        return sum(layer.cycles for layer in self.layers) if all(x.cycles is not None for x in self.layers) else None
+
+
+def with_sqnr(layer: LayerResult, result: np.ndarray, wanted: np.ndarray) -> LayerResult:
+    """The record with the signal-to-noise ratio of the layer's result."""
+    noise = ((result - wanted) ** 2).sum()
+    power = (wanted**2).sum()
+    sqnr = float("inf") if noise == 0 else float(10 * np.log10(power / noise)) if power else float("-inf")
+    return replace(layer, sqnr=sqnr)

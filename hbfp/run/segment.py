@@ -1,0 +1,67 @@
+"""What lies between the products of a network: ONNX Runtime computes it."""
+
+import numpy as np
+
+from hbfp.run.lowering import tensors
+from sim.graphs.load import GraphError, subgraphs, walk
+
+__all__ = ["Segment", "reads", "session"]
+
+
+def reads(node) -> set[str]:
+    """Tensors that a node takes, its graphs' from outside included."""
+    return {name for name in node.input if name} | {n for g in subgraphs(node) for x in walk(g) for n in x.input if n}
+
+
+class Segment:
+    """Nodes that ONNX Runtime computes between products.
+
+    Parameters
+    ----------
+    nodes
+        in order.
+    outputs
+        tensors that are needed later.
+    constants, opsets, name
+        of the network.
+    """
+
+    def __init__(self, nodes: list, outputs: list[str], constants: dict[str, np.ndarray], opsets: list, name: str):
+        self.nodes, self.outputs, self.constants, self.opsets, self.name = nodes, outputs, constants, opsets, name
+        made = {name for node in nodes for name in node.output}
+        self.reads = sorted({name for node in nodes for name in reads(node)} - made)
+        self._session = None
+
+    def run(self, values: dict[str, np.ndarray]) -> None:
+        """Put the outputs among the values."""
+        given = {name: values[name] for name in self.reads if name in values}
+        if not self.outputs:
+            return
+        if self._session is None:
+            self._session = session(self._model(given), self.name)
+        values.update(zip(self.outputs, self._session.run(self.outputs, given), strict=True))
+
+    def _model(self, given: dict[str, np.ndarray]):
+        import onnx
+
+        inputs = [onnx.helper.make_tensor_value_info(name, onnx.helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
+                  for name, x in given.items()]  # fmt: skip
+        constants = {n: self.constants[n] for n in self.reads if n not in given and n in self.constants}
+        outputs = [onnx.ValueInfoProto(name=name) for name in self.outputs]
+        graph = onnx.helper.make_graph(self.nodes, "segment", inputs, outputs, tensors(constants))
+        return onnx.helper.make_model(graph, opset_imports=self.opsets, ir_version=10)
+
+
+def session(model, name: str):
+    """An ONNX Runtime session of a model, as deterministic as it can be."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ImportError("the Python package onnxruntime is not installed; run: pip install 'hbfp[graphs]'") from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = 1
+    try:
+        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise GraphError(f"{name}: ONNX Runtime does not take it: {' '.join(str(error).split())[:300]}") from error

@@ -1,0 +1,63 @@
+"""Which mantissa width each layer of a network runs in."""
+
+import json
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from golden.schedule import Schedule, schedule
+
+__all__ = ["METADATA", "layer_widths", "read_widths"]
+
+METADATA = "hbfp.widths"
+"""Key of a graph's metadata: a JSON object of patterns of layers' names and mantissa widths."""
+
+
+def read_widths(path: Path) -> dict[str, int]:
+    """Widths from a JSON file: an object of patterns (as of a shell) and widths.
+
+    Raises
+    ------
+    ValueError
+        naming the file and what is wrong in it.
+    """
+    try:
+        return check_widths(json.loads(Path(path).read_text("utf-8")), str(path))
+    except (OSError, UnicodeDecodeError, RecursionError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path}: is no file of widths: {str(error)[:200]}") from None
+
+
+def check_widths(widths, where: str) -> dict[str, int]:
+    """The widths, if they are an object of patterns and widths from 2 to 10."""
+    if not isinstance(widths, dict) or not widths:
+        raise ValueError(f"{where}: must be a JSON object of layers' names and mantissa widths")
+    for name, width in widths.items():
+        if isinstance(width, bool) or not isinstance(width, int) or not 2 <= width <= 10:
+            raise ValueError(f"{where}: {name}: a mantissa width must be an integer between 2 and 10, not {width!r}")
+    return widths
+
+
+def layer_widths(layers, plan: Schedule | str | Mapping[str, int], where: str = "widths") -> dict[str, int]:
+    """The width of each layer, by its name.
+
+    Parameters
+    ----------
+    layers
+        with ``name``, ``first`` and ``last``.
+    plan
+        a schedule, its name, or patterns of names and widths, of which the first that fits counts. Layers that no
+        pattern fits have 4 bits.
+
+    Raises
+    ------
+    ValueError
+        for a pattern that fits no layer.
+    """
+    if not isinstance(plan, Mapping):
+        plan = schedule(plan) if isinstance(plan, str) else plan
+        return {layer.name: plan.mantissa_width(layer) for layer in layers}
+    for pattern in plan:
+        if not any(fnmatchcase(layer.name, pattern) for layer in layers):
+            raise ValueError(f"{where}: {pattern} fits no layer; the layers are {', '.join(layer.name for layer in layers)}")
+    return {layer.name: next((width for pattern, width in plan.items() if fnmatchcase(layer.name, pattern)), 4)
+            for layer in layers}  # fmt: skip
