@@ -46,7 +46,7 @@ def patches(
     Parameters
     ----------
     x
-        float32, shape (samples, channels, *size).
+        float32, shape (samples, channels, size…).
     kernel
         taps along each spatial axis.
     strides, pads, dilations
@@ -55,7 +55,7 @@ def patches(
     Returns
     -------
     NDArray[np.float32]
-        float32, shape (samples * positions, taps * channels).
+        float32, shape (samples · positions, taps · channels).
 
     Raises
     ------
@@ -76,5 +76,5 @@ def patches(
 
 
 def filters(w: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Columns of B, in the order of ``patches``: float32, (filters, channels, *kernel) to (taps * channels, filters)."""
+    """Columns of B, in the order of ``patches``: float32, shape (filters, channels, kernel…) to (taps · channels, filters)."""
     return np.moveaxis(w, 1, -1).reshape(len(w), -1).T

@@ -12,13 +12,14 @@ COMMANDS = {
     "synth": ("synth.__main__", "area, clock and density of number formats"),
     "bus": ("hw.bus.cli", "the core on AXI, its registers and documents"),
     "board": ("hw.board.cli", "a bitstream of a board"),
+    "completion": ("hbfp.completion", "completion of commands and options for a shell"),
 }
 """Programs by their command: the module with ``main``, and what it is for."""
 
 
 def usage() -> str:
     """What ``hbfp --help`` prints."""
-    lines = [f"  {name:9} {text}" for name, (_, text) in COMMANDS.items()]
+    lines = [f"  {name:11} {text}" for name, (_, text) in COMMANDS.items()]
     return "\n".join(["usage: hbfp COMMAND ...", "", *lines, "", "hbfp COMMAND --help says more; hbfp --version"])
 
 

@@ -5,7 +5,8 @@ from enum import IntEnum
 from hw.config import Rounding
 
 __all__ = [
-    "FIELDS", "SIZE_WIDTH", "CommandError", "OperandFormat", "OutputFormat", "Rounding", "pack_command",
+    "ERRORS", "FIELDS", "MEANINGS", "OPERAND_FORMATS", "OUTPUT_FORMATS", "SIZE_WIDTH", "CommandError", "OperandFormat",
+    "OutputFormat", "Rounding", "pack_command",
 ]  # fmt: skip
 
 SIZE_WIDTH = 16
@@ -16,60 +17,114 @@ class OperandFormat(IntEnum):
     """What an operand's stream carries."""
 
     FP32 = 0
-    PACKED = 1  # packed blocks, as ``golden.pack`` makes them
-    BFLOAT16 = 2  # two elements to a 32-bit word, the first in the lower half
-    RESULTS = 3  # nothing: A is the previous command's C, which it left as blocks
+    PACKED = 1
+    BFLOAT16 = 2
+    RESULTS = 3
 
 
 class OutputFormat(IntEnum):
     """What becomes of C."""
 
     FP32 = 0
-    PACKED = 1  # packed blocks along its rows
-    BFLOAT16 = 2  # two elements to a 32-bit word
-    RESULTS = 3  # blocks along its rows, for the A of the next command
+    PACKED = 1
+    BFLOAT16 = 2
+    RESULTS = 3
 
 
 class CommandError(IntEnum):
     """Why a command was refused. A refused command does nothing and takes nothing from the operand streams."""
 
     NONE = 0
-    ZERO_SIZE = 1  # rows, inner or columns is 0
-    A_TOO_LARGE = 2  # A does not fit its half of the operand buffer
+    ZERO_SIZE = 1
+    A_TOO_LARGE = 2
     B_TOO_LARGE = 3
-    A_NOT_LOADED = 4  # load_a is 0 and the A in the buffer is absent, of another inner size or has fewer rows
+    A_NOT_LOADED = 4
     B_NOT_LOADED = 5
-    NOT_HELD = 6  # store is 0 or accumulate is 1 and C is larger than the array, or C in the array has another shape
-    WIDTH = 7  # a mantissa width the machine does not have
-    ROUNDING = 8  # a rounding mode the machine does not have
-    FORMAT = 9  # an operand or output format, a bias or a ReLU the machine does not have
-    SEED = 10  # a stochastic rounding from seed 0
-    OUTPUT_TOO_WIDE = 11  # C into blocks is wider than a panel of the result buffer
-    RESULTS_WAIT = 12  # the previous C waits as blocks, and this command does not load A from them
+    NOT_HELD = 6
+    WIDTH = 7
+    ROUNDING = 8
+    FORMAT = 9
+    SEED = 10
+    OUTPUT_TOO_WIDE = 11
+    RESULTS_WAIT = 12
 
 
 FIELDS: dict[str, int] = {
-    "rows": SIZE_WIDTH,  # M
-    "inner": SIZE_WIDTH,  # K
-    "columns": SIZE_WIDTH,  # N
-    "load_a": 1,  # take A from its stream; 0 uses the A of the previous command again
+    "rows": SIZE_WIDTH,
+    "inner": SIZE_WIDTH,
+    "columns": SIZE_WIDTH,
+    "load_a": 1,
     "load_b": 1,
-    "accumulate": 1,  # start from the C in the array instead of +0
-    "store": 1,  # send C to the output stream
-    "width_a": 4,  # mantissa width of A in bits
+    "accumulate": 1,
+    "store": 1,
+    "width_a": 4,
     "width_b": 4,
-    "width_c": 4,  # where C becomes blocks
+    "width_c": 4,
     "rounding": 2,
-    "format_a": 2,  # OperandFormat
+    "format_a": 2,
     "format_b": 2,
-    "output": 2,  # OutputFormat
-    "bias": 1,  # add the row vector from the bias stream
-    "relu": 1,  # then replace negative elements by 0
-    "seed_a": 32,  # of the stochastic rounding of A; not 0
+    "output": 2,
+    "bias": 1,
+    "relu": 1,
+    "seed_a": 32,
     "seed_b": 32,
     "seed_c": 32,
 }
 """Fields of a command, lowest bits first, with their widths."""
+
+MEANINGS: dict[str, str] = {
+    "rows": "M",
+    "inner": "K",
+    "columns": "N",
+    "load_a": "take A from its stream; 0 uses the A of the previous command again",
+    "load_b": "the same for B",
+    "accumulate": "start from the C in the array instead of +0",
+    "store": "send C to the output stream",
+    "width_a": "mantissa width of A in bits",
+    "width_b": "of B",
+    "width_c": "where C becomes blocks",
+    "rounding": "into blocks",
+    "format_a": "what A's stream carries",
+    "format_b": "what B's stream carries",
+    "output": "what becomes of C",
+    "bias": "add the row vector from the bias stream",
+    "relu": "then replace negative elements by 0",
+    "seed_a": "of the stochastic rounding of A; not 0",
+    "seed_b": "of B",
+    "seed_c": "of C where it becomes blocks",
+}
+"""What each field says."""
+
+OPERAND_FORMATS: dict[OperandFormat, str] = {
+    OperandFormat.FP32: "FP32 words",
+    OperandFormat.PACKED: "packed blocks, as ``golden.pack`` makes them",
+    OperandFormat.BFLOAT16: "two elements to a 32-bit word, the first in the lower half",
+    OperandFormat.RESULTS: "nothing: A is the previous command's C, which it left as blocks",
+}
+
+OUTPUT_FORMATS: dict[OutputFormat, str] = {
+    OutputFormat.FP32: "FP32 words",
+    OutputFormat.PACKED: "packed blocks along its rows",
+    OutputFormat.BFLOAT16: "two elements to a 32-bit word",
+    OutputFormat.RESULTS: "blocks along its rows, for the A of the next command",
+}
+
+ERRORS: dict[CommandError, str] = {
+    CommandError.NONE: "accepted",
+    CommandError.ZERO_SIZE: "rows, inner or columns is 0",
+    CommandError.A_TOO_LARGE: "A does not fit its half of the operand buffer",
+    CommandError.B_TOO_LARGE: "B does not fit its half of the operand buffer",
+    CommandError.A_NOT_LOADED: "load_a is 0 and the A in the buffer is absent, of another inner size or has fewer rows",
+    CommandError.B_NOT_LOADED: "load_b is 0 and the B in the buffer is absent, of another inner size or has fewer columns",
+    CommandError.NOT_HELD: "store is 0 or accumulate is 1 and C is larger than the array, or C in the array has another shape",
+    CommandError.WIDTH: "a mantissa width the machine does not have",
+    CommandError.ROUNDING: "a rounding mode the machine does not have",
+    CommandError.FORMAT: "an operand or output format, a bias or a ReLU the machine does not have",
+    CommandError.SEED: "a stochastic rounding from seed 0",
+    CommandError.OUTPUT_TOO_WIDE: "C into blocks is wider than a panel of the result buffer",
+    CommandError.RESULTS_WAIT: "the previous C waits as blocks, and this command does not load A from them",
+}
+"""What each of these values means."""
 
 
 def pack_command(**values: int) -> int:

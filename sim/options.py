@@ -101,7 +101,8 @@ def parser() -> _Parser:
     _add(group, "mesh", "tile", metavar="RxC")
     _add(group, "block", "dot", "interleave", "lanes", "operand-depth", "panel-columns", **number)
     _add(group, "queue-depth", "accumulator-cycles", "tree-cycles", **number)
-    group.add_argument("--accumulator", choices=ACCUMULATORS)
+    kinds = f"of {', '.join(ACCUMULATORS)} (default {_DEFAULTS['accumulator']})"
+    group.add_argument("--accumulator", choices=ACCUMULATORS, help=kinds)
     widths = "widths commands can ask for (default: the schedule's; 6 alone builds 6-bit multipliers)"
     group.add_argument("--mantissa", dest="mantissa_widths", type=_widths, metavar="W,W", help=widths)
     group.add_argument("--ideal-ports", dest="ports", action="store_false", default=None, help="count the array alone")

@@ -1,0 +1,1 @@
+"""Area, clock and density, measured."""

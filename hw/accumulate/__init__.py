@@ -1,0 +1,1 @@
+"""From block sums to floating point: conversion, accumulation, bias and ReLU, bfloat16."""

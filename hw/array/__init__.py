@@ -1,0 +1,1 @@
+"""The array: units, tiles that share operands, the mesh of tiles."""

@@ -1,0 +1,1 @@
+"""Around the core: registers, AXI, and the documents made from them."""

@@ -24,7 +24,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
         "--header", type=Path, metavar="FILE", help="write the C header (.h) or Verilog header (.vh) and nothing else"
     )
     parser.add_argument(
-        "--documents", type=Path, metavar="FOLDER", help="write registers.md and commands.md and nothing else"
+        "--documents", type=Path, metavar="FOLDER", help="write registers.md and command-word.md and nothing else"
     )
 
 
@@ -44,7 +44,7 @@ def _main(options: argparse.Namespace) -> int:
         _write(options.header, verilog_header() if options.header.suffix == ".vh" else c_header())
     if options.documents:
         _write(options.documents / "registers.md", register_page())
-        _write(options.documents / "commands.md", command_page())
+        _write(options.documents / "command-word.md", command_page())
     if options.header or options.documents:
         return 0
     from hw.bus.axi_core import AxiCore, wrapper

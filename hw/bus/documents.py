@@ -3,7 +3,7 @@
 import re
 
 from hw.bus.registers import IDENTITY, VERSION, command_words, register_map
-from hw.command import FIELDS, CommandError, Rounding
+from hw.command import ERRORS, FIELDS, MEANINGS, OPERAND_FORMATS, OUTPUT_FORMATS, Rounding
 
 __all__ = ["c_header", "command_page", "register_page", "verilog_header"]
 
@@ -45,22 +45,35 @@ def register_page() -> str:
     return "\n".join(parts) + "\n"
 
 
+def _values(table) -> list[list[str]]:
+    """Rows of a table of values, their names and meanings."""
+    return [[str(int(value)), value.name, text] for value, text in table.items()]
+
+
 def command_page() -> str:
     """The command word and its error codes as a Markdown page."""
     fields = []
     for name, at, width in _field_positions():
         registers = dict.fromkeys((at // 32, (at + width - 1) // 32))
-        fields.append([_bits(at, width), f"`{name}`", ", ".join(f"`command_{number}`" for number in registers)])
+        where = ", ".join(f"`command_{number}`" for number in registers)
+        fields.append([_bits(at, width), f"`{name}`", where, MEANINGS[name]])
+    values = [
+        ("`rounding`", {rounding: f"{rounding.name.lower()}" for rounding in Rounding}),
+        ("`format_a`, `format_b`", OPERAND_FORMATS),
+        ("`output`", OUTPUT_FORMATS),
+    ]
+    tables = [
+        line for name, table in values
+        for line in (f"## {name}", "", _table(["value", "name", "meaning"], _values(table)), "")
+    ]  # fmt: skip
     return "\n".join([
-        "# Command reference", "",
-        "Made by `python -m hw.bus --documents docs` from `hw/command.py`, where each field is explained; "
-        "do not edit.", "",
-        _table(["bits", "field", "register"], fields), "",
-        "## Rounding", "",
-        _table(["value", "rounding into blocks"], [[str(int(r)), r.name.lower()] for r in Rounding]), "",
+        "# Command word", "",
+        "Made by `python -m hw.bus --documents docs` from `hw/command.py`; do not edit.", "",
+        _table(["bits", "field", "register", "meaning"], fields), "",
+        *tables,
         "## Error codes", "",
         "`status.error` after a command; a refused command does nothing and takes no operands.", "",
-        _table(["code", "name"], [[str(int(e)), e.name] for e in CommandError]), "",
+        _table(["code", "name", "why"], _values(ERRORS)), "",
     ])  # fmt: skip
 
 
@@ -81,7 +94,7 @@ def c_header() -> str:
     for name, at, width in _field_positions():
         lines += [f"#define HBFP_FIELD_{name.upper()} {at}", f"#define HBFP_FIELD_{name.upper()}_WIDTH {width}"]
     lines += ["", "/* Why a command was refused. */"]
-    lines += [f"#define HBFP_ERROR_{error.name} {int(error)}" for error in CommandError]
+    lines += [f"#define HBFP_ERROR_{error.name} {int(error)}" for error in ERRORS]
     return "\n".join([*lines, "", "#endif", ""])
 
 

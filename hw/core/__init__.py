@@ -1,0 +1,1 @@
+"""The core: commands in, operands loaded, products sequenced, results out."""

@@ -1,0 +1,1 @@
+"""Into blocks: shared exponents, rounding, packing and unpacking."""

@@ -1,0 +1,1 @@
+"""The serial line: bytes, frames, and accesses of the registers."""

@@ -1,0 +1,1 @@
+"""Many machines compared: sweeps, reports, plots and traces."""

@@ -1,0 +1,1 @@
+"""Designs and what is counted of them: rows of the density report."""

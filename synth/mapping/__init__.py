@@ -1,0 +1,1 @@
+"""From Verilog to cells: libraries, recipes, mapped netlists, their timing and their check."""

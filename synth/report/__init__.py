@@ -1,0 +1,1 @@
+"""Tables, plots, claims and pages made from rows."""

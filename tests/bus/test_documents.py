@@ -27,7 +27,7 @@ def test_offsets_are_distinct_aligned_and_in_range():
         assert all(bit < 32 for bit in bits)
 
 
-@pytest.mark.parametrize(("name", "text"), [("registers.md", register_page()), ("commands.md", command_page())])
+@pytest.mark.parametrize(("name", "text"), [("registers.md", register_page()), ("command-word.md", command_page())])
 def test_committed_pages_are_current(name, text):
     assert (ROOT / "docs" / name).read_text() == text, "run: python -m hw.bus --documents docs"
 

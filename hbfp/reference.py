@@ -1,0 +1,90 @@
+"""The page of all commands, made from their parsers: ``python -m hbfp.reference docs/commands.md``."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+from hbfp.cli import COMMANDS
+from hw.files import write_files
+
+__all__ = ["commands_page", "main", "parser_of"]
+
+
+class _Seen(Exception):
+    """Carries a parser out of a program that was about to use it."""
+
+
+def parser_of(module: str) -> argparse.ArgumentParser:
+    """The parser of a program, complete, before it parses anything."""
+    kept = argparse.ArgumentParser.parse_args
+
+    def show(parser, *_):
+        raise _Seen(parser)
+
+    argparse.ArgumentParser.parse_args = show
+    try:
+        import_module(module).main([])
+    except _Seen as seen:
+        return seen.args[0]
+    finally:
+        argparse.ArgumentParser.parse_args = kept
+    raise LookupError(f"{module} has no parser")
+
+
+def _commands(name: str, parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """A command, or its subcommands."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, inner in action.choices.items():
+                yield from _commands(f"{name} {word}", inner)
+            return
+    yield name, parser
+
+
+def _row(action: argparse.Action) -> str:
+    names = ", ".join(f"`{name}`" for name in action.option_strings) or f"`{action.metavar or action.dest}`"
+    value = action.metavar or ("" if action.nargs == 0 else action.dest.upper())
+    if isinstance(value, tuple):
+        value = " ".join(value)
+    shown = f" `{value}`" if value and action.option_strings and action.nargs != 0 else ""
+    text = (action.help or "") % (vars(action) | {"prog": ""}) if action.help else ""
+    for sign, written in (("|", r"\|"), ("<", r"\<"), ("*", r"\*")):
+        text = text.replace(sign, written)
+    return f"| {names}{shown} | {text} |"
+
+
+def _section(name: str, parser: argparse.ArgumentParser) -> list[str]:
+    lines = [f"## hbfp {name}", "", parser.description or "", ""]
+    for group in parser._action_groups:
+        actions = [a for a in group._group_actions if not isinstance(a, argparse._HelpAction)]
+        if actions:
+            title = group.title if group.title not in ("positional arguments", "options") else "option"
+            lines += [f"| {title} | meaning |", "| --- | --- |", *map(_row, actions), ""]
+    return lines
+
+
+def commands_page() -> str:
+    """All commands and options as a Markdown page."""
+    lines = [
+        "# Commands", "", "Made by `python -m hbfp.reference docs/commands.md` from the parsers; do not edit.", "",
+        "Each command is also a module: `hbfp sim …` is `python -m sim …`. A mistake in what is typed is told in one line, with "
+        "exit status 2, and nothing is written. Status 1 says that something asked for did not succeed.", "",
+    ]  # fmt: skip
+    for name, (module, _) in COMMANDS.items():
+        for full, parser in _commands(name, parser_of(module)):
+            lines += _section(full, parser)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the page to the file named."""
+    parser = argparse.ArgumentParser(prog="python -m hbfp.reference", description="Write the page of all commands.")
+    parser.add_argument("page", type=Path, help="a Markdown file")
+    write_files({parser.parse_args(arguments).page: commands_page()})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
