@@ -6,7 +6,10 @@ from math import ceil
 from hw.command import SIZE_WIDTH
 from hw.config import CoreConfig
 
-__all__ = ["COUNT_CYCLES", "FULL_CYCLES", "JUDGE_CYCLES", "Timing"]
+__all__ = ["COUNTER_WIDTH", "COUNT_CYCLES", "FULL_CYCLES", "JUDGE_CYCLES", "Timing"]
+
+COUNTER_WIDTH = 32
+"""Bits of a counter, which stays at its largest value, 2**32 - 1, until it is cleared: 43 seconds at 100 MHz."""
 
 COUNT_CYCLES = 2
 """From an event, in addition to the cycle after it, to its count. The core is idle only when the counters are right."""

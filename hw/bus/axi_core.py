@@ -8,6 +8,7 @@ from hw.bus.register_bank import RegisterBank
 from hw.bus.stream_core import StreamCore, place_resettable
 from hw.config import CoreConfig
 from hw.emit import place
+from hw.lint import waived
 from hw.names import named
 
 __all__ = ["BUS_WIDTHS", "AxiCore", "wrapper"]
@@ -153,8 +154,8 @@ def wrapper(component: AxiCore, name: str | None = None, prefix: str = "") -> st
     header = ",\n  ".join(["aclk", "aresetn", *(port for port, *_ in ports)])
     lines = [f"  {flow}put {f'[{len(value) - 1}:0] ' if len(value) > 1 else ''}{port};" for port, flow, value in ports]
     connections = ",\n    ".join(f".{port}({port})" for port, *_ in ports)
-    return "\n".join([
+    return waived("\n".join([
         f"module {name}(\n  {header});", "  input aclk, aresetn;", *lines,
         "  reg [1:0] reset;", "  always @(posedge aclk) reset <= {reset[0], ~aresetn};",
-        f"  {prefix}{component.module_name} core (\n    .clk(aclk),\n    .rst(reset[1]),\n    {connections});", "endmodule", "",
-    ])  # fmt: skip
+        f"  {prefix}{component.module_name} core (\n    .clk(aclk),\n    .rst(reset[1]),\n    {connections});", "endmodule",
+    ]))  # fmt: skip

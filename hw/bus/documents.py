@@ -36,6 +36,8 @@ def register_page() -> str:
         "Registers have 32 bits. An access that is not allowed, to an offset that is not listed, with partial write "
         "strobes, or without room or data gets an error response (AXI: `SLVERR`; serial line: status `REFUSED`) and "
         "has no other effect. Offsets are the same for every machine; `data_*` exist only if `stream_words` is 0.", "",
+        "A counter (`count_*`) that would pass 4294967295 stays there until `clear_counters` or a reset; `count_cycles` is "
+        "there after 43 seconds at 100 MHz.", "",
         _table(["offset", "register", "access", "meaning"], rows),
     ]  # fmt: skip
     for register in register_map():

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import Component, In, Out
 from hw.config import CoreConfig
 from hw.core.result_buffer import beat_layout
 from hw.names import named
-from hw.timing import COUNT_CYCLES
+from hw.timing import COUNT_CYCLES, COUNTER_WIDTH
 
 __all__ = ["COUNTERS", "Counters", "counters_layout"]
 
@@ -28,18 +28,27 @@ COUNTERS = {
     "overflows": "infinite elements of C, before bias",
     "nan_results": "NaN elements of C, before bias",
 }
-"""Name and meaning of each counter; all are 32 bits wide and wrap."""
+"""Name and meaning of each counter; all are ``COUNTER_WIDTH`` bits wide and stay at their largest value."""
 
 
-def counters_layout() -> data.StructLayout:
+def counters_layout(width: int = COUNTER_WIDTH) -> data.StructLayout:
     """All counters, in the order of ``COUNTERS``."""
-    return data.StructLayout(dict.fromkeys(COUNTERS, 32))
+    return data.StructLayout(dict.fromkeys(COUNTERS, width))
 
 
 class Counters(Component):
-    """Adds up events; ``clear`` sets all to zero.
+    """Adds up events, as far as a counter goes: one that would pass its largest value stays there. ``clear`` zeroes all.
 
     ``cycles`` is up to date; any other count is there ``count_cycles`` after its event, as is what ``clear`` makes of it.
+
+    Parameters
+    ----------
+    config
+        the machine.
+    health
+        shape of ``BlockQuantizer``'s ``health``.
+    width
+        bits of a counter.
 
     Attributes
     ----------
@@ -55,19 +64,18 @@ class Counters(Component):
 
     count_cycles = COUNT_CYCLES
 
-    def __init__(self, config: CoreConfig, health):
-        self.config = config
-        self.health = health
+    def __init__(self, config: CoreConfig, health, width: int = COUNTER_WIDTH):
+        self.config, self.width = config, width
         flags = ("busy", "active", "stalled_load", "stalled_store", "waited_a", "waited_b", "finished", "refused")
         super().__init__(
             dict.fromkeys((*flags, "stored", "blocked", "clear"), In(1))
             | dict.fromkeys(("health_a", "health_b", "health_c"), In(health))
-            | {"beat": In(beat_layout(config)), "beat_sent": In(1), "o": Out(counters_layout())}
+            | {"beat": In(beat_layout(config)), "beat_sent": In(1), "o": Out(counters_layout(width))}
         )
 
     @property
     def module_name(self) -> str:
-        return named("counters", self.config.name)
+        return named("counters", self.config.name, w=self.width)
 
     def elaborate(self, platform) -> Module:
         m = Module()
@@ -89,7 +97,7 @@ class Counters(Component):
         for name in ("saturated", "flushed", "nan_blocks"):
             events[name] = self.health_a[name] + self.health_b[name] + self.health_c[name]
         cleared = Signal(self.count_cycles)
-        m.d.sync += [cleared.eq(Cat(self.clear, cleared)), self.o.cycles.eq(Mux(self.clear, 0, self.o.cycles + 1))]
+        m.d.sync += [cleared.eq(Cat(self.clear, cleared)), self.o.cycles.eq(Mux(self.clear, 0, self._next(m, "cycles", 1)))]
         for name in COUNTERS:
             if name == "cycles":
                 continue
@@ -98,9 +106,15 @@ class Counters(Component):
             amount = Signal(Value.cast(event).shape(), name=f"{name}_amount")
             m.d.sync += [
                 amount.eq(event),
-                self.o[name].eq(Mux(cleared[rank], 0, self.o[name] + amount)),
+                self.o[name].eq(Mux(cleared[rank], 0, self._next(m, name, amount))),
             ]
         return m
+
+    def _next(self, m: Module, name: str, amount) -> Value:
+        """The counter and ``amount``; all ones when that is too much."""
+        total = Signal(self.width + 1, name=f"{name}_total")
+        m.d.comb += total.eq(self.o[name] + amount)
+        return total[:-1] | total[-1].replicate(self.width)
 
 
 def _tree(bits):

@@ -186,7 +186,7 @@ class CoreModel(Stage):
 
     @property
     def counters(self) -> dict[str, int]:
-        """The core's cycle counters, by their names in the core."""
+        """The core's cycle counters, by their names in the core, which however stay at ``2**COUNTER_WIDTH - 1``."""
         sequencer = self.sequencer
         return {
             "cycles": self.cycles,

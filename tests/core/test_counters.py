@@ -9,6 +9,7 @@ from hw.config import CoreConfig
 from hw.core.counters import COUNTERS, Counters, counters_layout
 from hw.core.result_buffer import beat_layout
 from hw.quantize.block_quantizer import conversion_health
+from hw.timing import COUNTER_WIDTH
 from tests.bench import simulate
 from tests.layouts import pack, step, unpack
 from tests.streams import reset, start_clock
@@ -22,6 +23,8 @@ FLAGS = {
 """The counter that each one-bit event steps."""
 SLOW = ("overflows", "nan_results")
 """Counts of what is in a beat of C, which take all of ``count_cycles``; the others take a cycle less."""
+NARROW = 5
+"""Bits of counters that are soon full."""
 LARGEST = {"saturated": 4, "flushed": 4, "nan_blocks": 2}
 WORDS = (0, 0x80000000, 0x7F800000, 0xFF800000, 0x7FC00000, 0x7F800001, 0x3F800000, 0x7F7FFFFF)
 
@@ -60,7 +63,36 @@ async def every_event_is_counted_once(dut):
             counts = dict.fromkeys(COUNTERS, 0)
 
 
+@cocotb.test()
+async def narrow_counters_stay_at_their_largest_value(dut):
+    """With one event a cycle, and with several, which would pass it; until all are cleared."""
+    health = conversion_health(CONFIG.lanes)
+    most = (1 << NARROW) - 1
+    events = dict.fromkeys(FLAGS, 1) | {
+        f"health_{name}": pack(health, {kind: top - 1 for kind, top in LARGEST.items()}) for name in "abc"
+    } | {"beat_sent": 1, "beat": pack(beat_layout(CONFIG), {"data": [0x7F800000, 0x7F800000, 0x7FC00000], "keep": 7})}
+    start_clock(dut)
+    await reset(dut, clear=1)
+    seen = []
+    for _ in range(most + 12):
+        (word,) = await step(dut, ["o"], **events, clear=0)
+        seen.append(unpack(counters_layout(NARROW), word))
+    for name in COUNTERS:
+        values = [getattr(shown, name) for shown in seen]
+        assert values == sorted(values)
+        assert values[-1] == most
+    await step(dut, ["o"], **dict.fromkeys(events, 0), clear=1)
+    for _ in range(Counters.count_cycles + 1):
+        (word,) = await step(dut, ["o"], clear=0)
+    shown = unpack(counters_layout(NARROW), word)
+    assert all(getattr(shown, name) == 0 for name in COUNTERS if name != "cycles")
+    assert shown.cycles == Counters.count_cycles
+
+
 @pytest.mark.cocotb
-def test_counters():
-    component = Counters(CONFIG, conversion_health(CONFIG.lanes))
-    assert simulate(component, "tests.core.test_counters") == 1
+@pytest.mark.parametrize(("width", "case"), [
+    (COUNTER_WIDTH, "every_event_is_counted_once"), (NARROW, "narrow_counters_stay_at_their_largest_value")
+])  # fmt: skip
+def test_counters(width, case):
+    component = Counters(CONFIG, conversion_health(CONFIG.lanes), width)
+    assert simulate(component, "tests.core.test_counters", testcase=case) == 1
