@@ -1,39 +1,21 @@
 """The one description of a machine: generator, cycle model, drivers and reports are all functions of it."""
 
 from dataclasses import asdict, dataclass, fields
-from enum import IntEnum
 from functools import cached_property
 from math import ceil
 
+from hw.choices import ACCUMULATORS, DATAPATHS, FEATURES, FPGA_DATAPATHS, ROUNDING_MODES, Rounding
 from hw.names import digest, named
+from hw.rules import check_machine
 
-ACCUMULATORS = ("fp32", "bf16", "aligned")
-DATAPATHS = ("structural", "carry_chain", "dsp", "behavioral")
-FPGA_DATAPATHS = ("carry_chain", "dsp")
-FEATURES = ("packed", "bfloat16", "bias", "requantize")
+__all__ = [
+    "ACCUMULATORS", "CONVERSION_STAGES", "DATAPATHS", "FEATURES", "FPGA_DATAPATHS", "ROUNDING_MODES", "CoreConfig", "Rounding",
+    "signed_width",
+]  # fmt: skip
 
-
-class Rounding(IntEnum):
-    """How magnitudes become mantissas, as commands number it; golden's names in capitals."""
-
-    NEAREST = 0
-    STOCHASTIC = 1
-    TRUNCATE = 2
-
-
-ROUNDING_MODES = tuple(mode.name.lower() for mode in Rounding)
-
-
-def _check_range(name: str, value: int, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an integer, not {value!r}")
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be between {low} and {high}, not {value}")
-
-
-def _largest_divisor(number: int, limit: int, partner: int) -> int:
-    """Largest divisor of ``number`` up to ``limit`` that divides ``partner`` or is a multiple of it."""
-    return max(d for d in range(1, limit + 1) if number % d == 0 and (partner % d == 0 or d % partner == 0))
+CONVERSION_STAGES = {6: 2, 7: 2, 8: 2, 9: 3, 10: 3, 11: 4, 12: 4}
+"""Register stages of an accumulator in front of its loop, in which a block's sum is converted, by ``accumulator_cycles``;
+where none is given, 1."""
 
 
 def signed_width(low: int, high: int) -> int:
@@ -55,7 +37,7 @@ class CoreConfig:
     exponent_width
         bits of a block's stored exponent.
     rounding_modes
-        roundings into a block a command can ask for, of "nearest", "stochastic" and "truncate".
+        roundings into a block a command can ask for, of "nearest", "stochastic" and "truncate", in any order.
     dot
         products a unit makes per cycle; a divisor of ``block_size`` (default: the whole block).
     tile_rows, tile_columns
@@ -89,14 +71,14 @@ class CoreConfig:
     Raises
     ------
     TypeError, ValueError
-        naming the parameter, the rule and the value.
+        naming parameter, rule and value of every rule that is broken, separated by semicolons.
     """
 
     mantissa_widths: tuple[int, ...] = (4,)
     block_size: int = 64
     exponent_width: int = 8
     rounding_modes: tuple[str, ...] = ("nearest",)
-    dot: int | None = None
+    dot: int = None  # type: ignore[assignment]  # an integer once the object is made; so are the next two
     tile_rows: int = 4
     tile_columns: int = 4
     mesh_rows: int = 1
@@ -106,86 +88,14 @@ class CoreConfig:
     accumulator_cycles: int = 1
     tree_cycles: int = 0
     datapath: str = "structural"
-    lanes: int | None = None
+    lanes: int = None  # type: ignore[assignment]
     operand_depth: int = 1024
-    panel_columns: int | None = None
+    panel_columns: int = None  # type: ignore[assignment]
     queue_depth: int = 4
     features: tuple[str, ...] = ()
 
-    def __post_init__(self):
-        if not isinstance(self.mantissa_widths, tuple) or not self.mantissa_widths:
-            raise TypeError(f"mantissa_widths must be a tuple of integers, not {self.mantissa_widths!r}")
-        for width in self.mantissa_widths:
-            _check_range("mantissa_width", width, 2, 8 if len(self.mantissa_widths) == 1 else 10)
-        if tuple(sorted(set(self.mantissa_widths))) != self.mantissa_widths:
-            raise ValueError(f"mantissa_widths must ascend without repetition, not {self.mantissa_widths}")
-        _check_range("block_size", self.block_size, 1, 1024)
-        _check_range("exponent_width", self.exponent_width, 4, 10)
-        if not isinstance(self.rounding_modes, tuple) or not self.rounding_modes:
-            raise TypeError(f"rounding_modes must be a tuple of names, not {self.rounding_modes!r}")
-        if tuple(mode for mode in ROUNDING_MODES if mode in self.rounding_modes) != self.rounding_modes:
-            raise ValueError(
-                f"rounding_modes must be distinct names out of {', '.join(ROUNDING_MODES)} in this order, "
-                f"not {', '.join(map(str, self.rounding_modes))}"
-            )
-        if self.dot is None:
-            object.__setattr__(self, "dot", self.block_size)
-        _check_range("dot", self.dot, 1, self.block_size)
-        if self.block_size % self.dot:
-            raise ValueError(f"dot must divide block_size {self.block_size}, not be {self.dot}")
-        for name, high in (("tile_rows", 64), ("tile_columns", 64), ("mesh_rows", 64), ("mesh_columns", 64)):
-            _check_range(name, getattr(self, name), 1, high)
-        _check_range("interleave", self.interleave, 1, 64)
-        if self.accumulator not in ACCUMULATORS:
-            raise ValueError(f"accumulator must be one of {', '.join(ACCUMULATORS)}, not {self.accumulator}")
-        _check_range("accumulator_cycles", self.accumulator_cycles, 1, 5 if self.accumulator == "aligned" else 12)
-        _check_range("tree_cycles", self.tree_cycles, 0, 5)
-        if self.datapath not in DATAPATHS:
-            raise ValueError(f"datapath must be one of {', '.join(DATAPATHS)}, not {self.datapath}")
-        if self.lanes is None:
-            object.__setattr__(self, "lanes", _largest_divisor(self.block_size, min(16, self.block_size), self.dot))
-        _check_range("lanes", self.lanes, 1, 64)
-        if self.block_size % self.lanes:
-            raise ValueError(f"lanes must divide block_size {self.block_size}, not be {self.lanes}")
-        if self.dot % self.lanes and self.lanes % self.dot:
-            raise ValueError(f"lanes must divide dot {self.dot} or be a multiple of it, not be {self.lanes}")
-        _check_range("operand_depth", self.operand_depth, 2, 1 << 16)
-        if self.panel_columns is None:
-            object.__setattr__(self, "panel_columns", self.columns)
-        _check_range("panel_columns", self.panel_columns, self.columns, 4096)
-        if self.panel_columns % self.columns:
-            raise ValueError(
-                f"panel_columns must be a multiple of the array's {self.columns} columns, not {self.panel_columns}"
-            )
-        _check_range("queue_depth", self.queue_depth, 1, 64)
-        if not isinstance(self.features, tuple):
-            raise TypeError(f"features must be a tuple of names, not {self.features!r}")
-        if tuple(name for name in FEATURES if name in self.features) != self.features:
-            raise ValueError(
-                f"features must be distinct names out of {', '.join(FEATURES)} in this order, "
-                f"not {', '.join(map(str, self.features))}"
-            )
-        if "requantize" in self.features:
-            if self.lanes % self.tile_columns:
-                raise ValueError(
-                    f"tile_columns must divide lanes {self.lanes} to requantize, not be {self.tile_columns}"
-                )
-            beat_bits = self.exponent_width + self.lanes * self.mantissa_widths[-1]
-            if beat_bits > 32 * self.tile_columns:
-                raise ValueError(
-                    f"tile_columns must be at least {ceil(beat_bits / 32)} to requantize {self.lanes} lanes, "
-                    f"not {self.tile_columns}"
-                )
-            if self.panel_columns % self.block_size:
-                raise ValueError(
-                    f"panel_columns must be a multiple of block_size {self.block_size} to requantize, "
-                    f"not {self.panel_columns}"
-                )
-        if self.interleave * self.steps < self.loop_cycles:
-            raise ValueError(
-                f"interleave must be at least {ceil(self.loop_cycles / self.steps)} for accumulator_cycles "
-                f"{self.accumulator_cycles}, not {self.interleave}"
-            )
+    def __post_init__(self) -> None:
+        check_machine(self)
 
     # The array.
     @property
@@ -216,8 +126,7 @@ class CoreConfig:
     @property
     def loop_cycles(self) -> int:
         """Least distance, in cycles, of two additions to the same output: the stages inside the accumulator's loop."""
-        behind = {6: 2, 7: 2, 8: 2, 9: 3, 10: 3, 11: 4, 12: 4}.get(self.accumulator_cycles, 1)
-        return max(1, self.accumulator_cycles - behind)
+        return max(1, self.accumulator_cycles - CONVERSION_STAGES.get(self.accumulator_cycles, 1))
 
     # Mantissas.
     @property

@@ -272,3 +272,10 @@ def test_sixteen_products_take_few_tables(datapath, synthesis, tables, multiplie
 def test_rejects_unknown_datapath():
     with pytest.raises(ValueError, match=r"^datapath must be one of structural, carry_chain, dsp, behavioral, not magic$"):
         DotProduct(4, 4, "magic")
+
+
+def test_rejects_registers_in_front_of_an_addend():
+    """Only the structural body: its addend joins the tree."""
+    with pytest.raises(ValueError, match=r"^cycles must be 0 with an addend, not 2$"):
+        DotProduct(4, 8, cycles=2, addend_width=14)
+    DotProduct(4, 8, "carry_chain", cycles=2, addend_width=14)

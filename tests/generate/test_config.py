@@ -1,42 +1,34 @@
-import re
+"""What a machine's description makes of its parameters."""
 
 import pytest
 
-from hw.config import CoreConfig
+from hw.accumulate.block_accumulator import BlockAccumulator
+from hw.config import ACCUMULATORS, CoreConfig
 
 
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"mantissa_widths": (1,)}, "mantissa_width must be between 2 and 8, not 1"),
-        ({"mantissa_widths": (6, 4)}, "mantissa_widths must ascend without repetition, not (6, 4)"),
-        ({"dot": 5}, "dot must divide block_size 64, not be 5"),
-        ({"lanes": 3}, "lanes must divide block_size 64, not be 3"),
-        ({"dot": 4, "block_size": 12, "lanes": 3}, "lanes must divide dot 4 or be a multiple of it, not be 3"),
-        ({"accumulator_cycles": 4}, "interleave must be at least 3 for accumulator_cycles 4, not 1"),
-        ({"panel_columns": 6}, "panel_columns must be a multiple of the array's 4 columns, not 6"),
-        (
-            {"features": ("requantize",), "tile_columns": 3},
-            "tile_columns must divide lanes 16 to requantize, not be 3",
-        ),
-        (
-            {"features": ("requantize",), "tile_columns": 2, "panel_columns": 64},
-            "tile_columns must be at least 3 to requantize 16 lanes, not 2",
-        ),
-        (
-            {"features": ("requantize",)},
-            "panel_columns must be a multiple of block_size 64 to requantize, not 4",
-        ),
-    ],
-)
-def test_rejects(values, message):
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        CoreConfig(**values)
+def test_names_in_any_order_are_the_same_machine():
+    """Roundings and features are sets, kept in the order of their numbers."""
+    one = CoreConfig(rounding_modes=("stochastic", "nearest"), features=("bias", "packed"))
+    assert one == CoreConfig(rounding_modes=("nearest", "stochastic"), features=("packed", "bias"))
+    assert (one.rounding_modes, one.features) == (("nearest", "stochastic"), ("packed", "bias"))
 
 
-def test_rejects_kinds():
-    with pytest.raises(TypeError, match=r"^block_size must be an integer, not '64'$"):
-        CoreConfig(block_size="64")
+def test_what_is_left_out_is_derived():
+    config = CoreConfig(block_size=48, tile_columns=3, mesh_columns=2)
+    assert (config.dot, config.lanes, config.panel_columns) == (48, 16, 6)
+    assert CoreConfig(block_size=48, dot=4).lanes == 16
+    assert CoreConfig(block_size=7).lanes == 7
+
+
+@pytest.mark.parametrize("cycles", range(1, 13))
+@pytest.mark.parametrize("kind", ACCUMULATORS)
+def test_loop_is_that_of_the_accumulator(kind, cycles):
+    """What models build on is what the component's boundaries give."""
+    if kind == "aligned" and cycles > 5:
+        return
+    config = CoreConfig(accumulator=kind, accumulator_cycles=cycles, interleave=12)
+    accumulator = BlockAccumulator(kind, config.block_sum_width, config.scale_width, 12, cycles)
+    assert config.loop_cycles == accumulator.loop_cycles
 
 
 def test_survives_json():

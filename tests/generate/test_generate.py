@@ -161,7 +161,7 @@ MISTAKES = {
     "--accumulator fp64": "accumulator must be one of fp32, bf16, aligned, not fp64",
     "--accumulator-cycles 4": "interleave must be at least 3 for accumulator_cycles 4, not 1",
     "--datapath fast": "datapath must be one of structural, carry_chain, dsp, behavioral, not fast",
-    "--rounding up": "rounding_modes must be distinct names out of nearest, stochastic, truncate in this order, not up",
+    "--rounding up": "rounding_modes must be distinct names out of nearest, stochastic, truncate, not up",
     "--panel-columns 6": "panel_columns must be a multiple of the array's 4 columns, not 6",
     "--unit adder": f"unit must be one of {', '.join(UNITS)}, not adder",
     "--prefix 2": "prefix must be letters, digits and underscores, no digit in front, not 2",
