@@ -34,9 +34,9 @@ class AxiCore(Component):
     and is reported (``gap_a``, ``gap_b``, ``gap_bias``). A packet on ``m_axis_c`` is the C of a product; only its last
     beat may be short.
 
-    A packet of A or B that is shorter or longer than its line is filled up with zeros or cut, and reported
-    (``short_a``, ``long_a``, …), see ``LineGuard``. A packet that is missing leaves the core waiting; registers go on
-    answering, and a soft reset makes all good. Operands wait during a soft reset; C on its way is lost.
+    A packet that is shorter or longer than its line is filled up with zeros or cut, and reported (``short_a``,
+    ``long_a``, …), see ``LineGuard``. A packet too many shows in ``status.left_a`` and its like once the core is idle. A
+    packet that is missing leaves the core waiting; registers go on answering, and a soft reset makes all good. Operands wait during a soft reset; C on its way is lost.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class AxiCore(Component):
         ]
         for name in ("a", "b", "bias") if "bias" in self.config.features else ("a", "b"):
             self._operand(m, name, getattr(core, f"i_{name}"), bank)
-        for event in ("short_a", "short_b", "long_a", "long_b"):
+        for event in (f"{kind}_{name}" for kind in ("short", "long", "left") for name in ("a", "b", "bias")):
             m.d.comb += getattr(bank, event).eq(getattr(core, event))
         result = core.o_c
         m.d.comb += [

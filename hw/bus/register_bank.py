@@ -26,6 +26,7 @@ __all__ = ["RegisterBank"]
 
 SOFT_RESET_CYCLES = 4
 STREAM_EVENTS = tuple(name for name in FAULTS if name != "refused")
+LEFT = ("left_a", "left_b", "left_bias")
 
 
 class RegisterBank(Component):
@@ -53,8 +54,10 @@ class RegisterBank(Component):
         to and from the core.
     idle, core_error, counters
         of the core.
-    gap_a, gap_b, gap_bias, short_a, short_b, long_a, long_b
+    gap_a, gap_b, gap_bias, short_a, short_b, short_bias, long_a, long_b, long_bias
         events of the streams.
+    left_a, left_b, left_bias
+        words wait at the streams.
     soft_reset, clear
         to the core.
     interrupt
@@ -78,7 +81,7 @@ class RegisterBank(Component):
                 "idle": In(1), "core_error": In(4), "counters": In(counters_layout()),
                 "soft_reset": Out(1), "clear": Out(1), "interrupt": Out(1),
             }
-            | dict.fromkeys(STREAM_EVENTS, In(1))
+            | dict.fromkeys((*STREAM_EVENTS, *LEFT), In(1))
         )  # fmt: skip
 
     def elaborate(self, platform) -> Module:
@@ -138,6 +141,7 @@ class RegisterBank(Component):
             Const(0, 1),
             self.core_error,
             Mux(cause[list(INTERRUPTS).index("refused")], self._refusal, 0),
+            *(getattr(self, name) for name in LEFT),
         )
         constants = {"identity": IDENTITY, "version": VERSION}
         constants |= capabilities(self.config, self.stream_words, self.clock_hz)

@@ -15,7 +15,7 @@ ADDRESS_WIDTH = 10
 """Bits of a byte address."""
 IDENTITY = 0x48424650
 """The letters HBFP."""
-VERSION = 0x00010001
+VERSION = 0x00010002
 """Of this map: major number in the upper half, minor in the lower. Additions raise the minor number, all else the major."""
 
 CAPABILITIES = {
@@ -52,6 +52,8 @@ INTERRUPTS = {
     "short_b": "the same for B",
     "long_a": "a packet of A went on after its line; the rest was dropped",
     "long_b": "the same for B",
+    "short_bias": "a packet of the bias ended before its panel's columns; zeros were taken for the rest",
+    "long_bias": "a packet of the bias went on after its panel's columns; the rest was dropped",
 }
 """Causes of an interrupt, from bit 0 up."""
 FAULTS = ("refused", *(name for name in INTERRUPTS if name.startswith(("gap_", "short_", "long_"))))
@@ -106,6 +108,9 @@ STATUS = (
     Field("fault", 6, 1, f"one of the causes {', '.join(FAULTS)} is set"),
     Field("error", 8, 4, "code of the latest command's refusal, 0 if it was accepted"),
     Field("refusal", 12, 4, "code of the first refusal since the cause `refused` was cleared, 0 if there was none"),
+    Field("left_a", 16, 1, "words of A wait; once the core is idle they belong to no command: a packet was sent twice"),
+    Field("left_b", 17, 1, "the same for B"),
+    Field("left_bias", 18, 1, "the same for the bias"),
 )
 
 

@@ -40,8 +40,10 @@ class StreamCore(Component):
         with the feature "bias", likewise; a packet is a panel's part.
     o_c
         beats of ``words``; a packet is the C of a product, in the core's order.
-    short_a, short_b, long_a, long_b
+    short_a, short_b, short_bias, long_a, long_b, long_bias
         events of the guards.
+    left_a, left_b, left_bias
+        words wait that the core has not taken.
     """
 
     def __init__(self, config: CoreConfig, words: int, guarded: bool = False):
@@ -55,8 +57,8 @@ class StreamCore(Component):
                 "i_command": In(stream.Signature(command_layout())),
                 "i_a": In(beats), "i_b": In(beats), "o_c": Out(beats),
                 "idle": Out(1), "error": Out(4), "counters": Out(counters_layout()), "clear": In(1),
-                "short_a": Out(1), "short_b": Out(1), "long_a": Out(1), "long_b": Out(1),
             }
+            | {f"{event}_{name}": Out(1) for event in ("short", "long", "left") for name in ("a", "b", "bias")}
             | ({"i_bias": In(beats)} if "bias" in config.features else {})
         )  # fmt: skip
 
@@ -74,13 +76,13 @@ class StreamCore(Component):
             gearbox = place(m, platform, f"gearbox_{name}", Gearbox(self.words, width))
             _connect(m, getattr(self, f"i_{name}"), gearbox.i)
             source, sink = gearbox.o, getattr(core, f"i_{name}")
-            if self.guarded and name != "bias":
-                guard = self._guard(m, platform, name, core)
+            empty = source.payload.count == 0  # a beat without words only ends a packet
+            m.d.comb += getattr(self, f"left_{name}").eq(source.valid & ~empty)
+            if self.guarded:
+                guard = self._guard(m, platform, name, width, core)
                 _connect(m, source, guard.i)
                 _connect(m, guard.o, sink)
             else:
-                # A beat without words only ends a packet.
-                empty = source.payload.count == 0
                 m.d.comb += [
                     sink.payload.eq(source.payload.data),
                     sink.valid.eq(source.valid & ~empty),
@@ -102,8 +104,8 @@ class StreamCore(Component):
         _connect(m, results.o, self.o_c)
         return m
 
-    def _guard(self, m: Module, platform, name: str, core) -> LineGuard:
-        guard = place(m, platform, f"guard_{name}", LineGuard(self.config.lanes))
+    def _guard(self, m: Module, platform, name: str, width: int, core) -> LineGuard:
+        guard = place(m, platform, f"guard_{name}", LineGuard(width))
         for signal in ("line_start", "line_words"):
             m.d.comb += getattr(guard, signal).eq(getattr(core, f"{signal}_{name}"))
         for event in ("short", "long"):

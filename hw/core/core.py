@@ -54,12 +54,15 @@ class Core(Component):
     clear
         sets them to zero.
     line_start_a, line_words_a, line_start_b, line_words_b
-        see ``Loader``.
+        see ``Loader``; for the bias likewise, see ``OutputStage``.
     """
 
     def __init__(self, config: CoreConfig):
         self.config = config
-        bias = {"i_bias": In(stream.Signature(data.ArrayLayout(32, config.tile_columns)))}
+        bias = {
+            "i_bias": In(stream.Signature(data.ArrayLayout(32, config.tile_columns))),
+            "line_start_bias": Out(1), "line_words_bias": Out(range(config.tile_columns + 1)),
+        }  # fmt: skip
         super().__init__(
             (bias if "bias" in config.features else {})
             | {
@@ -168,6 +171,10 @@ class Core(Component):
         connect(m, output.o, flipped(self.o_c))
         if "bias" in self.config.features:
             connect(m, flipped(self.i_bias), output.i_bias)
+            m.d.comb += [
+                self.line_start_bias.eq(output.line_start_bias),
+                self.line_words_bias.eq(output.line_words_bias),
+            ]
         if "requantize" in self.config.features:
             connect(m, output.o_blocks, loader_a.i_results)
             m.d.comb += counters.health_c.eq(output.health)

@@ -71,6 +71,7 @@ class SerialCore(Component):
             bank.core_error.eq(core.error),
             bank.counters.eq(core.counters),
             core.clear.eq(bank.clear),
+            *(getattr(bank, name).eq(getattr(core, name)) for name in ("left_a", "left_b", "left_bias")),
             self.busy.eq(~core.idle),
             self.fault.eq(bank.interrupt),
         ]

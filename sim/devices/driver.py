@@ -164,7 +164,10 @@ class RegisterDevice(Device):
         while not self._check()["idle"]:
             if time.monotonic() > deadline:
                 raise Stuck("become idle")
-        self._check()  # a cause is there a cycle after its event
+        status = self._check()  # a cause is there a cycle after its event
+        left = [name.removeprefix("left_") for name in ("left_a", "left_b", "left_bias") if status[name]]
+        if left:
+            raise DriverError(f"the core is idle, and words of {', '.join(left)} are left over")
 
     def _check(self) -> dict[str, int]:
         """The status, in which the core has no reason to complain."""
