@@ -35,8 +35,9 @@ class AxiCore(Component):
     beat may be short.
 
     A packet that is shorter or longer than its line is filled up with zeros or cut, and reported (``short_a``,
-    ``long_a``, …), see ``LineGuard``. A packet too many shows in ``status.left_a`` and its like once the core is idle. A
-    packet that is missing leaves the core waiting; registers go on answering, and a soft reset makes all good. Operands wait during a soft reset; C on its way is lost.
+    ``long_a``, …), see ``LineGuard``. A packet too many shows in ``status.left_a`` and its like once the core is
+    idle. A packet that is missing leaves the core waiting; registers go on answering, and a soft reset makes all
+    good. Operands wait during a soft reset; C on its way is lost.
 
     Parameters
     ----------
