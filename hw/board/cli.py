@@ -56,7 +56,10 @@ def _main(options: argparse.Namespace) -> int:
 
     from hw.board.build import BuildError, plan_build
 
-    plan = plan_build(board, folder, config, options.clock and options.clock * 1e6, options.seed)
+    try:
+        plan = plan_build(board, folder, config, options.clock and options.clock * 1e6, options.seed)
+    except ValueError as error:
+        raise CommandLineError(str(error)) from None
     clock = plan.top.clock.hz
     print(f"{options.board}: {board.part}, {plan.top.config.name}, clock {clock / 1e6:g} MHz, "
           f"serial line {board.baud} baud ({plan.top.divisor} cycles a bit)")  # fmt: skip

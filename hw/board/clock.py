@@ -2,9 +2,25 @@
 
 from math import ceil
 
-from amaranth.hdl import ClockDomain, ClockSignal, Const, Instance, Module, ResetSignal, Signal
+from amaranth.hdl import ClockDomain, ClockSignal, Const, DomainRenamer, Instance, Module, ResetSignal, Signal
+from amaranth.lib.wiring import Component, In, Out
 
-__all__ = ["ClockGenerator", "ecp5_divisors", "ice40_divisors"]
+__all__ = ["ClockGenerator", "LockReset", "ecp5_divisors", "ice40_divisors"]
+
+
+def _nearest(choices: list[tuple], target_hz: float) -> tuple[int, int, int]:
+    """Divisors of the fastest clock that is not above the target; the first of a choice is its clock.
+
+    Raises
+    ------
+    ValueError
+        if the PLL makes no clock as slow as that.
+    """
+    slow_enough = [choice for choice in choices if choice[0] <= target_hz * 1.0001]
+    if not slow_enough:
+        least = min(choices)[0]
+        raise ValueError(f"clock must be at least {ceil(least / 1e4) / 100:g} MHz, the PLL's slowest, not {target_hz / 1e6:g}")
+    return max(slow_enough)[2:]
 
 
 def ecp5_divisors(source_hz: float, target_hz: float) -> tuple[int, int, int]:
@@ -18,9 +34,8 @@ def ecp5_divisors(source_hz: float, target_hz: float) -> tuple[int, int, int]:
         for feedback in range(1, 81)
         if (output := round(600e6 / (source_hz * feedback / divisor))) in range(1, 129)
         and 400e6 <= source_hz * feedback / divisor * output <= 800e6
-        and source_hz * feedback / divisor <= target_hz * 1.0001
     ]  # fmt: skip
-    return max(choices)[2:]
+    return _nearest(choices, target_hz)
 
 
 def ice40_divisors(source_hz: float, target_hz: float) -> tuple[int, int, int]:
@@ -33,9 +48,44 @@ def ice40_divisors(source_hz: float, target_hz: float) -> tuple[int, int, int]:
         (oscillator / 2**q, -r, r, f, q)
         for r in range(16) if 10e6 <= source_hz / (r + 1) <= 133e6
         for f in range(128) if 533e6 <= (oscillator := source_hz / (r + 1) * (f + 1)) <= 1066e6
-        for q in range(1, 7) if oscillator / 2**q <= target_hz * 1.0001
+        for q in range(1, 7)
     ]  # fmt: skip
-    return max(choices)[2:]
+    return _nearest(choices, target_hz)
+
+
+class LockReset(Component):
+    """A reset that ends when the PLL has been locked for some time, and begins when it loses its lock.
+
+    Whoever is connected to the core learns of it: a core that was reset has no session open (``hw.serial.frames``).
+
+    Parameters
+    ----------
+    cycles
+        of a steady clock before the reset ends.
+
+    Attributes
+    ----------
+    locked
+        from the PLL, of no clock.
+    reset
+        synchronous; three cycles after a loss of the lock at the latest.
+    """
+
+    def __init__(self, cycles: int):
+        self.cycles = cycles
+        super().__init__({"locked": In(1), "reset": Out(1, init=1)})
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        stages, count = Signal(2), Signal(range(self.cycles + 1))
+        m.d.sync += stages.eq((stages << 1) | self.locked)
+        with m.If(~stages[1]):
+            m.d.sync += [count.eq(0), self.reset.eq(1)]
+        with m.Elif(count == self.cycles):
+            m.d.sync += self.reset.eq(0)
+        with m.Else():
+            m.d.sync += count.eq(count + 1)
+        return m
 
 
 class ClockGenerator:
@@ -75,17 +125,9 @@ class ClockGenerator:
         m.domains.start = ClockDomain(reset_less=True)
         platform.add_clock_constraint(clock, self.hz)
         m.d.comb += [ClockSignal("sync").eq(clock), ClockSignal("start").eq(clock)]
-        stages = Signal(2)
-        count = Signal(range(ceil(self.reset_seconds * self.hz) + 1))
-        steady = Signal()
-        m.d.start += stages.eq((stages << 1) | locked)
-        with m.If(~stages[1]):
-            m.d.start += [count.eq(0), steady.eq(0)]
-        with m.Elif(count == ceil(self.reset_seconds * self.hz)):
-            m.d.start += steady.eq(1)
-        with m.Else():
-            m.d.start += count.eq(count + 1)
-        m.d.comb += ResetSignal("sync").eq(~steady)
+        supervisor = LockReset(ceil(self.reset_seconds * self.hz))
+        m.submodules.lock_reset = DomainRenamer("start")(supervisor)
+        m.d.comb += [supervisor.locked.eq(locked), ResetSignal("sync").eq(supervisor.reset)]
 
     def _pll(self, source, clock, locked) -> Instance:
         if self.family == "ecp5":

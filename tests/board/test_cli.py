@@ -118,3 +118,9 @@ def test_clocks_come_close_and_not_above(target):
     assert 0.97 * target <= 12e6 / (r + 1) * (f + 1) / 2**q <= target
     assert r < 16
     assert f < 128
+
+
+@pytest.mark.parametrize(("name", "least"), [("ulx3s", "5"), ("ice40_hx8k", "8.44")])
+def test_rejects_a_clock_that_the_pll_does_not_make(name, least, capsys):
+    assert main([name, "--dry-run", "--clock", "3"]) == 2
+    assert capsys.readouterr().err == f"hw.board: clock must be at least {least} MHz, the PLL's slowest, not 3\n"
