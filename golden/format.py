@@ -172,6 +172,12 @@ class BlockTensor:
                 raise TypeError(f"{name} must be an array of {np.dtype(dtype)}, not {getattr(array, 'dtype', array)!s}")
             if array.shape != shape:
                 raise ValueError(f"{name} must have shape {shape}, not {array.shape}")
+        limit = self.format.max_mantissa
+        for mantissa in (self.mantissas.min(initial=0), self.mantissas.max(initial=0)):
+            if not -limit <= mantissa <= limit:
+                raise ValueError(f"mantissas must be between {-limit} and {limit}, not {mantissa}")
+        if self.fields.max(initial=0) > self.format.nan_field:
+            raise ValueError(f"fields must be at most {self.format.nan_field}, not {self.fields.max()}")
 
     @property
     def scales(self) -> NDArray[np.int32]:

@@ -75,6 +75,10 @@ def _blocks(
         return x
     if format is None:
         raise TypeError(f"format_{name} must be given when {name} is not in blocks yet")
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(f"{name} must be an array without a mask")
+    if np.asarray(x).dtype != np.float32:
+        raise TypeError(f"{name} must be float32, not {np.asarray(x).dtype}")
     if np.ndim(x) != 2:
         raise ValueError(f"{name} must be a matrix, not of shape {np.shape(x)}")
     return quantize(x, format, axis, rounding, seed, power_of_two)

@@ -60,6 +60,8 @@ def unpack(data: bytes | NDArray[np.uint8], format: BlockFormat, shape: tuple[in
     octets: NDArray[np.uint8] = data if isinstance(data, np.ndarray) else np.frombuffer(data, np.uint8)
     if octets.dtype != np.uint8:
         raise TypeError(f"data must be bytes or an array of uint8, not {octets.dtype}")
+    for extent in shape:
+        check_range("an extent of shape", extent, 1, 2**31 - 1)
     check_range("axis", axis, -len(shape), len(shape) - 1)
     axis %= len(shape)
     outer = shape[:axis] + shape[axis + 1 :]

@@ -59,6 +59,8 @@ def quantize(
     TypeError, ValueError
         naming the parameter, the rule and the value.
     """
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError("x must be an array without a mask")
     x = np.asarray(x)
     if x.dtype != np.float32:
         raise TypeError(f"x must be float32, not {x.dtype}")

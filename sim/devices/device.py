@@ -72,6 +72,9 @@ class Device:
             Stochastic rounding and blocks of C need a reduction that the operand buffers hold whole, both together
             a C no wider than a panel of the result buffer.
         """
+        for name, x in (("a", a), ("b", b)):
+            if isinstance(x, np.ma.MaskedArray):
+                raise TypeError(f"{name} must be an array without a mask")
         a, b = np.asarray(a), np.asarray(b)
         for name, x in (("a", a), ("b", b)):
             if x.dtype != np.float32:
@@ -108,7 +111,9 @@ class Device:
         return golden.BlockTensor(mantissas, fields, parts[0].format, (task.sizes[0], columns), 1)
 
     def _check_output(self, columns: int, bias, relu, output: str) -> None:
-        if output not in OUTPUTS:
+        if not isinstance(relu, bool | np.bool_):
+            raise TypeError(f"relu must be True or False, not {relu!r}")
+        if not isinstance(output, str) or output not in OUTPUTS:
             raise ValueError(f"output must be one of {', '.join(OUTPUTS)}, not {output}")
         if bias is not None:
             if not isinstance(bias, np.ndarray) or bias.dtype != np.float32:

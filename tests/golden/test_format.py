@@ -79,3 +79,29 @@ def test_tour():
     results = doctest.testmod(golden)
     assert results.attempted >= 10
     assert results.failed == 0
+
+
+@pytest.mark.parametrize("rows", [1, 3, 4, 5, 8, 11])
+def test_square_tiles_turn_into_their_transpose_whatever_the_number_of_rows(rows):
+    x = np.random.default_rng(rows).standard_normal((rows, 6), np.float32)
+    tiles = golden.quantize(x, golden.BlockFormat(4, 4), axis=1, tile_width=4)
+    turned = tiles.transposed()
+    assert turned.shape == (rows, 6)
+    assert turned.mantissas.shape == (6, -(-rows // 4), 4)
+    assert np.array_equal(golden.dequantize(turned), golden.dequantize(tiles))
+
+
+def test_rejects_what_no_quantizer_makes():
+    form = golden.BlockFormat(4, 4)
+    mantissas, fields = np.zeros((1, 1, 4), np.int8), np.zeros((1, 1), np.uint16)
+    mantissas[0, 0, 2] = -8
+    with pytest.raises(ValueError, match=r"^mantissas must be between -7 and 7, not -8$"):
+        golden.BlockTensor(mantissas, fields, form, (1, 4), 1)
+    fields[0, 0] = 256
+    with pytest.raises(ValueError, match=r"^fields must be at most 255, not 256$"):
+        golden.BlockTensor(mantissas.clip(-7), fields, form, (1, 4), 1)
+
+
+def test_unpack_rejects_an_extent_that_is_none():
+    with pytest.raises(ValueError, match=r"^an extent of shape must be between 1 and 2147483647, not -1$"):
+        golden.unpack(b"", golden.BlockFormat(4, 4), (-1, 48))

@@ -260,7 +260,7 @@ ERRORS = [
      "a must be a matrix in blocks along axis 1, not HBFP4/8 blocks of shape (3, 16) along axis 0, tile_width 1"),
     (lambda: matmul(A, quantize(B, F), F), ValueError,
      "b must be a matrix in blocks along axis 0, not HBFP4/8 blocks of shape (16, 4) along axis 1, tile_width 1"),
-    (lambda: matmul(A, B.astype(np.float64), F), TypeError, "x must be float32, not float64"),
+    (lambda: matmul(A, B.astype(np.float64), F), TypeError, "b must be float32, not float64"),
     (lambda: matmul(A, B, F, accumulator="fp16"), ValueError,
      "accumulator must be one of fp32, bf16, aligned, not fp16"),
     (lambda: matmul(A, B, F, initial=np.zeros((3, 3), np.float32)), ValueError,

@@ -300,3 +300,24 @@ def test_transposed_rejects_other_tiles():
     text = f"only a matrix in 8x8 tiles can change its axis, not {found}"
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         quantize(x, FORMAT).transposed()
+
+
+@pytest.mark.parametrize(("shape", "tile_width"), [((5000, 4), 3), ((9000, 8), 16), ((40000, 2), 5), ((3000, 64), 7)])
+def test_tiles_do_not_depend_on_the_chunks_a_tall_tensor_is_cut_into(shape, tile_width):
+    """Rows in tiles of their own, whatever piece of the work they fall into."""
+    x = np.random.default_rng(1).standard_normal(shape, np.float32)
+    x *= np.exp2(np.arange(shape[0]) % 7).astype(np.float32)[:, None]
+    whole = golden.quantize(x, BlockFormat(4, 4), axis=1, tile_width=tile_width)
+    for start in range(0, shape[0], 97 * tile_width):
+        rows = slice(start, start + tile_width)
+        tile = golden.quantize(x[rows], BlockFormat(4, 4), axis=1, tile_width=tile_width)
+        assert np.array_equal(whole.mantissas[rows], tile.mantissas)
+        assert np.array_equal(whole.fields[rows], tile.fields)
+
+
+def test_rejects_a_masked_array():
+    """Its mask would be ignored, in silence."""
+    masked = np.ma.masked_array(np.ones((2, 4), np.float32), [[0, 1, 0, 0]] * 2)
+    for call in (lambda: golden.quantize(masked, BlockFormat(4, 4)), lambda: golden.matmul(masked, masked.T, BlockFormat(4, 4))):
+        with pytest.raises(TypeError, match=r"^[xa] must be an array without a mask$"):
+            call()

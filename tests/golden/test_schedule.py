@@ -45,3 +45,14 @@ def test_rejects(name):
     rule = "schedule must be booster or all-W with a width W between 2 and 10"
     with pytest.raises(ValueError, match=f"^{re.escape(f'{rule}, not {name}')}$"):
         schedule(name)
+
+
+@pytest.mark.parametrize("width", [2, 10])
+def test_both_ends_of_the_range_are_schedules(width):
+    assert schedule(f"all-{width}").widths() == (width,)
+
+
+@pytest.mark.parametrize("name", ["all-1", "all-11", "all-", "all-x", "all-100000000000000000000", "half-4"])
+def test_beyond_them_there_are_none(name):
+    with pytest.raises(ValueError, match=rf"^schedule must be booster or all-W with a width W between 2 and 10, not {name}$"):
+        schedule(name)

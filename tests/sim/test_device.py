@@ -140,3 +140,14 @@ def test_rejects_what_no_device_can_do():
         plain.matmul(a, b, output="blocks")
     with rejects(ValueError, f"stochastic rounding of C needs at most {CONFIG.panel_columns} columns, not 65"):
         device.matmul(*matrices(1, 1, 65), rounding="stochastic", seed_a=1, seed_b=1, seed_c=1, output="blocks")
+
+
+def test_rejects_what_is_no_output_and_no_truth_value():
+    device = GoldenDevice(CoreConfig(tile_rows=1, tile_columns=1, block_size=4, lanes=2, features=("bias",)))
+    a = np.ones((2, 4), np.float32)
+    with pytest.raises(ValueError, match=r"^output must be one of fp32, bfloat16, blocks, not \[1\]$"):
+        device.matmul(a, a.T.copy(), output=[1])
+    with pytest.raises(TypeError, match=r"^relu must be True or False, not 'no'$"):
+        device.matmul(a, a.T.copy(), relu="no")
+    with pytest.raises(TypeError, match=r"^b must be an array without a mask$"):
+        device.matmul(a, np.ma.masked_array(a.T, a.T > 0))
