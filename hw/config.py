@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from math import ceil
+from typing import Any
 
 from hw.choices import ACCUMULATORS, DATAPATHS, FEATURES, FPGA_DATAPATHS, ROUNDING_MODES, Rounding
 from hw.names import digest, named
@@ -156,12 +157,12 @@ class CoreConfig:
     @property
     def dot_sum_bound(self) -> int:
         """Largest magnitude of one cycle's sum of products: ``dot`` products of two largest slices."""
-        return self.dot * (2**self.slice_width - 1) ** 2
+        return self.dot * ((1 << self.slice_width) - 1) ** 2
 
     @property
     def block_sum_bound(self) -> int:
         """Largest magnitude of a block's dot product, at the widest mantissas."""
-        return self.block_size * (2 ** (self.mantissa_widths[-1] - 1) - 1) ** 2
+        return self.block_size * ((1 << self.mantissa_widths[-1] - 1) - 1) ** 2
 
     @property
     def dot_sum_width(self) -> int:
@@ -177,7 +178,7 @@ class CoreConfig:
     @property
     def exponent_bias(self) -> int:
         """Bias of a block's stored exponent."""
-        return 2 ** (self.exponent_width - 1) - 1
+        return (1 << self.exponent_width - 1) - 1
 
     @cached_property
     def scale_range(self) -> tuple[int, int]:
@@ -221,7 +222,7 @@ class CoreConfig:
             l=self.interleave, sum=self.accumulator,
         )  # fmt: skip
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Parameters as JSON-ready values."""
         return asdict(self) | {
             "mantissa_widths": list(self.mantissa_widths),
@@ -230,12 +231,12 @@ class CoreConfig:
         }
 
     @classmethod
-    def from_dict(cls, values: dict) -> "CoreConfig":
+    def from_dict(cls, values: dict[str, Any]) -> "CoreConfig":
         """Inverse of ``to_dict``; unknown names raise ``ValueError``."""
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
             raise ValueError(f"unknown parameter {', '.join(sorted(unknown))}")
-        lists = {
+        lists: dict[str, Any] = {
             name: tuple(values[name]) for name in ("mantissa_widths", "rounding_modes", "features") if name in values
         }
         return cls(**values | lists)

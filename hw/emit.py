@@ -3,7 +3,9 @@
 import gc
 import os
 import re
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from amaranth.back import rtlil, verilog
 from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Value, ValueCastable
@@ -27,7 +29,7 @@ def ports_of(component: Component) -> list[tuple[str, str, Value]]:
     return ports
 
 
-def place(m: Module, platform, name: str, component: Component) -> Component:
+def place(m: Module, platform: object, name: str, component: Component) -> Component:
     """Add ``component`` to ``m`` as the submodule ``name``: in place for simulation, by instance for emission.
 
     Every component placed has a ``module_name`` (see ``hw.names``) that is the same for components of the same
@@ -62,11 +64,11 @@ class Emitter:
         if nothing were shared, so this is for tests; classes, ports and texts given as Verilog are always compared.
     """
 
-    def __init__(self, prefix: str = "", compare: bool = False):
+    def __init__(self, prefix: str = "", compare: bool = False) -> None:
         self.prefix, self.compare = prefix, compare
         self.modules: dict[str, str] = {}
         self.verilog: dict[str, str] = {}
-        self._interfaces: dict[str, tuple] = {}
+        self._interfaces: dict[str, tuple[type, Any]] = {}
 
     def add(self, component: Component) -> str:
         """Elaborate ``component`` unless one of its name is there already; returns the module's name.
@@ -76,7 +78,7 @@ class Emitter:
         RuntimeError
             if the one there already is another component.
         """
-        name = self.prefix + component.module_name
+        name: str = self.prefix + component.module_name
         interface = type(component), [(port, flow, len(value)) for port, flow, value in ports_of(component)]
         self._check(name, self._interfaces.setdefault(name, interface) == interface)
         if hasattr(component, "verilog"):
@@ -125,7 +127,7 @@ class Emitter:
 
 
 @contextmanager
-def _rare_collections():
+def _rare_collections() -> Iterator[None]:
     """Emission makes millions of small objects that live to its end: looking for garbage takes a third of its time."""
     thresholds = gc.get_threshold()
     gc.set_threshold(200_000, 50, 1000)

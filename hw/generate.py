@@ -3,8 +3,12 @@
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
+
+from amaranth.lib.wiring import Component
 
 from hw.config import CoreConfig
 from hw.files import check_outputs, write_files
@@ -23,7 +27,7 @@ def project_version() -> str:
         return "unknown"
 
 
-def describe(component, config: CoreConfig, unit: str, module: str, clocks: list[str]) -> dict:
+def describe(component: Component, config: CoreConfig, unit: str, module: str, clocks: list[str]) -> dict[str, Any]:
     """JSON-ready description of ``module``: ports with their widths, parameters, derived widths, latencies, peak rate."""
     latencies = {
         name: value for name in sorted(dir(component))
@@ -52,7 +56,7 @@ def describe(component, config: CoreConfig, unit: str, module: str, clocks: list
     }
 
 
-def _ports(component) -> list[dict]:
+def _ports(component: Component) -> list[dict[str, Any]]:
     """Ports in the order of the Verilog; of structures also each field's lowest bit and width."""
     from amaranth.lib.data import StructLayout, View
 
@@ -70,7 +74,7 @@ def _ports(component) -> list[dict]:
     ]
 
 
-def generate(config: CoreConfig, unit: str = "core", prefix: str = "") -> tuple[str, dict]:
+def generate(config: CoreConfig, unit: str = "core", prefix: str = "") -> tuple[str, dict[str, Any]]:
     """Verilog text and description of ``unit``, the same bytes on every run.
 
     Parameters
@@ -135,7 +139,7 @@ def _main(options: argparse.Namespace) -> int:
     return 0
 
 
-def main(arguments=None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     return run("hw.generate", "Write Verilog of an HBFP core.", _options, _main, arguments)
 

@@ -2,7 +2,9 @@
 
 import argparse
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields
+from typing import NoReturn
 
 from hw.config import ACCUMULATORS, FEATURES, ROUNDING_MODES, CoreConfig
 
@@ -40,7 +42,7 @@ def _mantissa(text: str) -> tuple[int, ...]:
         ) from None
 
 
-def _integer(name: str):
+def _integer(name: str) -> Callable[[str], int]:
     def parse(text: str) -> int:
         try:
             return int(text)
@@ -50,7 +52,7 @@ def _integer(name: str):
     return parse
 
 
-def _pair(name: str):
+def _pair(name: str) -> Callable[[str], tuple[int, int]]:
     def parse(text: str) -> tuple[int, int]:
         rows, _, columns = text.lower().partition("x")
         try:
@@ -126,11 +128,14 @@ def config_from_options(options: argparse.Namespace) -> CoreConfig:
 
 
 class _Parser(argparse.ArgumentParser):
-    def error(self, message: str):
+    def error(self, message: str) -> NoReturn:
         raise CommandLineError(message)
 
 
-def run(program: str, description: str, add_options, main, arguments=None) -> int:
+def run(
+    program: str, description: str, add_options: Callable[[argparse.ArgumentParser], None],
+    main: Callable[[argparse.Namespace], int | None], arguments: Sequence[str] | None = None,
+) -> int:  # fmt: skip
     """Parse and run ``main(options)``: its exit status; a ``CommandLineError`` becomes one line and status 2."""
     parser = _Parser(prog=program, description=description)
     add_options(parser)

@@ -1,6 +1,9 @@
 """The accumulator "aligned": a fixed window of bits with a running exponent, rounded once, at the end."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from collections.abc import Callable
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 
 from hw.accumulate.float_format import FP32, block_layout
@@ -39,7 +42,7 @@ class AlignedAccumulator:
         ("convert", "compare", "align", "add"),
     )
 
-    def __init__(self, sum_width: int, scale_width: int, window: int = WINDOW):
+    def __init__(self, sum_width: int, scale_width: int, window: int = WINDOW) -> None:
         self.window = max(window, sum_width + 1)
         self.guard = self.window - 1 - sum_width
         self.input_shape = block_layout(sum_width, scale_width)
@@ -47,7 +50,7 @@ class AlignedAccumulator:
         self.state_shape = data.StructLayout({"acc": signed(self.window), "exponent": self.scale_shape, "nan": 1})
         self.start = {"acc": 0, "exponent": -(2**scale_width), "nan": 0}
 
-    def connect(self, m: Module, stage, i, state):
+    def connect(self, m: Module, stage: Callable[[str, Any], Any], i: Any, state: Callable[[], Any]) -> Any:
         """Datapath as of ``FloatAccumulator.connect``."""
         block = Signal(i.shape(), name="block")
         m.d.comb += block.eq(i)
@@ -96,7 +99,7 @@ class AlignedAccumulator:
         ]
         return stage("add", value)
 
-    def to_fp32(self, m: Module, value):
+    def to_fp32(self, m: Module, value: Value) -> Any:
         """The value rounded to FP32, once."""
         state = self.state_shape(value)
         magnitude = Signal(self.window, name="magnitude")
@@ -114,7 +117,7 @@ class AlignedAccumulator:
         return canonical(FP32, word)
 
 
-def _shift(m: Module, value, amount, name: str):
+def _shift(m: Module, value: Value, amount: Any, name: str) -> Any:
     """``value >> amount`` of a signed value, for every amount."""
     width = len(value)
     stages = (width - 1).bit_length()

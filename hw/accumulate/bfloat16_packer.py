@@ -33,7 +33,7 @@ class Bfloat16Packer(wiring.Component):
         the format, with each beat of ``i``; constant within a row.
     """
 
-    def __init__(self, columns: int):
+    def __init__(self, columns: int) -> None:
         self.columns = columns
         self.module_name = named("bfloat16_packer", c=columns)
         super().__init__(
@@ -49,7 +49,7 @@ class Bfloat16Packer(wiring.Component):
         """Cycles from the beat that completes a beat of ``o`` to that beat."""
         return 1
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         c, beat = self.columns, self.i.payload
         halves, held, held_valid = Signal(data.ArrayLayout(16, c)), Signal(16 * c, reset_less=True), Signal()

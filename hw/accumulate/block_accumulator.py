@@ -1,5 +1,7 @@
 """The unit's accumulator: one addition per block, to one of several outputs held here."""
 
+from typing import Any
+
 from amaranth.hdl import Array, Module, Shape, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
@@ -12,7 +14,7 @@ from hw.names import named
 __all__ = ["Accumulator", "BlockAccumulator", "ResultConverter", "accumulator_datapath"]
 
 
-def accumulator_datapath(kind: str, sum_width: int, scale_width: int):
+def accumulator_datapath(kind: str, sum_width: int, scale_width: int) -> Any:
     """The datapath of an accumulator of this kind."""
     if kind not in ACCUMULATORS:
         raise ValueError(f"accumulator must be one of {', '.join(ACCUMULATORS)}, not {kind}")
@@ -33,7 +35,7 @@ class Accumulator(Component):
         as of ``BlockAccumulator``.
     """
 
-    def __init__(self, datapath, name: str, interleave: int, cycles: int):
+    def __init__(self, datapath: Any, name: str, interleave: int, cycles: int) -> None:
         if not 1 <= cycles <= len(datapath.boundaries):
             raise ValueError(f"accumulator_cycles must be between 1 and {len(datapath.boundaries)}, not {cycles}")
         self.datapath, self.interleave, self.cycles = datapath, interleave, cycles
@@ -62,19 +64,19 @@ class Accumulator(Component):
         """Least distance of two additions to one slot."""
         return self.write_cycle - self.read_cycle + 1
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         shape, registered = self.datapath.state_shape, self.datapath.boundaries[self.cycles - 1]
         outputs = Array(Signal(shape, name=f"output_{slot}", reset_less=True) for slot in range(self.interleave))
 
-        def stage(name, record):
+        def stage(name: str, record: Any) -> Any:
             if name not in registered:
                 return record
             register = Signal(record.shape(), name=f"after_{name}", reset_less=True)
             m.d.sync += register.eq(record)
             return register
 
-        def state():
+        def state() -> Any:
             kept = Signal(shape, name="state")
             m.d.comb += Value.cast(kept).eq(Value.cast(outputs[self.read.slot]))
             with m.If(self.read.first):
@@ -117,7 +119,7 @@ class BlockAccumulator(Accumulator):
         what is being written, in cycle ``write_cycle``; ``result_width`` bits that ``ResultConverter`` understands.
     """
 
-    def __init__(self, kind: str, sum_width: int, scale_width: int, interleave: int = 1, cycles: int = 1):
+    def __init__(self, kind: str, sum_width: int, scale_width: int, interleave: int = 1, cycles: int = 1) -> None:
         self.kind = kind
         name = named("block_accumulator", kind=kind, s=sum_width, e=scale_width)
         super().__init__(accumulator_datapath(kind, sum_width, scale_width), name, interleave, cycles)
@@ -136,12 +138,12 @@ class ResultConverter(Component):
         FP32 word.
     """
 
-    def __init__(self, kind: str, sum_width: int, scale_width: int):
+    def __init__(self, kind: str, sum_width: int, scale_width: int) -> None:
         self.kind, self.datapath = kind, accumulator_datapath(kind, sum_width, scale_width)
         self.module_name = named("result_converter", kind=kind, s=sum_width, e=scale_width)
         super().__init__({"i": In(Shape.cast(self.datapath.state_shape).width), "o": Out(32)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.d.comb += self.o.eq(self.datapath.to_fp32(m, self.i))
         return m

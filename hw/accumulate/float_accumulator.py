@@ -1,6 +1,9 @@
 """The accumulators "fp32" and "bf16": a block's sum becomes a float and is added to the output, rounding each time."""
 
-from amaranth.hdl import Cat, Const, Module, Signal
+from collections.abc import Callable
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import data
 
 from hw.accumulate.float_add import add_aligned, align, normalise_sum, round_sum
@@ -41,13 +44,13 @@ class FloatAccumulator:
         ("magnitude", "split", "found", "convert", "select", "compare", "align", "add", "locate", "coarse", "normalise"),
     )  # fmt: skip
 
-    def __init__(self, form: FloatFormat, sum_width: int, scale_width: int):
+    def __init__(self, form: FloatFormat, sum_width: int, scale_width: int) -> None:
         self.form = form
         self.input_shape = block_layout(sum_width, scale_width)
         self.state_shape = form.layout
         self.start = {"exponent": 0, "sign": 0}
 
-    def connect(self, m: Module, stage, i, state):
+    def connect(self, m: Module, stage: Callable[[str, Any], Any], i: Any, state: Callable[[], Any]) -> Any:
         """Datapath from the block ``i`` and the output's ``state`` to its new value.
 
         ``stage(name, record)`` is called at each boundary and returns the record, registered or not. ``state`` is
@@ -62,6 +65,6 @@ class FloatAccumulator:
         normal = stage("normalise", normalise_sum(m, self.form, added, stage))
         return round_sum(m, self.form, normal)
 
-    def to_fp32(self, m: Module, value):
+    def to_fp32(self, m: Module, value: Value) -> Any:
         """The value as an FP32 word."""
         return Cat(Const(0, FP32.width - self.form.width), canonical(self.form, self.form.layout(value)))

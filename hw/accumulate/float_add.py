@@ -1,5 +1,8 @@
 """Floating-point addition, as the stages align, add, normalise, round."""
 
+from collections.abc import Callable
+from typing import Any
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data
 
@@ -12,12 +15,14 @@ __all__ = ["add_aligned", "align", "normalise_sum", "round_sum"]
 GUARD = 3  # guard, round and sticky bits: enough for a subtraction that loses one leading bit
 
 
-def _together(name, record):
+def _together(name: str, record: Any) -> Any:
     """No registers at the boundaries inside a stage."""
     return record
 
 
-def align(m: Module, form: FloatFormat, state: data.View, term: data.View, stage=_together) -> data.View:
+def align(
+    m: Module, form: FloatFormat, state: data.View, term: data.View, stage: Callable[[str, Any], Any] = _together
+) -> data.View:
     """Order a word and a term (``term_layout``) by magnitude and shift the smaller one to the larger one's exponent.
 
     The fraction of a word with exponent 0 may be anything: its significand's top bit is 0, and it counts as zero.
@@ -78,7 +83,7 @@ def add_aligned(m: Module, form: FloatFormat, aligned: data.View) -> data.View:
     return added
 
 
-def normalise_sum(m: Module, form: FloatFormat, added: data.View, stage=_together) -> data.View:
+def normalise_sum(m: Module, form: FloatFormat, added: data.View, stage: Callable[[str, Any], Any] = _together) -> data.View:
     """Shift the leading one to the top; a difference of equals is +0.
 
     Where the sum moves by more than two places (one of them the carry's), the smaller significand was shifted by one at

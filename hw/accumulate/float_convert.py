@@ -1,5 +1,8 @@
 """From a scaled integer to floating point."""
 
+from collections.abc import Callable
+from typing import Any
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 
@@ -17,8 +20,9 @@ def term_layout(form: FloatFormat, sum_width: int) -> data.StructLayout:
 
 
 def convert_integer(
-    m: Module, form: FloatFormat, total: Value, scale: Value, nan: Value, stage=lambda name, record: record
-) -> data.View:
+    m: Module, form: FloatFormat, total: Value, scale: Value, nan: Value,
+    stage: Callable[[str, Any], Any] = lambda name, record: record,
+) -> data.View:  # fmt: skip
     """``total * 2**scale`` rounded to nearest even, as a ``term_layout``.
 
     Flushed to zero of its sign below the normal range; above it infinity, which is the largest exponent with fraction
@@ -27,7 +31,7 @@ def convert_integer(
     """
     width = len(total) - 1
 
-    def record(name, significand, count, source):
+    def record(name: str, significand: Value, count: Value, source: tuple[Value, Value, Value]) -> Any:
         layout = {"significand": width, "count": len(count), "scale": scale.shape(), "sign": 1, "nan": 1}
         result = Signal(data.StructLayout(layout), name=f"convert_{name}")
         m.d.comb += [result.significand.eq(significand), result.count.eq(count)]

@@ -50,12 +50,12 @@ class FloatFormat:
     @property
     def bias(self) -> int:
         """Exponent field of 1.0."""
-        return 2 ** (self.exponent_width - 1) - 1
+        return (1 << self.exponent_width - 1) - 1
 
     @property
     def largest_exponent(self) -> int:
         """The exponent field of infinity and NaN."""
-        return 2**self.exponent_width - 1
+        return (1 << self.exponent_width) - 1
 
     @property
     def nan(self) -> int:

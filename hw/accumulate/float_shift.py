@@ -62,7 +62,8 @@ def leading_zeros(m: Module, value: Value, name: str, bits: range) -> Value:
     """
     if not bits:
         return Const(0, 0)
-    width, counts = len(value), []
+    width = len(value)
+    counts: list[Value] = []
     group = 1 << bits[-1]
     filled = Signal(-(-width // group), name=f"{name}_filled_{group}")
     m.d.comb += filled.eq(Cat(value[max(0, end - group) : end].any() for end in range(width, 0, -group)))

@@ -1,5 +1,7 @@
 """Bias and ReLU on results that leave the array."""
 
+from typing import Any
+
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -68,14 +70,14 @@ class BiasAdder(wiring.Component):
     cycles = 3
     module_name = "bias_adder"
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__({"advance": In(1), "value": In(FP32.layout), "bias": In(FP32.layout), "relu": In(1),
                           "o": Out(32)})  # fmt: skip
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
 
-        def register(record):
+        def register(record: Any) -> Any:
             held = Signal(record.shape(), reset_less=True)
             with m.If(self.advance):
                 m.d.sync += held.eq(record)
@@ -114,7 +116,7 @@ class ResultFinisher(wiring.Component):
         stream of ``finished_beat``.
     """
 
-    def __init__(self, columns: int):
+    def __init__(self, columns: int) -> None:
         self.columns = columns
         self.module_name = named("result_finisher", c=columns)
         super().__init__(
@@ -126,7 +128,7 @@ class ResultFinisher(wiring.Component):
         """Cycles from a beat in to the same beat out: the adder and the output register."""
         return BiasAdder.cycles + 1
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         beat, advance = self.i.payload, Signal()
         m.d.comb += [advance.eq(~self.o.valid | self.o.ready), self.i.ready.eq(advance)]

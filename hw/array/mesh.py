@@ -31,7 +31,7 @@ class Mesh(Component):
         one entry per tile column.
     """
 
-    def __init__(self, config: CoreConfig):
+    def __init__(self, config: CoreConfig) -> None:
         self.config = config
         self.tile = Tile(config)
         operand = block_slice(config.multiplier_width, config.dot, config.scale_width)
@@ -59,7 +59,7 @@ class Mesh(Component):
         """Least distance of the last capture of an output tile and the first of the next."""
         return Timing(self.config).drain_cycles
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         tiles = [

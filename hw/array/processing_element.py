@@ -1,5 +1,6 @@
 """The unit: a block dot product, its integer sum, one floating-point accumulation per block."""
 
+from collections.abc import Callable
 from functools import partial
 
 from amaranth.hdl import Module, Mux, Signal, signed
@@ -43,9 +44,10 @@ class ProcessingElement(Component):
         the accumulator's new value, with ``write``.
     """
 
-    prepare_a = prepare_b = None
+    prepare_a: Callable[[], Component] | None = None
+    prepare_b: Callable[[], Component] | None = None
 
-    def __init__(self, config: CoreConfig):
+    def __init__(self, config: CoreConfig) -> None:
         self.config = config
         self.sums = config.steps > 1 or config.mixed
         self.operand = block_slice(config.multiplier_width, config.dot, config.scale_width)
@@ -62,8 +64,8 @@ class ProcessingElement(Component):
             config.accumulator_cycles,
         )
         members = {
-            "a": In(self.prepare_a().o.shape() if self.paired else operand),
-            "b": In(self.prepare_b().o.shape() if self.paired else operand),
+            "a": In(self.prepare_a().o.shape() if self.prepare_a else operand),
+            "b": In(self.prepare_b().o.shape() if self.prepare_b else operand),
             "scale_a": In(signed(config.scale_width)),
             "scale_b": In(signed(config.scale_width)),
             "nan_a": In(1),
@@ -105,7 +107,7 @@ class ProcessingElement(Component):
             body=c.datapath, paired=self.paired,
         )  # fmt: skip
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         if self.paired:

@@ -1,6 +1,8 @@
 """The tile: units fed by broadcast, with operand registers only at its edge and drain chains to the north."""
 
-from amaranth.hdl import Cat, Module, Signal
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
@@ -19,7 +21,7 @@ def drain_layout(config: CoreConfig, width: int) -> data.StructLayout:
     return data.StructLayout({"values": data.ArrayLayout(width, config.tile_columns), "valid": 1})
 
 
-def delay(m: Module, value, cycles: int, name: str, like=None, reset_less=False):
+def delay(m: Module, value: Value, cycles: int, name: str, like: Any = None, reset_less: bool = False) -> Any:
     """``value`` as it was ``cycles`` cycles ago."""
     for i in range(cycles):
         register = Signal(like if like is not None else value.shape(), name=f"{name}_{i + 1}", reset_less=reset_less)
@@ -49,7 +51,7 @@ class Tile(Component):
         with its sum.
     """
 
-    def __init__(self, config: CoreConfig, unit=ProcessingElement):
+    def __init__(self, config: CoreConfig, unit: Any = ProcessingElement) -> None:
         self.config, self.unit = config, unit
         element = unit(config)
         self.result_width = element.accumulator.result_width
@@ -78,58 +80,78 @@ class Tile(Component):
         """Cycles from a step's entry to the cycle in which its result is written."""
         return Timing(self.config).unit_cycles
 
-    def elaborate(self, platform) -> Module:
-        c = self.config
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         # Only control is reset: operands and results count when control says so; plain registers are smaller.
         operands_a = Signal(self.i_a.shape(), reset_less=True)
         operands_b = Signal(self.i_b.shape(), reset_less=True)
         m.d.sync += [operands_a.eq(self.i_a), operands_b.eq(self.i_b), self.o_control.eq(self.i_control)]
         m.d.comb += [self.o_a.eq(operands_a), self.o_b.eq(operands_b)]
+        element = self.unit(self.config)
+        sum_control, read, write = self._control(m, element)
+        rows = self._edge(m, platform, self.o_a, self.config.tile_rows, "a", element)
+        columns = self._edge(m, platform, self.o_b, self.config.tile_columns, "b", element)
+        chains = self._drain(m, write)
+        for row in range(self.config.tile_rows):
+            for column in range(self.config.tile_columns):
+                pe = place(m, platform, f"pe_{row}_{column}", self.unit(self.config))
+                m.d.comb += [getattr(pe, port).eq(value) for port, value in (rows[row] | columns[column]).items()]
+                m.d.comb += [pe.read.eq(read), pe.write.slot.eq(write.slot), pe.write.enable.eq(write.enable)]
+                if pe.sums:
+                    m.d.comb += pe.sum_control.eq(sum_control)
+                for slot in range(self.config.interleave):
+                    with m.If(write.last & (write.slot == slot)):
+                        m.d.sync += chains[column][row * self.config.interleave + slot].eq(pe.value)
+        return m
 
-        # cycle 1: operands at the products. 1 + sum_cycles: at the block sum. One later: at the accumulator.
-        element = self.unit(c)
+    def _control(self, m: Module, element: Any) -> tuple[Any, Any, Any]:
+        """Control in the cycles in which units sample it: of the block sum, and of reading and writing the accumulator.
+
+        Cycle 1: operands are at the products. ``1 + sum_cycles``: at the block sum. One later: at the accumulator.
+        """
+        control, to_accumulator = self.o_control, element.sum_cycles + 1
         sum_control = Signal(data.StructLayout({"clear": 1, "shift": 1}))
-        m.d.comb += sum_control.eq(Cat(self.o_control.clear, self.o_control.shift))
+        m.d.comb += sum_control.eq(Cat(control.clear, control.shift))
         sum_control = delay(m, sum_control, element.sum_cycles, "sum_control")
-        to_accumulator = element.sum_cycles + 1
         read = Signal(element.read.shape())
-        m.d.comb += [read.slot.eq(self.o_control.slot), read.first.eq(self.o_control.first)]
+        m.d.comb += [read.slot.eq(control.slot), read.first.eq(control.first)]
         read = delay(m, read, to_accumulator + element.accumulator.read_cycle, "read", reset_less=True)
-        write = Signal(
-            data.StructLayout({"slot": range(c.interleave), "enable": 1, "last": 1, "final": 1}), name="write"
-        )
+        slots = range(self.config.interleave)
+        write = Signal(data.StructLayout({"slot": slots, "enable": 1, "last": 1, "final": 1}), name="write")
         m.d.comb += [
-            write.slot.eq(self.o_control.slot),
-            write.enable.eq(self.o_control.valid & self.o_control.block),
-            write.last.eq(self.o_control.valid & self.o_control.block & self.o_control.last),
-            write.final.eq(self.o_control.final),
+            write.slot.eq(control.slot),
+            write.enable.eq(control.valid & control.block),
+            write.last.eq(control.valid & control.block & control.last),
+            write.final.eq(control.final),
         ]
-        write = delay(m, write, to_accumulator + element.accumulator.write_cycle, "write")
+        return sum_control, read, delay(m, write, to_accumulator + element.accumulator.write_cycle, "write")
 
-        # Each operand is prepared once for all units it is broadcast to; what belongs to a block goes with its sum.
-        def edge(operands, name, prepare):
-            prepared = []
-            for i, operand in enumerate(operands):
-                fields = {}
-                for field in operand.shape().members:
-                    if field != "mantissas":
-                        port = f"{field}_{name}"
-                        fields[port] = delay(m, operand[field], to_accumulator, f"{port}_{i}", reset_less=True)
-                mantissas = operand.mantissas
-                if prepare is not None:
-                    part = place(m, platform, f"prepare_{name}_{i}", prepare())
-                    m.d.comb += part.i.eq(mantissas)
-                    mantissas = part.o
-                prepared.append({name: mantissas} | fields)
-            return prepared
+    def _edge(
+        self, m: Module, platform: object, operands: Any, count: int, name: str, element: Any
+    ) -> list[dict[str, Value]]:
+        """What each of ``count`` rows (or columns) of units gets of its operand, by the units' ports.
 
-        rows = edge([self.o_a[row] for row in range(c.tile_rows)], "a", element.prepare_a)
-        columns = edge([self.o_b[column] for column in range(c.tile_columns)], "b", element.prepare_b)
+        Mantissas are prepared once for all units they are broadcast to; what belongs to a block goes with its sum.
+        """
+        prepare, edge = getattr(element, f"prepare_{name}"), []
+        for i in range(count):
+            operand, fields = operands[i], {}
+            for field in operand.shape().members:
+                if field != "mantissas":
+                    port = f"{field}_{name}"
+                    fields[port] = delay(m, operand[field], element.sum_cycles + 1, f"{port}_{i}", reset_less=True)
+            mantissas = operand.mantissas
+            if prepare is not None:
+                part = place(m, platform, f"prepare_{name}_{i}", prepare())
+                m.d.comb += part.i.eq(mantissas)
+                mantissas = part.o
+            edge.append({name: mantissas} | fields)
+        return edge
 
-        # The drain: captures hold the chain from the first slot of an output tile to its final one.
-        holding = Signal()
-        shift = Signal()
+    def _drain(self, m: Module, write: Any) -> list[list[Signal]]:
+        """The drain chains, per column from the north; captures hold them from an output tile's first slot to its final one."""
+        c = self.config
+        holding, shift = Signal(), Signal()
         m.d.comb += shift.eq(~write.last & ~holding)
         with m.If(write.last):
             m.d.sync += holding.eq(~write.final)
@@ -142,7 +164,6 @@ class Tile(Component):
                 with m.If(write.slot == slot):
                     m.d.sync += full[i].eq(1)
         m.d.comb += self.o_drain.valid.eq(full[0] & shift)
-
         chains = [
             [Signal(self.result_width, name=f"drain_{row}_{column}_{slot}", reset_less=True) for row, slot in places]
             for column in range(c.tile_columns)
@@ -152,19 +173,4 @@ class Tile(Component):
             with m.If(shift):
                 for register, south in zip(chain, [*chain[1:], self.i_drain.values[column]], strict=True):
                     m.d.sync += register.eq(south)
-
-        for row in range(c.tile_rows):
-            for column in range(c.tile_columns):
-                pe = place(m, platform, f"pe_{row}_{column}", self.unit(c))
-                m.d.comb += [getattr(pe, port).eq(value) for port, value in (rows[row] | columns[column]).items()]
-                m.d.comb += [
-                    pe.read.eq(read),
-                    pe.write.slot.eq(write.slot),
-                    pe.write.enable.eq(write.enable),
-                ]
-                if pe.sums:
-                    m.d.comb += pe.sum_control.eq(sum_control)
-                for slot in range(c.interleave):
-                    with m.If(write.last & (write.slot == slot)):
-                        m.d.sync += chains[column][row * c.interleave + slot].eq(pe.value)
-        return m
+        return chains

@@ -1,8 +1,10 @@
 """Units of other formats, with the interface of ``ProcessingElement``, for the same tile."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
@@ -19,6 +21,7 @@ from hw.baseline.small_float import element_layout
 from hw.config import FPGA_DATAPATHS, CoreConfig, signed_width
 from hw.dot.dot_product import DotProduct
 from hw.dot.paired_dot_product import PairedDotProduct, PairSelects, PairSums
+from hw.dot.sum_of_products import SumOfProducts
 from hw.emit import place
 from hw.names import named
 from hw.types import sign_magnitude
@@ -33,11 +36,11 @@ class _Sum:
 
     boundaries = ((), ("convert",))
 
-    def __init__(self, width: int, sum_width: int):
+    def __init__(self, width: int, sum_width: int) -> None:
         self.input_shape = data.StructLayout({"sum": signed(sum_width)})
         self.state_shape, self.start = data.StructLayout({"sum": signed(width)}), {"sum": 0}
 
-    def connect(self, m: Module, stage, i, state):
+    def connect(self, m: Module, stage: Callable[[str, Any], Any], i: Any, state: Callable[[], Any]) -> Any:
         record = Signal(self.input_shape, name="block")
         m.d.comb += record.eq(i)
         total = Signal(self.state_shape, name="total")
@@ -50,12 +53,12 @@ class _WordSum:
 
     boundaries = ((), ("convert",), ("convert", "add"), ("convert", "align", "add"))
 
-    def __init__(self, form: FloatFormat):
+    def __init__(self, form: FloatFormat) -> None:
         self.form = form
         self.input_shape = data.StructLayout({"word": form.layout})
         self.state_shape, self.start = form.layout, {"exponent": 0, "sign": 0}
 
-    def connect(self, m: Module, stage, i, state):
+    def connect(self, m: Module, stage: Callable[[str, Any], Any], i: Any, state: Callable[[], Any]) -> Any:
         term = stage("convert", word_term(m, self.form, i.word))
         aligned = stage("align", align(m, self.form, state(), term))
         added = stage("add", add_aligned(m, self.form, aligned))
@@ -66,9 +69,10 @@ class _Element(Component):
     """What the units of all formats share: operands, a registered sum, an accumulator."""
 
     sums = False
-    prepare_a = prepare_b = None
+    prepare_a: Callable[[], Component] | None = None
+    prepare_b: Callable[[], Component] | None = None
 
-    def __init__(self, config: CoreConfig, form: NumberFormat, shape, accumulator, fields=None):
+    def __init__(self, config: CoreConfig, form: NumberFormat, shape: Any, accumulator: Any, fields: Any = None) -> None:
         self.config, self.accumulator = config, accumulator
         self.module_name = named(
             f"element_{form.name.partition('/')[0].replace('-', '_')}", accumulator.module_name, n=config.block_size,
@@ -91,7 +95,7 @@ class _Element(Component):
         """Cycles from ``a`` and ``b`` to ``sum_control``; the block sum is registered in that cycle."""
         return self.config.tree_cycles
 
-    def finish(self, m: Module, platform):
+    def finish(self, m: Module, platform: object) -> Any:
         """Place the accumulator and connect all but its input."""
         accumulator = place(m, platform, "accumulator", self.accumulator)
         m.d.comb += [
@@ -99,64 +103,62 @@ class _Element(Component):
         ]  # fmt: skip
         return accumulator
 
-    def register(self, m: Module, value, shape):
+    def register(self, m: Module, value: Value, shape: Any) -> Any:
         """``value`` one cycle later."""
         register = Signal(shape, name="block_sum", reset_less=True)
         m.d.sync += register.eq(value)
         return register
 
 
-class IntegerElement(_Element):
+class _ExactElement(_Element):
+    """What units have in common whose ``product`` is an exact sum: it is registered, and accumulated with its scale, if any."""
+
+    product: SumOfProducts | PairedDotProduct
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        product = place(m, platform, "dot_product", self.product)
+        accumulator = self.finish(m, platform)
+        m.d.comb += [product.a.eq(self.a), product.b.eq(self.b)]
+        m.d.comb += accumulator.i.sum.eq(self.register(m, product.sum, signed(self.product.sum_width)))
+        if "scale" in self.operand.members:
+            m.d.comb += [
+                accumulator.i.scale.eq(self.scale_a + self.scale_b),
+                accumulator.i.nan.eq(self.nan_a | self.nan_b),
+            ]
+        return m
+
+
+class IntegerElement(_ExactElement):
     """Integers of ``significand_width`` bits, symmetric, in sign and magnitude; a 32-bit integer accumulator."""
 
-    def __init__(self, config: CoreConfig, form: NumberFormat):
+    def __init__(self, config: CoreConfig, form: NumberFormat) -> None:
         self.width = form.significand_width
         self.product = DotProduct(self.width, config.dot, config.datapath, config.tree_cycles)
         accumulator = Accumulator(_Sum(32, self.product.sum_width), f"integer_accumulator_s{self.product.sum_width}",
                                   config.interleave, config.accumulator_cycles)  # fmt: skip
         super().__init__(config, form, sign_magnitude(self.width), accumulator)
 
-    def elaborate(self, platform):
-        m = Module()
-        product = place(m, platform, "dot_product", self.product)
-        accumulator = self.finish(m, platform)
-        m.d.comb += [product.a.eq(self.a), product.b.eq(self.b)]
-        m.d.comb += accumulator.i.sum.eq(self.register(m, product.sum, signed(self.product.sum_width)))
-        return m
 
-
-class PairedElement(_Element):
+class PairedElement(_ExactElement):
     """Two's complement integers by pairs; a 32-bit integer accumulator, or with a power-of-two scale ours."""
 
-    def __init__(self, config: CoreConfig, form: NumberFormat):
+    def __init__(self, config: CoreConfig, form: NumberFormat) -> None:
         width = form.significand_width
         self.product = PairedDotProduct(width, config.dot, config.tree_cycles)
         self.prepare_a, self.prepare_b = partial(PairSums, width, config.dot), partial(PairSelects, width, config.dot)
-        self.scaled = bool(form.block_size)
+        scaled = bool(form.block_size)
         if config.steps > 1:
             raise ValueError(f"dot must be the block size {config.block_size}, not {config.dot}")
         sums = self.product.sum_width
-        if self.scaled:
+        if scaled:
             accumulator = BlockAccumulator(form.accumulator, sums, SCALE_WIDTH, config.interleave,
                                            config.accumulator_cycles)  # fmt: skip
         else:
             accumulator = Accumulator(_Sum(32, sums), f"integer_accumulator_s{sums}", config.interleave,
                                       config.accumulator_cycles)  # fmt: skip
-        fields = {"scale": signed(SCALE_WIDTH), "nan": 1} if self.scaled else {}
+        fields = {"scale": signed(SCALE_WIDTH), "nan": 1} if scaled else {}
         super().__init__(config, form, signed(width), accumulator, fields)
-
-    def elaborate(self, platform):
-        m = Module()
-        product = place(m, platform, "dot_product", self.product)
-        accumulator = self.finish(m, platform)
-        m.d.comb += [product.a.eq(self.a), product.b.eq(self.b)]
-        m.d.comb += accumulator.i.sum.eq(self.register(m, product.sum, signed(self.product.sum_width)))
-        if self.scaled:
-            m.d.comb += [
-                accumulator.i.scale.eq(self.scale_a + self.scale_b),
-                accumulator.i.nan.eq(self.nan_a | self.nan_b),
-            ]
-        return m
 
 
 class ScaledElement(_Element):
@@ -166,7 +168,7 @@ class ScaledElement(_Element):
     multiplies the block sum by the product of both before that.
     """
 
-    def __init__(self, config: CoreConfig, form: NumberFormat):
+    def __init__(self, config: CoreConfig, form: NumberFormat) -> None:
         self.form = form
         e, s = form.exponent_width, form.significand_width
         self.scaled = form.scale_significand > 1
@@ -187,7 +189,7 @@ class ScaledElement(_Element):
         self.prepare_a = self.prepare_b = self.product.prepare
         super().__init__(config, form, element_layout(e, s), accumulator, fields)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         product = place(m, platform, "dot_product", self.product)
         accumulator = self.finish(m, platform)
@@ -218,7 +220,7 @@ class FloatElement(_Element):
 
     registers = ((0, 0), (2, 1), (3, 2), (4, 4))
 
-    def __init__(self, config: CoreConfig, form: NumberFormat):
+    def __init__(self, config: CoreConfig, form: NumberFormat) -> None:
         self.form, self.total = form, FLOATS.get(form.accumulator, form.float_format)
         if form.name == "fp16":
             self.total = FLOATS["fp32"]
@@ -234,7 +236,7 @@ class FloatElement(_Element):
         """Cycles from ``a`` and ``b`` to ``sum_control``: the products, then a tree of additions."""
         return self.product_cycles + (self.config.dot - 1).bit_length() * self.add_cycles
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         accumulator = self.finish(m, platform)
         specials = not self.form.name.startswith("fp8-e4m3")
@@ -258,7 +260,7 @@ class FloatElement(_Element):
         return m
 
 
-def element_for(form: NumberFormat):
+def element_for(form: NumberFormat) -> Any:
     """Class (or factory) of the units of a format, to be given to ``Tile``."""
     kinds = {"integer": IntegerElement, "paired": PairedElement, "scaled": ScaledElement, "float": FloatElement}
     return ProcessingElement if form.kind == "hbfp" else lambda config: kinds[form.kind](config, form)

@@ -1,5 +1,7 @@
 """Floating-point multiplication, and the unsigned multiplier under it."""
 
+from typing import Any
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
@@ -30,13 +32,13 @@ class UnsignedMultiplier(Component):
         as of ``DotProduct``; the bodies for FPGAs have their registers behind the product.
     """
 
-    def __init__(self, width: int, booth: bool, cycles: int = 0, datapath: str = "structural"):
+    def __init__(self, width: int, booth: bool, cycles: int = 0, datapath: str = "structural") -> None:
         self.width, self.booth, self.cycles, self.datapath = width, booth, cycles, datapath
         body = datapath if datapath in FPGA_DATAPATHS else "booth" if booth else "array"
         self.module_name = named("unsigned_multiplier", w=width, body=body, c=cycles)
         super().__init__({"a": In(width), "b": In(width), "product": Out(2 * width)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         if self.datapath in FPGA_DATAPATHS:
             product = Signal(2 * self.width, name="exact")
@@ -57,7 +59,7 @@ class UnsignedMultiplier(Component):
         m.d.comb += self.product.eq(Cat(network.place(m, platform, heap.reduce(), self.cycles)))
         return m
 
-    def _add_digits(self, m, network, heap):
+    def _add_digits(self, m: Module, network: AdderNetwork, heap: BitHeap) -> None:
         """Digit ``d`` of ``b`` adds ``d * a``: for a negative one the inverse and 1; its sign bit weighs negative."""
         padded = Cat(Const(0, 1), self.b, Const(0, 3))
         for digit in range(0, self.width + 1, 2):
@@ -96,7 +98,7 @@ class FloatMultiply(Component):
     def __init__(
         self, form: FloatFormat, result: FloatFormat, specials: bool = True, cycles: int = 0,
         datapath: str = "structural",
-    ):  # fmt: skip
+    ) -> None:  # fmt: skip
         self.form, self.result, self.specials, self.cycles = form, result, specials, cycles
         self.multiplier = UnsignedMultiplier(
             form.significand_width, booth=form.significand_width >= 8, cycles=max(0, cycles - 2), datapath=datapath
@@ -107,7 +109,7 @@ class FloatMultiply(Component):
         )  # fmt: skip
         super().__init__({"a": In(form.layout), "b": In(form.layout), "o": Out(result.layout)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         form, result, a, b = self.form, self.result, self.a, self.b
         multiplier = place(m, platform, "multiplier", self.multiplier)
@@ -156,7 +158,7 @@ class FloatMultiply(Component):
         return m
 
 
-def registered(m: Module, record):
+def registered(m: Module, record: Any) -> Any:
     """``record`` one cycle later."""
     register = Signal(record.shape(), name="registered", reset_less=True)
     m.d.sync += register.eq(record)
@@ -169,12 +171,12 @@ class FloatAdd(Component):
     Latency is ``cycles``: registers behind the whole, then after addition, alignment, normalisation.
     """
 
-    def __init__(self, form: FloatFormat, cycles: int = 0):
+    def __init__(self, form: FloatFormat, cycles: int = 0) -> None:
         self.form, self.cycles = form, cycles
         self.module_name = named(f"float_add_{form.name}", c=cycles)
         super().__init__({"a": In(form.layout), "b": In(form.layout), "o": Out(form.layout)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         aligned = align(m, self.form, self.a, word_term(m, self.form, self.b))
         if self.cycles > 2:

@@ -4,7 +4,7 @@
 from functools import partial
 from itertools import pairwise
 
-from amaranth.hdl import Cat, Const, Module, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
@@ -19,8 +19,8 @@ from hw.baseline.small_float import (
 from hw.config import FPGA_DATAPATHS, signed_width
 from hw.dot.adder_cells import FullAdder, HalfAdder
 from hw.dot.bit_heap import AdderNetwork, BitHeap, constant_digits
-from hw.dot.carry_chain import TABLE_WIDTH, Node, carry_chain_sum, magnitude_product, product_node
-from hw.dot.packed_product import packed_sum
+from hw.dot.carry_chain import TABLE_WIDTH, Node, magnitude_product, product_node
+from hw.dot.sum_of_products import SumOfProducts
 from hw.emit import place
 from hw.names import named
 
@@ -34,17 +34,17 @@ class ScaledProduct(Component):
     exponents, inverted last. Combinational.
     """
 
-    def __init__(self, exponent_width: int, significand_width: int):
+    def __init__(self, exponent_width: int, significand_width: int) -> None:
         self.exponent_width, self.significand_width = exponent_width, significand_width
         self.width = 2 * significand_width + 2 * (2**exponent_width - 2)
         self.module_name = named("scaled_product", e=exponent_width, s=significand_width)
         shape = decoded_layout(exponent_width, significand_width)
         super().__init__({"a": In(shape), "b": In(shape), "bits": Out(self.width), "sign": Out(1)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         p = self.significand_width
-        columns = [[] for _ in range(2 * p + 1)]
+        columns: list[list[Value]] = [[] for _ in range(2 * p + 1)]
         for i in range(p):
             for j in range(p):
                 columns[i + j].append(self.a.significand[i] & self.b.significand[j])
@@ -70,14 +70,14 @@ class ScaledProduct(Component):
 class ScaledTree(Component):
     """Sum of products given as inverted magnitudes and signs, like ``CompressorTree``; ``bound`` bounds a product."""
 
-    def __init__(self, width: int, dot: int, bound: int, cycles: int = 0, addend_width: int = 0):
+    def __init__(self, width: int, dot: int, bound: int, cycles: int = 0, addend_width: int = 0) -> None:
         self.bits_width, self.dot, self.cycles = width, dot, cycles
         self.width = addend_width or signed_width(-dot * bound, dot * bound)
         self.module_name = named("scaled_tree", w=width, d=dot, s=self.width, c=cycles, a=addend_width)
         addend = {"addend": In(addend_width)} if addend_width else {}
         super().__init__({"bits": In(dot * width), "signs": In(dot), **addend, "sum": Out(self.width)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         network = AdderNetwork()
         factor = 2**self.bits_width - 1
@@ -96,7 +96,7 @@ class ScaledTree(Component):
         return m
 
 
-class ScaledDotProduct(Component):
+class ScaledDotProduct(SumOfProducts):
     """Exact sum of products of elements, in units of the square of the smallest subnormal. Latency ``cycles``.
 
     The operands are what ``prepare`` makes of elements, at the tile's edge, or as they are where it is ``None``.
@@ -118,13 +118,11 @@ class ScaledDotProduct(Component):
     def __init__(
         self, exponent_width: int, significand_width: int, dot: int, cycles: int = 0, addend_width: int = 0,
         datapath: str = "structural",
-    ):  # fmt: skip
+    ) -> None:  # fmt: skip
         self.element = element = (exponent_width, significand_width)
-        self.dot, self.cycles, self.datapath = dot, cycles, datapath
+        self.dot, self.datapath = dot, datapath
         largest = (2**significand_width - 1) << (2**exponent_width - 2)
         self.bound = largest**2
-        self.addend_width = addend_width
-        self.sum_width = addend_width or signed_width(-dot * self.bound, dot * self.bound)
         self.module_name = named(
             "scaled_dot_product", e=exponent_width, s=significand_width, d=dot, c=cycles, a=addend_width,
             body=datapath if datapath in FPGA_DATAPATHS else None,
@@ -134,31 +132,19 @@ class ScaledDotProduct(Component):
         self.prepare = None if small else partial(SmallFloatDecoder, *element, dot, fixed=datapath == "dsp")
         shape = element_layout if small else fixed_layout if datapath == "dsp" else decoded_layout
         operands = data.ArrayLayout(shape(*element), dot)
-        addend = {"addend": In(signed(addend_width))} if addend_width else {}
-        super().__init__({"a": In(operands), "b": In(operands), **addend, "sum": Out(signed(self.sum_width))})
+        sum_width = addend_width or signed_width(-dot * self.bound, dot * self.bound)
+        super().__init__(operands, sum_width, cycles, addend_width)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         if self.datapath in FPGA_DATAPATHS:
-            rest = self.cycles, self.addend if self.addend_width else None, self.sum_width
-            if self.datapath == "dsp":
-                total = packed_sum(m, self.a, self.b, *rest)
-            else:
-                total = carry_chain_sum(m, self._table_products(m), *rest)
-            m.d.comb += self.sum.eq(total)
+            self.sum_on_fpga(m, self.datapath, lambda: self._table_products(m))
             return m
         products = [place(m, platform, f"product{i}", ScaledProduct(*self.element)) for i in range(self.dot)]
         tree = place(
             m, platform, "tree", ScaledTree(products[0].width, self.dot, self.bound, self.cycles, self.addend_width)
         )
-        for i, product in enumerate(products):
-            m.d.comb += [product.a.eq(self.a[i]), product.b.eq(self.b[i])]
-        m.d.comb += [
-            tree.bits.eq(Cat(product.bits for product in products)),
-            tree.signs.eq(Cat(product.sign for product in products)),
-            self.sum.eq(tree.sum),
-            *([tree.addend.eq(self.addend)] if self.addend_width else []),
-        ]
+        self.sum_in_tree(m, products, tree)
         return m
 
     def _table_products(self, m: Module) -> list[Node]:
@@ -171,6 +157,6 @@ class ScaledDotProduct(Component):
                 decode(m, self.a[i], sides[0])
                 decode(m, self.b[i], sides[1])
             product = magnitude_product(m, f"product{i}", *(side.significand for side in sides))
-            magnitude = scaled_magnitude(m, *sides, list(product), f"{i}")[: self.bound.bit_length()]
+            magnitude = scaled_magnitude(m, sides[0], sides[1], list(product), f"{i}")[: self.bound.bit_length()]
             nodes.append(product_node(sides[0].sign ^ sides[1].sign, magnitude, self.bound))
         return nodes

@@ -1,5 +1,6 @@
 """Small floats as MX formats have them: their fields, and what a tile's edge makes of them."""
 
+
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
@@ -48,7 +49,7 @@ class SmallFloatDecoder(Component):
         whether to integers (``fixed_layout``), for multiplier blocks, or to ``decoded_layout``.
     """
 
-    def __init__(self, exponent_width: int, significand_width: int, dot: int, fixed: bool = False):
+    def __init__(self, exponent_width: int, significand_width: int, dot: int, fixed: bool = False) -> None:
         self.dot, self.fixed = dot, fixed
         self.module_name = named("small_float_decoder", e=exponent_width, s=significand_width, d=dot, fixed=fixed)
         layout = fixed_layout if fixed else decoded_layout
@@ -59,7 +60,7 @@ class SmallFloatDecoder(Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         for i in range(self.dot):
             element = self.i[i]
@@ -75,7 +76,7 @@ class SmallFloatDecoder(Component):
         return m
 
 
-def _shift_one_hot(m: Module, bits: list, shift, name: str) -> list:
+def _shift_one_hot(m: Module, bits: list[Value], shift: Value, name: str) -> list[Value]:
     """``bits`` shifted left by 0, 1 or 2 places; ``shift`` has a line for 1 and one for 2."""
     lines = [~shift.any(), shift[0], shift[1]]
     result = Signal(len(bits) + 2, name=name)
@@ -88,7 +89,7 @@ def _shift_one_hot(m: Module, bits: list, shift, name: str) -> list:
     return [result[i] for i in range(len(bits) + 2)]
 
 
-def scaled_magnitude(m: Module, a: data.View, b: data.View, product: list, name: str = "") -> Value:
+def scaled_magnitude(m: Module, a: data.View, b: data.View, product: list[Value], name: str = "") -> Value:
     """Magnitude of a product of two decoded elements from the bits of their significands' product."""
     if len(a.shift) == 2:
         product = _shift_one_hot(m, product, a.shift, f"shifted_a{name}")

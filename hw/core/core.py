@@ -1,6 +1,7 @@
 """The core: FP32 matrices in, their product in HBFP out, on command."""
 
 from math import ceil
+from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, stream
@@ -57,7 +58,7 @@ class Core(Component):
         see ``Loader``; for the bias likewise, see ``OutputStage``.
     """
 
-    def __init__(self, config: CoreConfig):
+    def __init__(self, config: CoreConfig) -> None:
         self.config = config
         bias = {
             "i_bias": In(stream.Signature(data.ArrayLayout(32, config.tile_columns))),
@@ -83,7 +84,7 @@ class Core(Component):
     def module_name(self) -> str:
         return named("core", self.config.name)
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         mesh = place(m, platform, "mesh", Mesh(c))
@@ -154,7 +155,7 @@ class Core(Component):
         ]
         return m
 
-    def _output(self, m: Module, results, output, counters, loader_a) -> None:
+    def _output(self, m: Module, results: Any, output: Any, counters: Counters, loader_a: Loader) -> None:
         """From the result buffer to the output stream, through the output stage where there is one."""
         if output is None:
             m.d.comb += [
@@ -180,7 +181,7 @@ class Core(Component):
             m.d.comb += counters.health_c.eq(output.health)
         m.d.comb += counters.stored.eq(output.stored)
 
-    def _queues(self, m: Module, decoder, loader_a, loader_b, sequencer, output):
+    def _queues(self, m: Module, decoder: CommandDecoder, loader_a: Loader, loader_b: Loader, sequencer: Any, output: Any) -> Any:
         """Commands wait in front of the decoder; its jobs wait in front of each of the three stages they concern."""
         c = self.config
         m.submodules.commands = commands = SyncFIFO(width=command_layout().size, depth=c.queue_depth)

@@ -1,5 +1,7 @@
 """The counters: what the machine did, in cycles and in numbers."""
 
+from typing import Any
+
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
@@ -64,7 +66,7 @@ class Counters(Component):
 
     count_cycles = COUNT_CYCLES
 
-    def __init__(self, config: CoreConfig, health, width: int = COUNTER_WIDTH):
+    def __init__(self, config: CoreConfig, health: Any, width: int = COUNTER_WIDTH) -> None:
         self.config, self.width = config, width
         flags = ("busy", "active", "stalled_load", "stalled_store", "waited_a", "waited_b", "finished", "refused")
         super().__init__(
@@ -77,7 +79,7 @@ class Counters(Component):
     def module_name(self) -> str:
         return named("counters", self.config.name, w=self.width)
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         # Cycle 1: the beat, which comes out of a memory. 2: amounts. 3: counts.
         words = Signal.like(self.beat.data, reset_less=True)
@@ -110,14 +112,14 @@ class Counters(Component):
             ]
         return m
 
-    def _next(self, m: Module, name: str, amount) -> Value:
+    def _next(self, m: Module, name: str, amount: Any) -> Value:
         """The counter and ``amount``; all ones when that is too much."""
         total = Signal(self.width + 1, name=f"{name}_total")
         m.d.comb += total.eq(self.o[name] + amount)
         return total[:-1] | total[-1].replicate(self.width)
 
 
-def _tree(bits):
+def _tree(bits: Any) -> Any:
     """Number of set bits, as a balanced tree."""
     while len(bits) > 1:
         bits = [a + b for a, b in zip(bits[::2], [*bits[1::2], 0], strict=False)]

@@ -2,8 +2,9 @@
 
 from functools import reduce
 from operator import or_
+from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -46,7 +47,7 @@ class CommandDecoder(Component):
         it has none.
     """
 
-    def __init__(self, config: CoreConfig):
+    def __init__(self, config: CoreConfig) -> None:
         self.config = config
         super().__init__(
             {
@@ -67,7 +68,7 @@ class CommandDecoder(Component):
     def module_name(self) -> str:
         return named("command_decoder", self.config.name)
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         job = Signal(job_layout())
@@ -154,7 +155,7 @@ class CommandDecoder(Component):
                     m.next = "IDLE"
         return m
 
-    def _judge(self, m: Module, job, zero_size, too_large):
+    def _judge(self, m: Module, job: Any, zero_size: Any, too_large: Any) -> Any:
         """First error of ``job`` against the machine and what it holds, ``JUDGE_CYCLES`` later: comparisons, rules, choice."""
         c = self.config
         operand = data.StructLayout({"groups": SIZE_WIDTH, "inner": SIZE_WIDTH, "width": 4, "present": 1})
@@ -162,27 +163,27 @@ class CommandDecoder(Component):
         self.held = Signal(data.StructLayout({"rows": SIZE_WIDTH, "columns": SIZE_WIDTH, "present": 1}))
         self.waiting = Signal(data.StructLayout({"rows": SIZE_WIDTH, "columns": SIZE_WIDTH, "width": 4, "present": 1}))
 
-        def compared(condition):
+        def compared(condition: Any) -> Any:
             """A comparison, a cycle later."""
             result = Signal(name=f"compared_{len(comparisons)}")
             comparisons.append(result)
             m.d.sync += result.eq(condition)
             return result
 
-        comparisons = []
+        comparisons: list[Signal] = []
         fits_array = compared((job.row_groups <= c.interleave) & (job.column_groups == 1))
         held = compared(self.held.present & (self.held.rows == job.rows) & (self.held.columns == job.columns))
         from_results = job.load_a & (job.format_a == OperandFormat.RESULTS)
         to_blocks = job.store & ((job.output == OutputFormat.PACKED) | (job.output == OutputFormat.RESULTS))
 
-        def unusable(name: str, groups):
+        def unusable(name: str, groups: Any) -> Any:
             loaded = self.loaded[name]
             return ~job[f"load_{name}"] & (
                 ~loaded.present | compared(loaded.inner != job.inner) | compared(loaded.groups < groups)
                 | compared(loaded.width != job[f"width_{name}"])
             )  # fmt: skip
 
-        def known(value, codes):
+        def known(value: Value, codes: Any) -> Any:
             return _any(value == code for code in codes)
 
         results, bfloat16 = "requantize" in c.features, "bfloat16" in c.features
@@ -226,7 +227,7 @@ class CommandDecoder(Component):
                 m.d.sync += verdict.eq(code)
         return verdict
 
-    def _remember(self, m: Module, job) -> None:
+    def _remember(self, m: Module, job: Any) -> None:
         c = self.config
         for name, groups in (("a", job.row_groups), ("b", job.column_groups)):
             with m.If(job[f"load_{name}"]):
@@ -246,6 +247,6 @@ class CommandDecoder(Component):
         ]
 
 
-def _any(conditions):
+def _any(conditions: Any) -> Any:
     """Whether one of several conditions holds."""
     return reduce(or_, conditions)

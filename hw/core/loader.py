@@ -1,5 +1,7 @@
 """The loader: one operand's way into the operand buffer, from FP32 through the quantizer or from blocks."""
 
+from typing import Any
+
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
@@ -68,7 +70,7 @@ class Loader(Component):
 
     full_cycles = FULL_CYCLES
 
-    def __init__(self, config: CoreConfig, lines: int, results: bool = False):
+    def __init__(self, config: CoreConfig, lines: int, results: bool = False) -> None:
         self.config = config
         self.lines = lines
         self.results = results
@@ -94,7 +96,7 @@ class Loader(Component):
     def module_name(self) -> str:
         return named("loader", self.config.name, l=self.lines, results=self.results)
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         quantizer = place(m, platform, "quantizer", self.quantizer)
         job = Signal(load_layout())
@@ -129,9 +131,9 @@ class Loader(Component):
             m.d.sync += self.line_start.eq(1)
         return m
 
-    def _blocks(self, m: Module, platform, quantizer, job, leaving, last_block):
+    def _blocks(self, m: Module, platform: object, quantizer: Any, job: Any, leaving: Any, last_block: Any) -> Any:
         """The stream of blocks that the job asks for."""
-        sources = [((OperandFormat.FP32, OperandFormat.BFLOAT16), quantizer.o)]
+        sources: list[tuple[tuple[OperandFormat, ...], Any]] = [((OperandFormat.FP32, OperandFormat.BFLOAT16), quantizer.o)]
         if "packed" in self.config.features:
             unpacker = place(m, platform, "unpacker", BlockUnpacker(self.config))
             packed = leaving & (job.format == OperandFormat.PACKED)
@@ -164,7 +166,7 @@ class Loader(Component):
                     ]
         return beats
 
-    def _enter(self, m: Module, platform, quantizer, job, entering) -> None:
+    def _enter(self, m: Module, platform: object, quantizer: Any, job: Any, entering: Any) -> None:
         """Beats from the stream to the quantizer, with the block structure they lack."""
         c = self.config
         first, lines_left, beat, left = (
@@ -177,7 +179,7 @@ class Loader(Component):
         self._line_ends = line_ends = Signal()
         block_ends, mask, whole_mask, single = Signal(), Signal(c.lanes), Signal(c.lanes), Signal()
 
-        def masked(elements, offset):
+        def masked(elements: Any, offset: int) -> Any:
             return Cat(elements > offset + lane for lane in range(c.lanes))
 
         source = self.i
@@ -224,7 +226,7 @@ class Loader(Component):
                 *(kept.eq(offered.inner <= c.lanes) for kept in (line_ends, single)),
             ]  # fmt: skip
 
-    def _leave(self, m: Module, beats, job, leaving, half, last_block, done) -> None:
+    def _leave(self, m: Module, beats: Any, job: Any, leaving: Any, half: Any, last_block: Any, done: Any) -> None:
         """Beats of blocks to the buffer: line l lies in array row l mod lines, at block group l div lines."""
         c = self.config
         lines_left, blocks_left = Signal(SIZE_WIDTH), Signal(SIZE_WIDTH)

@@ -1,5 +1,7 @@
 """The operand buffer: blocks of one operand, double-buffered, read by every array row (or column) each cycle."""
 
+from typing import Any
+
 from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
@@ -72,7 +74,7 @@ class OperandBuffer(Component):
         per group, the operands of its lines.
     """
 
-    def __init__(self, config: CoreConfig, groups: int, group_lines: int):
+    def __init__(self, config: CoreConfig, groups: int, group_lines: int) -> None:
         self.config = config
         self.groups = groups
         self.group_lines = group_lines
@@ -94,7 +96,7 @@ class OperandBuffer(Component):
     def module_name(self) -> str:
         return named(f"operand_buffer_{self.groups}x{self.group_lines}", self.config.name)
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         granules = c.word_elements // c.lanes
@@ -136,7 +138,7 @@ class OperandBuffer(Component):
                 read = delayed
         return m
 
-    def _read(self, m: Module, group: int, read, mantissas, scales, depth: int) -> None:
+    def _read(self, m: Module, group: int, read: Any, mantissas: Any, scales: Any, depth: int) -> None:
         c = self.config
         word_steps = c.word_elements // c.dot
         block = Signal(range(depth), name=f"read_block_{group}")

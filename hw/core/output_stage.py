@@ -1,5 +1,7 @@
 """The output stage: from results in FP32 to what the command wants of them."""
 
+from typing import Any
+
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.fifo import SyncFIFO
@@ -56,7 +58,7 @@ class OutputStage(Component):
         a C is in the stage.
     """
 
-    def __init__(self, config: CoreConfig):
+    def __init__(self, config: CoreConfig) -> None:
         self.config = config
         self.requantizes = "requantize" in config.features
         self.requantizer = Requantizer(config) if self.requantizes else None
@@ -71,7 +73,7 @@ class OutputStage(Component):
         if "bias" in config.features:
             members["i_bias"] = In(stream.Signature(data.ArrayLayout(32, lanes)))
             members |= {"line_start_bias": Out(1, init=1), "line_words_bias": Out(range(lanes + 1))}
-        if self.requantizes:
+        if self.requantizer is not None:
             members["o_blocks"] = Out(stream.Signature(self.requantizer.o.payload.shape()))
             members["health"] = Out(self.requantizer.health.shape())
         super().__init__(members)
@@ -80,7 +82,7 @@ class OutputStage(Component):
     def module_name(self) -> str:
         return named("output_stage", self.config.name)
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         jobs = SyncFIFO(width=output_layout().size, depth=2 * c.queue_depth + 4)
@@ -102,7 +104,7 @@ class OutputStage(Component):
         self._deliver(m, platform, job, results)
         return m
 
-    def _finish(self, m: Module, platform, job, open_):
+    def _finish(self, m: Module, platform: object, job: Any, open_: Any) -> Any:
         """Results with bias and ReLU."""
         c = self.config
         beat = self.i.payload
@@ -147,7 +149,7 @@ class OutputStage(Component):
                     m.d.comb += self.line_words_bias.eq(count)
         return finisher.o
 
-    def _deliver(self, m: Module, platform, job, results) -> None:
+    def _deliver(self, m: Module, platform: object, job: Any, results: Any) -> None:
         c = self.config
         numbers = stream.Signature(word_beat(c.tile_columns)).create(path=("numbers",))
         accepts = Signal()
@@ -183,7 +185,7 @@ class OutputStage(Component):
         if self.requantizes:
             self._requantize(m, platform, job, results, to_blocks)
 
-    def _requantize(self, m: Module, platform, job, results, to_blocks) -> None:
+    def _requantize(self, m: Module, platform: object, job: Any, results: Any, to_blocks: Any) -> None:
         c = self.config
         requantizer = place(m, platform, "requantizer", self.requantizer)
         packer = place(m, platform, "block_packer", BlockPacker(c, c.tile_columns))

@@ -1,5 +1,6 @@
 """The memory of the buffers, one Verilog module per size: what a user replaces by a macro of the process."""
 
+from amaranth.hdl import Module
 from amaranth.lib.wiring import Component, In, Out
 
 __all__ = ["Ram"]
@@ -21,7 +22,7 @@ class Ram(Component):
         words.
     """
 
-    def __init__(self, granules: int, granule_width: int, depth: int):
+    def __init__(self, granules: int, granule_width: int, depth: int) -> None:
         self.granules = granules
         self.granule_width = granule_width
         self.depth = depth
@@ -70,5 +71,5 @@ class Ram(Component):
 endmodule
 """
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         raise NotImplementedError("Ram has no Amaranth body: emit Verilog and simulate that")

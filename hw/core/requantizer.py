@@ -41,7 +41,7 @@ class Requantizer(Component):
         of the quantizer.
     """
 
-    def __init__(self, config: CoreConfig):
+    def __init__(self, config: CoreConfig) -> None:
         self.config = config
         self.quantizer = BlockQuantizer(config)
         super().__init__(
@@ -63,7 +63,7 @@ class Requantizer(Component):
     def module_name(self) -> str:
         return named("requantizer", self.config.name)
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         quantizer = place(m, platform, "quantizer", self.quantizer)

@@ -1,5 +1,7 @@
 """The result buffer: output tiles from the drain chains, gathered into panels of C and read row by row."""
 
+from typing import Any
+
 from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import data, stream
 from amaranth.lib.fifo import SyncFIFO
@@ -58,7 +60,7 @@ class ResultBuffer(Component):
         results are on their way or waiting.
     """
 
-    def __init__(self, config: CoreConfig, result_width: int, tiles_in_flight: int):
+    def __init__(self, config: CoreConfig, result_width: int, tiles_in_flight: int) -> None:
         self.config = config
         self.result_width = result_width
         self.tiles_in_flight = tiles_in_flight
@@ -76,7 +78,7 @@ class ResultBuffer(Component):
     def module_name(self) -> str:
         return named("result_buffer", self.config.name, w=self.result_width, f=self.tiles_in_flight)
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
         panel_words = c.output_rows * c.panel_tiles
@@ -94,7 +96,7 @@ class ResultBuffer(Component):
         m.d.comb += self.busy.eq((waiting != 0) | tiles.r_rdy)
         return m
 
-    def _collect(self, m: Module, platform, memories, tiles, panels, panel_words: int) -> None:
+    def _collect(self, m: Module, platform: object, memories: Any, tiles: Any, panels: Any, panel_words: int) -> None:
         """Result n of a drain column belongs to array row n div slots, slot n mod slots: row slot * rows + array row of C."""
         c = self.config
         tile = data.View(tile_layout(c), tiles.r_data)
@@ -142,7 +144,7 @@ class ResultBuffer(Component):
                 place_, valid = place_next, valid_next
         m.d.comb += [panels.w_data.eq(place_.tile.as_value()), panels.w_en.eq(place_.done)]
 
-    def _send(self, m: Module, memories, panels, panel_words: int) -> None:
+    def _send(self, m: Module, memories: Any, panels: Any, panel_words: int) -> None:
         c = self.config
         panel = data.View(tile_layout(c), panels.r_data)
         half, row, panel_tile = Signal(), Signal(range(c.output_rows)), Signal(range(c.panel_tiles))

@@ -1,5 +1,7 @@
 """The sequencer: walks a product block by block and issues one step of it to the array each cycle."""
 
+from typing import Any
+
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
@@ -42,7 +44,7 @@ class Sequencer(Component):
         the store stage has finished a panel.
     """
 
-    def __init__(self, config: CoreConfig, drain_cycles: int):
+    def __init__(self, config: CoreConfig, drain_cycles: int) -> None:
         self.config = config
         self.drain_cycles = drain_cycles
         members = {
@@ -76,7 +78,7 @@ class Sequencer(Component):
         """Cycles after which the last reads of a half have reached every group of its buffer."""
         return Timing(self.config).retire_cycles
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         jobs, steps = Jobs(m, self), Steps.create()
         job, next_job, accept = jobs.job, jobs.next_job, jobs.accept
@@ -119,7 +121,7 @@ class Sequencer(Component):
             self.read_b.slice.eq(slice_b),
         ]  # fmt: skip
 
-    def _control(self, m: Module, steps: Steps, job, loops: Loops, panel, shift: Value, block_done: Value) -> None:
+    def _control(self, m: Module, steps: Steps, job: Any, loops: Loops, panel: Any, shift: Value, block_done: Value) -> None:
         """What the step is to the array; slots that no row of C needs run empty."""
         m.d.comb += [
             self.control.valid.eq(steps.issue & (loops.slot < panel.slots)),
@@ -132,7 +134,7 @@ class Sequencer(Component):
             self.control.slot.eq(loops.slot),
         ]
 
-    def _tile(self, m: Module, steps: Steps, job, loops: Loops, panel) -> None:
+    def _tile(self, m: Module, steps: Steps, job: Any, loops: Loops, panel: Any) -> None:
         """The output tile that ends with the step, for the result buffer."""
         most, left = self.config.panel_columns, loops.columns_left
         m.d.comb += [

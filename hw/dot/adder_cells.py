@@ -11,10 +11,10 @@ class FullAdder(Component):
 
     module_name = "full_adder"
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__({"a": In(1), "b": In(1), "c": In(1), "sum": Out(1), "carry": Out(1)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.d.comb += [
             self.sum.eq(self.a ^ self.b ^ self.c),
@@ -28,10 +28,10 @@ class HalfAdder(Component):
 
     module_name = "half_adder"
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__({"a": In(1), "b": In(1), "sum": Out(1), "carry": Out(1)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.d.comb += [self.sum.eq(self.a ^ self.b), self.carry.eq(self.a & self.b)]
         return m
@@ -42,10 +42,10 @@ class HalfAdderPlusOne(Component):
 
     module_name = "half_adder_plus_one"
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__({"a": In(1), "b": In(1), "sum": Out(1), "carry": Out(1)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.d.comb += [self.sum.eq(~(self.a ^ self.b)), self.carry.eq(self.a | self.b)]
         return m

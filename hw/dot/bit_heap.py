@@ -2,9 +2,10 @@
 
 import heapq
 from bisect import bisect_left
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from amaranth.hdl import Const, Module, Signal
+from amaranth.hdl import Const, Module, Signal, Value
 
 from hw.dot.adder_cells import FullAdder, HalfAdder, HalfAdderPlusOne
 from hw.emit import place
@@ -45,13 +46,13 @@ class AdderNetwork:
     A net is an index; its depth is the number of adders before it.
     """
 
-    def __init__(self):
-        self.values: list = []
+    def __init__(self) -> None:
+        self.values: list[Value | None] = []
         self.depths: list[float] = []
         self.cells: list[Cell] = []
         self.inverted: dict[int, int] = {}
 
-    def net(self, value=None, depth: float = 0) -> int:
+    def net(self, value: Value | None = None, depth: float = 0) -> int:
         """A net driven by ``value``, or by a cell to come."""
         self.values.append(value)
         self.depths.append(depth)
@@ -70,19 +71,21 @@ class AdderNetwork:
         self.cells.append(cell)
         return cell
 
-    def place(self, m: Module, platform, outputs: list[int | None], cycles: int = 0) -> list:
+    def place(self, m: Module, platform: object, outputs: list[int | None], cycles: int = 0) -> list[Value]:
         """Put the adders into ``m`` with ``cycles`` ranks of registers; returns the values of ``outputs``, in step."""
         cuts = self._cuts(outputs, cycles)
-        values, delayed = list(self.values), {}
+        values: list[Value | None] = list(self.values)
+        delayed: dict[tuple[int, int], Value] = {}
+        made: dict[int, Signal] = {}
         for cell in self.cells:
             for net in cell.sum, cell.carry:
                 if net is not None:
-                    values[net] = Signal(name=f"net{net}")
+                    values[net] = made[net] = Signal(name=f"net{net}")
 
-        def stage_of(net):  # the logic whose depth an input has stands before the network, so before every register
+        def stage_of(net: int) -> int:  # the logic whose depth an input has stands before the network, so before every register
             return 0 if self.values[net] is not None else bisect_left(cuts, self.depths[net])
 
-        def at(net, stage):
+        def at(net: int, stage: int) -> Value:
             if net in self.inverted:
                 return ~at(self.inverted[net], stage)
             if isinstance(values[net], Const) or stage_of(net) >= stage:
@@ -96,17 +99,17 @@ class AdderNetwork:
             stage = bisect_left(cuts, self.depths[cell.sum])
             adder = place(m, platform, f"adder{number}", CELLS[cell.kind]())
             m.d.comb += [getattr(adder, p).eq(at(net, stage)) for p, net in zip("abc", cell.inputs, strict=False)]
-            m.d.comb += values[cell.sum].eq(adder.sum)
+            m.d.comb += made[cell.sum].eq(adder.sum)
             if cell.carry is not None:
-                m.d.comb += values[cell.carry].eq(adder.carry)
+                m.d.comb += made[cell.carry].eq(adder.carry)
         return [Const(0, 1) if net is None else at(net, cycles) for net in outputs]
 
-    def _cuts(self, outputs, cycles) -> list[int]:
+    def _cuts(self, outputs: list[int | None], cycles: int) -> list[int]:
         """Depths after which registers go: near an even split, where the fewest nets cross."""
         last = {net: self.depths[cell.sum] for cell in self.cells for net in cell.inputs}
         deepest = int(max(self.depths, default=0))
         last.update({net: deepest + 1 for net in outputs if net is not None})
-        cuts = []
+        cuts: list[int] = []
         for i in range(1, cycles + 1):
             middle = max(0, round((BEFORE + deepest + BEHIND) * i / (cycles + 1)) - BEFORE)
             reach = deepest // (cycles + 1) // 4
@@ -122,19 +125,22 @@ class BitHeap:
     Every adder takes bits of one weight, so it keeps the weighted sum; a column's bits are taken earliest first.
     """
 
-    def __init__(self, network: AdderNetwork, width: int, constant: int = 0):
+    def __init__(self, network: AdderNetwork, width: int, constant: int = 0) -> None:
         self.network, self.width, self.constant = network, width, constant
-        self.columns = [[] for _ in range(width + 1)]
+        self.columns: list[list[tuple[float, int]]] = [[] for _ in range(width + 1)]
 
     def add(self, net: int, column: int) -> None:
         """Add one bit of weight ``2**column``; a weight beyond the width counts for nothing."""
         if column < self.width:
             heapq.heappush(self.columns[column], (self.network.depths[net], net))
 
-    def add_number(self, nets: list[int], column: int = 0, sign: int = 1) -> None:
-        """Add or subtract an unsigned number, least significant bit first: ``-x = ~x - (2**len(x) - 1)``."""
+    def add_number(self, nets: Sequence[int | None], column: int = 0, sign: int = 1) -> None:
+        """Add or subtract an unsigned number, least significant bit first, ``None`` for zero: ``-x = ~x - (2**len(x) - 1)``."""
         for i, net in enumerate(nets):
-            self.add(net if sign > 0 else self.network.invert(net), column + i)
+            if net is not None:
+                self.add(net if sign > 0 else self.network.invert(net), column + i)
+            elif sign < 0:  # a zero, inverted
+                self.constant += 1 << column + i
         if sign < 0:
             self.constant -= (2 ** len(nets) - 1) << column
 

@@ -1,6 +1,6 @@
 """Sums of dot products for FPGAs: a tree on carry chains, signs handled relatively; and products in lookup tables."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value
 
@@ -26,9 +26,9 @@ def product_node(sign: Value, magnitude: Value, largest: int) -> Node:
     return Node(sign, Cat(magnitude, Const(0, 1)), 0, largest)
 
 
-def _small_product(m: Module, name: str, a, b) -> Value:
+def _small_product(m: Module, name: str, a: Value, b: Value) -> Value:
     """Product of short factors as logic without a carry chain, column by column."""
-    columns = [[] for _ in range(len(a) + len(b))]
+    columns: list[list[Value]] = [[] for _ in range(len(a) + len(b))]
     for i in range(len(a)):
         for j in range(len(b)):
             columns[i + j].append(a[i] & b[j])
@@ -43,7 +43,7 @@ def _small_product(m: Module, name: str, a, b) -> Value:
     return Cat(column[0] if column else Const(0, 1) for column in columns)
 
 
-def _add(m: Module, name: str, a, b, width: int) -> Value:
+def _add(m: Module, name: str, a: Value, b: Value, width: int) -> Value:
     """Sum of two unsigned numbers of less than ``width`` bits.
 
     The top bit is put above both, where it counts nothing: an operand that is just another sum would be merged with it
@@ -61,7 +61,7 @@ def _chunks(width: int) -> list[int]:
     return [width // count + (i < width % count) for i in range(count)]
 
 
-def magnitude_product(m: Module, name: str, a, b) -> Value:
+def magnitude_product(m: Module, name: str, a: Value, b: Value) -> Value:
     """Product of two unsigned numbers of the same width.
 
     Factors wider than ``TABLE_WIDTH`` are cut into chunks. Products of chunks ``i`` and ``i + d`` follow each other without
@@ -78,7 +78,7 @@ def magnitude_product(m: Module, name: str, a, b) -> Value:
     total = Cat(parts[i, i] for i in range(len(chunks)))
     for d in range(1, len(chunks)):
         sides = [Cat(parts[i + lag, i + d - lag] for i in range(len(chunks) - d)) for lag in (0, d)]
-        pair = _add(m, f"{name}_pair{d}", *sides, len(sides[0]) + 1)
+        pair = _add(m, f"{name}_pair{d}", sides[0], sides[1], len(sides[0]) + 1)
         start, upper = starts[d], len(total) - starts[d]
         # A product fits its bits, but not those that ``_add`` asks for.
         total = Cat(total[:start], _add(m, f"{name}_sum{d}", total[start:], pair, upper + 1)[:upper])
@@ -111,7 +111,7 @@ def _ranks(levels: int, cycles: int) -> list[int]:
     return [min(levels, max(0, round((levels + 2) * (i + 1) / (cycles + 1)) - 1)) for i in range(cycles)]
 
 
-def table_products(m: Module, a, b) -> list[Node]:
+def table_products(m: Module, a: Value, b: Value) -> list[Node]:
     """Products of sign-magnitude mantissas, in lookup tables."""
     nodes = []
     for i in range(len(a)):
@@ -121,7 +121,7 @@ def table_products(m: Module, a, b) -> list[Node]:
     return nodes
 
 
-def carry_chain_sum(m: Module, nodes: list[Node], cycles: int, addend, width: int) -> Value:
+def carry_chain_sum(m: Module, nodes: list[Node], cycles: int, addend: Any, width: int) -> Value:
     """Sum of ``nodes`` and ``addend`` modulo ``2**width``, with ``cycles`` ranks of registers.
 
     A balanced tree adds pairs; its root's sign is applied together with the addend, which is that of the last cycle.

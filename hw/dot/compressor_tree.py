@@ -40,7 +40,7 @@ class CompressorTree(Component):
         signed.
     """
 
-    def __init__(self, mantissa_width: int, dot: int, cycles: int = 0, addend_width: int = 0):
+    def __init__(self, mantissa_width: int, dot: int, cycles: int = 0, addend_width: int = 0) -> None:
         self.columns, self.bound = product_columns(mantissa_width), (2 ** (mantissa_width - 1) - 1) ** 2
         self.dot, self.cycles = dot, cycles
         self.width = addend_width or signed_width(-dot * self.bound, dot * self.bound)
@@ -52,7 +52,7 @@ class CompressorTree(Component):
             "sum": Out(self.width),
         })
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         network = AdderNetwork()
         count = BitHeap(network, self.dot.bit_length())

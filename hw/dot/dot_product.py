@@ -1,14 +1,15 @@
 """The exact dot product of two slices of blocks, in several bodies of one contract."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data
-from amaranth.lib.wiring import Component, In, Out
 
 from hw.config import DATAPATHS, signed_width
-from hw.dot.carry_chain import carry_chain_sum, table_products
+from hw.dot.carry_chain import table_products
 from hw.dot.compressor_tree import CompressorTree
-from hw.dot.packed_product import packed_sum
 from hw.dot.product import Product
+from hw.dot.sum_of_products import SumOfProducts
 from hw.emit import place
 from hw.names import named
 from hw.types import sign_magnitude
@@ -16,7 +17,7 @@ from hw.types import sign_magnitude
 __all__ = ["DotProduct"]
 
 
-class DotProduct(Component):
+class DotProduct(SumOfProducts):
     """``sum = Σ a[i] * b[i]``, exact; or that and ``addend``, modulo ``2**addend_width``.
 
     Without addend ``|sum| <= dot * (2**(m-1) - 1)**2``, which is what ``sum`` is wide enough for. The structural body is made of
@@ -50,48 +51,33 @@ class DotProduct(Component):
 
     def __init__(
         self, mantissa_width: int, dot: int, datapath: str = "structural", cycles: int = 0, addend_width: int = 0
-    ):
+    ) -> None:
         if datapath not in DATAPATHS:
             raise ValueError(f"datapath must be one of {', '.join(DATAPATHS)}, not {datapath}")
-        self.mantissa_width, self.dot, self.datapath, self.cycles = mantissa_width, dot, datapath, cycles
+        self.mantissa_width, self.dot, self.datapath = mantissa_width, dot, datapath
         self.bound = dot * (2 ** (mantissa_width - 1) - 1) ** 2
         if addend_width and cycles and datapath == "structural":
             raise ValueError(f"cycles must be 0 with an addend, not {cycles}")
-        self.addend_width = addend_width
-        self.sum_width = addend_width or signed_width(-self.bound, self.bound)
         self.module_name = named("dot_product", m=mantissa_width, d=dot, c=cycles, a=addend_width, body=datapath)
-        addend = {"addend": In(signed(addend_width))} if addend_width else {}
         operands = data.ArrayLayout(sign_magnitude(mantissa_width), dot)
-        super().__init__({"a": In(operands), "b": In(operands), **addend, "sum": Out(signed(self.sum_width))})
+        super().__init__(operands, addend_width or signed_width(-self.bound, self.bound), cycles, addend_width)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         if self.datapath == "structural":
             self._structural(m, platform)
         elif self.datapath == "behavioral":
             self._behavioral(m)
         else:
-            rest = self.cycles, self.addend if self.addend_width else None, self.sum_width
-            if self.datapath == "dsp":
-                total = packed_sum(m, self.a, self.b, *rest)
-            else:
-                total = carry_chain_sum(m, table_products(m, self.a, self.b), *rest)
-            m.d.comb += self.sum.eq(total)
+            self.sum_on_fpga(m, self.datapath, lambda: table_products(m, self.a, self.b))
         return m
 
-    def _structural(self, m, platform):
+    def _structural(self, m: Module, platform: object) -> None:
         tree = place(m, platform, "tree", CompressorTree(self.mantissa_width, self.dot, self.cycles, self.addend_width))
         products = [place(m, platform, f"product{i}", Product(self.mantissa_width)) for i in range(self.dot)]
-        for i, product in enumerate(products):
-            m.d.comb += [product.a.eq(self.a[i]), product.b.eq(self.b[i])]
-        m.d.comb += [
-            tree.bits.eq(Cat(product.bits for product in products)),
-            tree.signs.eq(Cat(product.sign for product in products)),
-            self.sum.eq(tree.sum),
-            *([tree.addend.eq(self.addend)] if self.addend_width else []),
-        ]
+        self.sum_in_tree(m, products, tree)
 
-    def _behavioral(self, m):
+    def _behavioral(self, m: Module) -> None:
         terms = []
         for i in range(self.dot):
             a, b = (Mux(x.sign, -x.magnitude, x.magnitude) for x in (self.a[i], self.b[i]))
@@ -112,7 +98,7 @@ class DotProduct(Component):
         m.d.comb += self.sum.eq(terms[0] + self.addend if self.addend_width else terms[0])
 
     @staticmethod
-    def _add_pairs(m, terms, level):
+    def _add_pairs(m: Module, terms: Any, level: int) -> Any:
         """Sums of neighbours; a term left over goes up unchanged."""
         pairs = []
         for i in range(0, len(terms) - 1, 2):

@@ -1,5 +1,7 @@
 """Products for the multiplier blocks of FPGAs: two mantissa products and their sum by one multiplication."""
 
+from typing import Any
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 from hw.config import signed_width
@@ -11,7 +13,7 @@ MULTIPLIER_WIDTH = 18
 """Bits, sign included, of both factors in the multiplier blocks of the common families (Xilinx 7 has 25 for one)."""
 
 
-def packed_sum(m: Module, a, b, cycles: int, addend, width: int) -> Value:
+def packed_sum(m: Module, a: Value, b: Value, cycles: int, addend: Any, width: int) -> Value:
     """``Σ a[i] * b[i] + addend`` modulo ``2**width`` of sign-magnitude mantissas, with ``cycles`` ranks of registers.
 
     Multiplier blocks lie in a few rows, far from the tables: of two ranks or more one goes in front of them.
@@ -20,7 +22,7 @@ def packed_sum(m: Module, a, b, cycles: int, addend, width: int) -> Value:
     return carry_chain_sum(m, _packed_products(m, a, b, in_front), cycles - in_front, addend, width)
 
 
-def _packed_products(m: Module, a, b, registered: bool) -> list[Node]:
+def _packed_products(m: Module, a: Value, b: Value, registered: bool) -> list[Node]:
     """Products, or sums of two of them, one multiplication each.
 
     With ``s`` the sign of the second product relative to the first,
@@ -33,7 +35,7 @@ def _packed_products(m: Module, a, b, registered: bool) -> list[Node]:
     k = signed_width(-largest, 2 * largest)
     paired = len(a) // 2 if k + magnitude + 1 <= MULTIPLIER_WIDTH else 0
 
-    def multiply(name: str, sign, x, y):
+    def multiply(name: str, sign: Any, x: Any, y: Any) -> Any:
         """The product and, as late as it, the sign."""
         given = {"sign": sign, "x": x, "y": y}
         kept = {part: Signal(value.shape(), name=f"{part}_{name}", reset_less=True) for part, value in given.items()}

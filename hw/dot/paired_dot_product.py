@@ -1,6 +1,8 @@
 """Dot products by pairs: sums of neighbours are made at the tile's edge, and selected by bits of the other operand."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
@@ -26,13 +28,13 @@ def _selects_layout(width: int, dot: int) -> data.ArrayLayout:
 class _Prepared(Component):
     """Elements ``i`` of one operand, in two's complement or (``magnitudes``) sign and magnitude, on their way to ``o``."""
 
-    def __init__(self, name: str, width: int, dot: int, layout, magnitudes: bool):
+    def __init__(self, name: str, width: int, dot: int, layout: Any, magnitudes: bool) -> None:
         self.width, self.dot, self.magnitudes = width, dot, magnitudes
         self.module_name = named(name, m=width, d=dot, magnitudes=magnitudes)
         element = sign_magnitude(width) if magnitudes else signed(width)
         super().__init__({"i": In(data.ArrayLayout(element, dot)), "o": Out(layout)})
 
-    def numbers(self, m: Module) -> list:
+    def numbers(self, m: Module) -> list[Value]:
         """The elements as signed numbers."""
         if not self.magnitudes:
             return [self.i[index] for index in range(self.dot)]
@@ -47,10 +49,10 @@ class _Prepared(Component):
 class PairSums(_Prepared):
     """Each pair of elements with its sum, for all units of a row. Combinational."""
 
-    def __init__(self, width: int, dot: int, magnitudes: bool = False):
+    def __init__(self, width: int, dot: int, magnitudes: bool = False) -> None:
         super().__init__("pair_sums", width, dot, _sums_layout(width, dot), magnitudes)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         numbers = self.numbers(m)
         for i, (first, second) in enumerate(zip(numbers[::2], numbers[1::2], strict=True)):
@@ -61,10 +63,10 @@ class PairSums(_Prepared):
 class PairSelects(_Prepared):
     """For each pair of elements and each of their bits, which of the two have it, for a column. Combinational."""
 
-    def __init__(self, width: int, dot: int, magnitudes: bool = False):
+    def __init__(self, width: int, dot: int, magnitudes: bool = False) -> None:
         super().__init__("pair_selects", width, dot, _selects_layout(width, dot), magnitudes)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         numbers = self.numbers(m)
         for i, (first, second) in enumerate(zip(numbers[::2], numbers[1::2], strict=True)):
@@ -84,12 +86,12 @@ class PairedTree(Component):
     comes, ``sum = K - T = ~(T - K - 1)``. Latency is ``cycles``.
     """
 
-    def __init__(self, width: int, dot: int, sum_width: int, cycles: int = 0):
+    def __init__(self, width: int, dot: int, sum_width: int, cycles: int = 0) -> None:
         self.element_width, self.dot, self.sum_width, self.cycles = width, dot, sum_width, cycles
         self.module_name = named("paired_tree", m=width, d=dot, s=sum_width, c=cycles)
         super().__init__({"rows": In(dot // 2 * width * (width + 1)), "sum": Out(self.sum_width)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         network, width = AdderNetwork(), self.element_width
         heap, place_of = BitHeap(network, self.sum_width), 0
@@ -124,7 +126,7 @@ class PairedDotProduct(Component):
         no element is ``-2**(width - 1)``.
     """
 
-    def __init__(self, width: int, dot: int, cycles: int = 0, symmetric: bool = False):
+    def __init__(self, width: int, dot: int, cycles: int = 0, symmetric: bool = False) -> None:
         if dot % 2:
             raise ValueError(f"dot must be even, not {dot}")
         self.width, self.dot = width, dot
@@ -136,7 +138,7 @@ class PairedDotProduct(Component):
             "a": In(_sums_layout(width, dot)), "b": In(_selects_layout(width, dot)), "sum": Out(signed(self.sum_width)),
         })  # fmt: skip
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         tree = place(m, platform, "tree", self.tree)
         width, rows = self.width, []

@@ -16,13 +16,15 @@ def _reduction(width: int) -> tuple[list[tuple[int, int, int, int]], list[tuple[
 
     Only threes are added: a half adder would cost an adder and save no bit.
     """
-    columns = [[] for _ in range(2 * width)]
+    columns: list[list[int]] = [[] for _ in range(2 * width)]
     for index in range(width * width):
         columns[index // width + index % width].append(index)
-    adders, count = [], width * width
+    adders: list[tuple[int, int, int, int]] = []
+    count = width * width
     for column, nets in enumerate(columns):
         while len(nets) >= 3:
-            adders.append((*(nets.pop(0) for _ in range(3)), column))
+            first, second, third, *nets[:] = nets
+            adders.append((first, second, third, column))
             nets.append(count)
             columns[column + 1].append(count + 1)
             count += 2
@@ -58,7 +60,7 @@ class Product(Component):
         whether the product counts negative.
     """
 
-    def __init__(self, mantissa_width: int):
+    def __init__(self, mantissa_width: int) -> None:
         self.width = mantissa_width - 1
         self._adders, nets = _reduction(self.width)
         self._nets = [net for net, _ in nets]
@@ -68,7 +70,7 @@ class Product(Component):
         shape = sign_magnitude(mantissa_width)
         super().__init__({"a": In(shape), "b": In(shape), "bits": Out(len(nets)), "sign": Out(1)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         positive = ~(self.a.sign ^ self.b.sign)
         a, inverse = self.a.magnitude, Signal(self.width)

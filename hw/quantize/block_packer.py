@@ -1,5 +1,7 @@
 """Beats of blocks become packed words."""
 
+from typing import Any
+
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -53,7 +55,7 @@ class BlockPacker(wiring.Component):
         stream of ``packed_beat``; each tensor starts on a fresh beat.
     """
 
-    def __init__(self, config: CoreConfig, words: int | None = None):
+    def __init__(self, config: CoreConfig, words: int | None = None) -> None:
         self.config = config
         self.packing = Packing(config, config.lanes if words is None else words)
         self.module_name = named("block_packer", config.name, w=self.packing.words)
@@ -71,7 +73,7 @@ class BlockPacker(wiring.Component):
         """Cycles from the beat of ``i`` that completes a beat of ``o`` to that beat: bit buffer, output register."""
         return Timing(self.config).block_packer_cycles
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         p = self.packing
         bits, level = Signal(p.capacity * p.granule), Signal(range(p.capacity + 1))
@@ -117,7 +119,7 @@ class BlockPacker(wiring.Component):
         ]
         return encoded
 
-    def _gather(self, m: Module, chunk, granules, valid, ends, move: Signal):
+    def _gather(self, m: Module, chunk: Any, granules: Any, valid: Any, ends: Any, move: Signal) -> None:
         """Chunks, each with the number of its granules in use, side by side in the output register."""
         p, beat, words = self.packing, self.o.payload, self.o.payload.data.as_value()
         index, used = Signal(range(max(p.chunks, 2))), Signal(range(p.beat_bits // p.granule + 1))

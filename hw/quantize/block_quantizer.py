@@ -1,6 +1,8 @@
 """FP32 streams become blocks."""
 
 import operator
+from collections.abc import Callable
+from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
@@ -61,7 +63,7 @@ class BlockQuantizer(wiring.Component):
         ``conversion_health``, nonzero only in cycles that transfer a beat of ``o``.
     """
 
-    def __init__(self, config: CoreConfig):
+    def __init__(self, config: CoreConfig) -> None:
         self.config = config
         self.module_name = named("block_quantizer", config.name)
         super().__init__(
@@ -107,7 +109,7 @@ class BlockQuantizer(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         word_width = self.config.lanes * kept_element(self.config).size
         m.submodules.halves = halves = Memory(shape=word_width, depth=2 * self.beats, init=[])
@@ -119,7 +121,7 @@ class BlockQuantizer(wiring.Component):
         self._leave(m, platform, halves.read_port(), records, maxima, full, freed)
         return m
 
-    def _store(self, m: Module, port, records, maxima, full: Signal, freed: Signal):
+    def _store(self, m: Module, port: Any, records: Any, maxima: Any, full: Signal, freed: Signal) -> None:
         beat, block, index = self.i.payload, Signal(2), Signal(range(self.beats))
         record, half = records[block], block[0]
         elements = Signal(data.ArrayLayout(kept_element(self.config), self.config.lanes))
@@ -144,7 +146,7 @@ class BlockQuantizer(wiring.Component):
             m.d.sync += [full.bit_select(half, 1).eq(1), block.eq(block + 1), index.eq(0)]
 
         # The maximum takes two cycles to be found in a beat and a third to be that of the block.
-        def larger(a, b):
+        def larger(a: Value, b: Value) -> Any:
             return Mux(a > b, a, b)
 
         exponents = [element.exponent for element in elements]
@@ -152,7 +154,7 @@ class BlockQuantizer(wiring.Component):
         tags = Signal(data.StructLayout({"valid": 1, "start": 1, "block": 2}))
         m.d.comb += [tags.valid.eq(port.en), tags.start.eq(start), tags.block.eq(block)]
         for rank, count in enumerate(((levels + 1) // 2, levels // 2)):
-            registers = []
+            registers: list[Signal] = []
             for value in _reduce(m, larger, exponents, count):
                 registers.append(Signal(8, name=f"maximum_{rank}_{len(registers)}", reset_less=True))
                 m.d.sync += registers[-1].eq(value)
@@ -164,7 +166,7 @@ class BlockQuantizer(wiring.Component):
         with m.If(tags.valid):
             m.d.sync += [running.eq(maximum), maxima[tags.block].eq(maximum)]
 
-    def _leave(self, m: Module, platform, port, records, maxima, full: Signal, freed: Signal):
+    def _leave(self, m: Module, platform: object, port: Any, records: Any, maxima: Any, full: Signal, freed: Signal) -> None:
         c = self.config
         block, index = Signal(2), Signal(range(self.beats))
         record, half, last = records[block], block[0], index == self.beats - 1
@@ -240,7 +242,7 @@ class BlockQuantizer(wiring.Component):
                 m.d.sync += aligned_beat.uniforms.eq(random.uniforms)
         self._round(m, platform, aligned_beat, valid[3], moves[4])
 
-    def _describe(self, m: Module, settings, maximum, description) -> Value:
+    def _describe(self, m: Module, settings: Any, maximum: Any, description: Any) -> Value:
         """Turn the maximum exponent field into scale and special cases, in registers; returns the reference.
 
         A field of ``exponent_width`` bits and FP32's fields differ by the bias. Fields below 1 make a zero block,
@@ -261,7 +263,7 @@ class BlockQuantizer(wiring.Component):
         ]
         return field + (config.mantissa_widths[-1] - settings.width if config.mixed else 0)
 
-    def _round(self, m: Module, platform, aligned, valid: Value, move: Value):
+    def _round(self, m: Module, platform: object, aligned: Any, valid: Value, move: Value) -> None:
         saturated, flushed = Signal(self.config.lanes, reset_less=True), Signal(self.config.lanes, reset_less=True)
         nan_block = Signal(reset_less=True)
         beat, description = Signal.like(self.o.payload, reset_less=True), aligned.description
@@ -297,7 +299,9 @@ class BlockQuantizer(wiring.Component):
             ]
 
 
-def _reduce(m: Module, operation, values: list, levels: int | None = None) -> list:
+def _reduce(
+    m: Module, operation: Callable[[Value, Value], Value], values: list[Value], levels: int | None = None
+) -> list[Value]:
     """``levels`` (default: all) of a balanced tree of ``operation``, with one signal at each node."""
     while len(values) > 1 and levels != 0:
         nodes = []

@@ -1,6 +1,8 @@
 """Packed blocks become beats of blocks."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -36,7 +38,7 @@ class BlockUnpacker(wiring.Component):
         stream of ``block_beat``, as from a ``BlockQuantizer``.
     """
 
-    def __init__(self, config: CoreConfig):
+    def __init__(self, config: CoreConfig) -> None:
         self.config = config
         self.packing = Packing(config, config.lanes)
         self.module_name = named("block_unpacker", config.name)
@@ -59,7 +61,7 @@ class BlockUnpacker(wiring.Component):
         """Cycles from a beat in to the beat out that needed it."""
         return Timing(self.config).unpacker_cycles
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         p = self.packing
         bits, level = Signal(p.capacity * p.granule), Signal(range(p.capacity + 1))
@@ -116,7 +118,7 @@ class BlockUnpacker(wiring.Component):
             m.d.sync += count.eq(0)
         return chunk, refill
 
-    def _decode(self, m: Module, bits: Signal, start, take: Signal):
+    def _decode(self, m: Module, bits: Signal, start: Any, take: Signal) -> None:
         c, beat = self.config, self.o.payload
         latched, field, blank = Signal(c.exponent_width), Signal(c.exponent_width), Signal()
         m.d.comb += [
@@ -132,12 +134,16 @@ class BlockUnpacker(wiring.Component):
         for lane, mantissa in enumerate(beat.mantissas):
             code = Signal(signed(c.mantissa_widths[-1]), name=f"code_{lane}")
             magnitude = Signal(c.mantissa_widths[-1], name=f"magnitude_{lane}")
+
+            def code_of(width: int, lane: int = lane) -> Value:
+                return codes.word_select(lane, width).as_signed()
+
+            def excess(width: int, magnitude: Value = magnitude) -> Value:
+                return magnitude[width - 1]  # only -2**(m-1) has bit m-1 in its magnitude
+
             m.d.comb += [
-                code.eq(by_width(c, self.width, lambda w, lane=lane: codes.word_select(lane, w).as_signed())),
+                code.eq(by_width(c, self.width, code_of)),
                 magnitude.eq(Mux(code < 0, -code, code)),
-                # Only -2**(m-1) has bit m-1 in its magnitude.
-                mantissa.magnitude.eq(
-                    Mux(blank, 0, magnitude - by_width(c, self.width, lambda w, value=magnitude: value[w - 1]))
-                ),
+                mantissa.magnitude.eq(Mux(blank, 0, magnitude - by_width(c, self.width, excess))),
                 mantissa.sign.eq((code < 0) & ~blank),
             ]

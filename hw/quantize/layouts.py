@@ -22,9 +22,9 @@ class ConversionSettings(data.Struct):
         state of the random sequence in front of the tensor's first element; not zero.
     """
 
-    width: 4
+    width: 4  # type: ignore[valid-type]  # Amaranth reads shapes here
     rounding: Rounding
-    seed: 32
+    seed: 32  # type: ignore[valid-type]
 
 
 def operand_beat(lanes: int) -> data.StructLayout:

@@ -27,13 +27,13 @@ class OperandExpander(wiring.Component):
         stream of ``lanes`` FP32 words.
     """
 
-    def __init__(self, lanes: int):
+    def __init__(self, lanes: int) -> None:
         self.lanes = lanes
         self.module_name = named("operand_expander", l=lanes)
         words = stream.Signature(data.ArrayLayout(32, lanes))
         super().__init__({"i": In(words), "bfloat16": In(1), "line_last": In(1), "o": Out(words)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         upper, words = Signal(), self.i.payload.as_value()
         halves = Mux(upper, words[16 * self.lanes :], words[: 16 * self.lanes])

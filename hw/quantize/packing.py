@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import gcd
+from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value
 
@@ -36,7 +37,7 @@ class Packing:
     config: CoreConfig
     words: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.beat_bits < self.most_bits:
             raise ValueError(f"words must be at least {-(-self.most_bits // WORD_BITS)}, not {self.words}")
 
@@ -85,7 +86,7 @@ class Packing:
         """
         return (self.most_bits + self.chunk_bits) // self.granule - 1
 
-    def choose(self, width: Value, start: Value, choice: Callable) -> Value:
+    def choose(self, width: Value, start: Value, choice: Callable[[int, bool], Any]) -> Value:
         """``choice(mantissa_width, start)`` for the width asked for and whether a block starts."""
         return by_width(self.config, width, lambda w: Mux(start, choice(w, True), choice(w, False)))
 
@@ -99,7 +100,7 @@ class Packing:
         return value
 
 
-def by_width(config: CoreConfig, width: Value, choice: Callable) -> Value:
+def by_width(config: CoreConfig, width: Value, choice: Callable[[int], Any]) -> Value:
     """``choice(mantissa_width)`` for the width asked for; no choice and no hardware where the machine has one width."""
     *narrow, widest = config.mantissa_widths
     chosen = choice(widest)

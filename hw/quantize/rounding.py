@@ -77,7 +77,7 @@ class MantissaAligner(wiring.Component):
         ``aligned_element``.
     """
 
-    def __init__(self, config: CoreConfig):
+    def __init__(self, config: CoreConfig) -> None:
         self.config = config
         self.module_name = named("mantissa_aligner", config.name)
         super().__init__({
@@ -86,7 +86,7 @@ class MantissaAligner(wiring.Component):
             "o": Out(aligned_element(config)),
         })  # fmt: skip
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         element = self.element
         normal, significand = Signal(), Signal(len(element.fraction) + 1)
@@ -138,7 +138,7 @@ class MantissaRounder(wiring.Component):
         the number was not zero, but the mantissa is.
     """
 
-    def __init__(self, config: CoreConfig):
+    def __init__(self, config: CoreConfig) -> None:
         self.config = config
         self.module_name = named("mantissa_rounder", config.name)
         members = {
@@ -156,7 +156,7 @@ class MantissaRounder(wiring.Component):
             members["uniform"] = In(UNIFORM_BITS)
         super().__init__(members)
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         element, guard = self.element, guard_bits(self.config)
         quotient, remainder = element.units[guard:], element.units[:guard]

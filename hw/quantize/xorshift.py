@@ -3,7 +3,7 @@
 
 from functools import cache
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -31,7 +31,7 @@ def leap_rows(steps: int) -> tuple[int, ...]:
     return tuple(sum((column >> row & 1) << bit for bit, column in enumerate(columns)) for row in range(STATE_BITS))
 
 
-def _multiply(rows: tuple[int, ...], state) -> Cat:
+def _multiply(rows: tuple[int, ...], state: Value) -> Cat:
     return Cat((state & row).xor() for row in rows)
 
 
@@ -50,7 +50,7 @@ class RandomLanes(wiring.Component):
         numbers in [0, 256), shape (lanes,).
     """
 
-    def __init__(self, lanes: int):
+    def __init__(self, lanes: int) -> None:
         self.lanes = lanes
         self.module_name = named("random_lanes", l=lanes)
         super().__init__(
@@ -62,7 +62,7 @@ class RandomLanes(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         state = Signal(STATE_BITS, init=1)
         with m.If(self.advance):

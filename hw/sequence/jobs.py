@@ -1,5 +1,7 @@
 """The job being issued, the one that waits behind it, and the operand halves they read."""
 
+from typing import Any
+
 from amaranth.hdl import Module, Signal, Value
 
 from hw.sequence.layouts import product_layout
@@ -26,7 +28,7 @@ class Jobs:
         of "a" and "b": which half of the operand buffer is read.
     """
 
-    def __init__(self, m: Module, sequencer):
+    def __init__(self, m: Module, sequencer: Any) -> None:
         self.job, self.running = Signal(product_layout()), Signal()
         self.accept, self.last_issue = Signal(), Signal()
         self.next_job, self.single_block, self.single_tile = Signal(product_layout()), Signal(), Signal()
@@ -51,7 +53,7 @@ class Jobs:
         with m.If(self.accept):
             m.d.sync += [self.job.eq(self.next_job), self.running.eq(1)]
 
-    def _read_half(self, m: Module, sequencer, name: str) -> Value:
+    def _read_half(self, m: Module, sequencer: Any, name: str) -> Value:
         """Whether the waiting job's operand ``name`` is there; halves alternate, and each is given back after its last read."""
         load, full = self.next_job[f"load_{name}"], getattr(sequencer, f"full_{name}")
         take, retire = getattr(sequencer, f"take_{name}"), getattr(sequencer, f"retire_{name}")

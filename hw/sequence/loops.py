@@ -72,7 +72,7 @@ class Loops:
         of the blocks in their halves.
     """
 
-    def __init__(self, config: CoreConfig, jobs: Jobs):
+    def __init__(self, config: CoreConfig, jobs: Jobs) -> None:
         c = config
         self.config, self.job, self.next_job = config, jobs.job, jobs.next_job
         self.step, self.pass_, self.slot = (

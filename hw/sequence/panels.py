@@ -1,5 +1,7 @@
 """The row panels of a product: as many rows of C as the array holds at once, one panel after the other."""
 
+from typing import Any
+
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data
 
@@ -55,8 +57,8 @@ class Panels:
         the panel being worked on, the one after it, and the first one of the waiting job.
     """
 
-    def __init__(self, m: Module, config: CoreConfig, offered, taken: Value, next_job, accept: Value, panel_steps: Value,
-                 least_slots: int):  # fmt: skip
+    def __init__(self, m: Module, config: CoreConfig, offered: Any, taken: Value, next_job: Any, accept: Value, panel_steps: Value,
+                 least_slots: int) -> None:  # fmt: skip
         self.config, self.layout, self.least_slots = config, panel_layout(config), least_slots
         groups_left, rows_left = Signal(SIZE_WIDTH), Signal(SIZE_WIDTH)
         self.current, self.following, self.first, second = (
@@ -79,7 +81,7 @@ class Panels:
                 groups_left.eq(next_job.row_groups), rows_left.eq(next_job.rows),
             ]  # fmt: skip
 
-    def _ahead(self, m: Module, name: str, groups: Value, rows: Value, count: int):
+    def _ahead(self, m: Module, name: str, groups: Value, rows: Value, count: int) -> Any:
         """The panel ``count`` panels ahead of one with so many groups of rows, and rows, left."""
         slots, high = self.config.interleave, self.config.output_rows
         panel, run = Signal(self.layout, name=name), Signal(range(slots + 1), name=f"{name}_run")

@@ -1,5 +1,7 @@
 """The passes of a block product: which slices of A and B meet, and in which order."""
 
+from typing import Any
+
 from amaranth.hdl import Array, Const, Module, Signal, Value
 from amaranth.lib import data
 
@@ -18,7 +20,7 @@ def passes(slices_a: int, slices_b: int) -> list[tuple[int, int, bool]]:
     return [(i, j, n > 0 and weights[n] < weights[n - 1]) for n, (i, j) in enumerate(order)]
 
 
-def current_pass(m: Module, config: CoreConfig, widths: dict[str, Value], accept: Value, pass_: Value):
+def current_pass(m: Module, config: CoreConfig, widths: dict[str, Value], accept: Value, pass_: Value) -> Any:
     """Slice of A, slice of B, shift and end of the pass ``pass_``; constants where the machine has one width.
 
     ``widths`` are the mantissa widths of "a" and "b" that the waiting job asks for, taken when it begins (``accept``).
