@@ -6,7 +6,7 @@ from math import ceil
 from hw.command import SIZE_WIDTH
 from hw.config import CoreConfig
 
-__all__ = ["COUNTER_WIDTH", "COUNT_CYCLES", "FULL_CYCLES", "JUDGE_CYCLES", "Timing"]
+__all__ = ["COUNTER_WIDTH", "COUNT_CYCLES", "FULL_CYCLES", "JUDGE_CYCLES", "QUEUE_CYCLES", "SPARE_TILES", "Timing"]
 
 COUNTER_WIDTH = 32
 """Bits of a counter, which stays at its largest value, 2**32 - 1, until it is cleared: 43 seconds at 100 MHz."""
@@ -19,6 +19,12 @@ JUDGE_CYCLES = 3
 
 FULL_CYCLES = 1
 """From a half's last beat out of the quantizer to the cycle in which the sequencer may take the half."""
+
+QUEUE_CYCLES = 3
+"""Of a queue of output tiles: in, through and out."""
+
+SPARE_TILES = 3
+"""Output tiles in flight besides those on their way, see ``Timing.tiles_in_flight``."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +119,17 @@ class Timing:
         """From a panel's last result at the drain of column 0 to the cycle in which its first beat may be read: a register,
         a cycle per tile column."""
         return 1 + self.config.mesh_columns
+
+    @property
+    def tiles_in_flight(self) -> int:
+        """Places for output tiles that were announced, at the issue of their last step, and are not gathered yet.
+
+        Tiles are ``drain_cycles`` apart at least, and a tile's first result takes the way through buffer, mesh and gathering,
+        with ``QUEUE_CYCLES`` for the queue itself. ``SPARE_TILES`` are the one whose results are passing, the one being
+        announced, and the one that an uneven start may add.
+        """
+        way = self.read_cycles + self.result_cycles + self.gather_cycles + QUEUE_CYCLES
+        return SPARE_TILES + ceil(way / self.drain_cycles)
 
     @property
     def send_cycles(self) -> int:

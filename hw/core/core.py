@@ -1,6 +1,5 @@
 """The core: FP32 matrices in, their product in HBFP out, on command."""
 
-from math import ceil
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal
@@ -93,9 +92,8 @@ class Core(Component):
         loader_b = place(m, platform, "loader_b", Loader(c, c.columns))
         buffer_a = place(m, platform, "buffer_a", OperandBuffer(c, c.mesh_rows, c.tile_rows))
         buffer_b = place(m, platform, "buffer_b", OperandBuffer(c, c.mesh_columns, c.tile_columns))
-        in_flight = 3 + ceil((buffer_a.read_cycles + mesh.result_cycles + Timing(c).gather_cycles + 3) / mesh.drain_cycles)
         sequencer = place(m, platform, "sequencer", Sequencer(c, mesh.drain_cycles))
-        results = place(m, platform, "results", ResultBuffer(c, mesh.result_width, in_flight))
+        results = place(m, platform, "results", ResultBuffer(c, mesh.result_width, Timing(c).tiles_in_flight))
         counters = place(m, platform, "counters", Counters(c, loader_a.health.shape()))
 
         output = place(m, platform, "output", OutputStage(c)) if c.features else None
