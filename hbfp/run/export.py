@@ -1,5 +1,6 @@
 """PyTorch modules as ONNX files."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ def export(module, inputs: Mapping[str, np.ndarray], path: Path) -> None:
     """
     import torch
 
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # that torchvision is not there does not matter
     arguments = tuple(torch.from_numpy(np.asarray(value)) for value in inputs.values())
     module.eval()
     with torch.no_grad():

@@ -15,7 +15,7 @@ from hbfp.run.result import LayerResult, Result, with_sqnr
 from hbfp.run.segment import Segment, reads, session
 from hbfp.run.widths import METADATA, check_widths, layer_widths
 from sim.devices import Device
-from sim.graphs.load import GraphError, check_graph, parse_graph
+from sim.graphs.load import GraphError, check_graph, parse_graph, subgraphs
 
 __all__ = ["LayerResult", "Network", "Result", "run"]
 
@@ -53,11 +53,12 @@ class Network:
         self.whole = self._complete(whole)
         shapes = {v.name: tuple(d.dim_value for d in v.type.tensor_type.shape.dim)
                   for v in (*model.graph.input, *model.graph.value_info, *model.graph.output)}  # fmt: skip
-        shapes |= {name: value.shape for name, value in self.constants.items()}
         self.opsets = list(model.opset_import)
         version = next(o.version for o in self.opsets if o.domain in ("", "ai.onnx"))
+        nodes = self._fold(model.graph.node)
+        shapes |= {name: value.shape for name, value in self.constants.items()}
         self.nodes = []
-        for node, added in lower(model.graph.node, self.constants, shapes, version):
+        for node, added in lower(nodes, self.constants, shapes, version):
             self.nodes.append(node)
             self.constants |= added
         self.inputs = [v for v in model.graph.input if v.name not in self.constants]
@@ -85,6 +86,21 @@ class Network:
             if node.op_type == "Constant" and node.attribute[0].name == "value":
                 found[node.output[0]] = onnx.numpy_helper.to_array(node.attribute[0].t)
         return found
+
+    def _fold(self, nodes) -> list:
+        """The nodes without those of constants alone, whose results join the constants: weights in another order."""
+        known, folded, kept = set(self.constants), [], []
+        for node in nodes:
+            inputs = [name for name in node.input if name]
+            if inputs and known.issuperset(inputs) and not list(subgraphs(node)) and "Random" not in node.op_type:
+                folded.append(node)
+                known.update(node.output)
+            else:
+                kept.append(node)
+        if folded:
+            outputs = [name for node in folded for name in node.output if name]
+            self._segment(folded, outputs).run(self.constants)
+        return kept
 
     def _complete(self, whole):
         """The model with all its weights inside, as ONNX Runtime takes it."""
@@ -184,7 +200,8 @@ class Network:
             if step.output[0] in reference:
                 wanted = reference[step.output[0]].astype(np.float64)
                 results[-1] = with_sqnr(results[-1], values[step.output[0]], wanted)
-        return Result({name: values[name] for name in self.outputs}, tuple(results), tuple(self.missing))
+        outputs = {name: values[name] if name in values else self.constants[name] for name in self.outputs}
+        return Result(outputs, tuple(results), tuple(self.missing))
 
     def _layer(self, node, name, width, values, device, rounding, results) -> np.ndarray:
         """One layer on the device, and its record."""
@@ -212,8 +229,7 @@ class Network:
         import onnx
 
         names = [place.node.output[0] for place in self.layers.values()]
-        extra = [name for name in names if name not in self.outputs]
-        segment = self._segment(list(self.nodes), [*self.outputs, *extra])
+        segment = self._segment(list(self.nodes), names)
         values = {name: np.asarray(x) for name, x in inputs.items()}
         try:
             segment.run(values)

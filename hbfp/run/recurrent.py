@@ -12,7 +12,7 @@ __all__ = ["RECURRENT"]
 def _steps(at: Lowering, gates: int, states: int, cell) -> None:
     """Both directions of a recurrent operation whose state goes on by ``cell``."""
     values, node = attributes(at.node), at.node
-    limits = {"activations", "clip", "input_forget", "activation_alpha", "activation_beta"} & values.keys()
+    limits = {name for name in ("activations", "clip", "input_forget", "activation_alpha", "activation_beta") if values.get(name)}
     if limits or values.get("layout", 0) or at.given(4) or (gates == 4 and at.given(7)):
         raise GraphError(f"{label(node)}: runs on a device with the default activations and layout, without peepholes, "
                          "clipping and lengths")  # fmt: skip

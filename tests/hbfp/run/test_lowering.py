@@ -89,6 +89,10 @@ GRAPHS = {
     "gru": recurrent("GRU", 3, linear_before_reset=1),
     "gru, reset first": recurrent("GRU", 3),
     "rnn": recurrent("RNN", 1),
+    "weights that are made of weights": (
+        [node("Transpose", ["w"], "t", perm=[1, 0]), node("Add", ["t", "v"], "u"), node("MatMul", ["x", "u"], "y"),
+         node("Add", ["u", "u"], "z")],
+        [tensor("x", 3, 5)], [tensor("y", 3, 4), tensor("z", 5, 4)], [w("w", 4, 5), w("v", 5, 4)], {}),
     "rest in between": (
         [node("MatMul", ["x", "w"], "a"), node("Softmax", ["a"], "s"), node("Shape", ["s"], "n"), node("MatMul", ["s", "v"], "b"),
          node("Reshape", ["b", "n"], "y")], [tensor("x", 3, 5)], [tensor("y", 3, 4)], [w("w", 5, 4), w("v", 4, 4)], {}),
