@@ -24,6 +24,8 @@ def outputs(shapes: dict, logic: Callable, vectors: Iterable[dict[str, int]], cl
     values = made if isinstance(made, tuple) else (made,)
     shown = [Signal(Value.cast(value).shape(), name=f"shown_{i}") for i, value in enumerate(values)]
     m.d.comb += [signal.eq(Value.cast(value)) for signal, value in zip(shown, values, strict=True)]
+    if clocked:
+        m.d.sync += Signal(name="ticking").eq(1)  # logic without registers has the clock all the same
     found = _run(m, {name: Value.cast(signal) for name, signal in signals.items()}, shown, vectors, clocked)
     return found if isinstance(made, tuple) else [result for (result,) in found]
 

@@ -2,68 +2,24 @@
 
 import json
 import random
-from itertools import product as product_of
 
 import cocotb
 import pytest
 from amaranth.hdl import Module
 from amaranth.lib.wiring import Component
-from amaranth.sim import Simulator
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge, Timer
 
 from hw.dot.compressor_tree import CompressorTree
 from hw.dot.dot_product import DotProduct
 from hw.dot.paired_dot_product import PairedDotProduct, PairedTree, PairSelects, PairSums
-from hw.dot.product import Product, product_columns
+from hw.dot.product import product_columns
 from hw.emit import emit_verilog, place
 from synth.mapping.tools import ToolError, yosys
 from tests.bench import parameters, simulate
 
 MODULE = "tests.dot.test_dot_product"
 ADDERS = {"full_adder": 0, "half_adder": 0, "half_adder_plus_one": 1}
-
-
-@pytest.mark.parametrize("mantissa_width", [2, 3, 4, 5])
-def test_product_is_exact_for_every_pair(mantissa_width):
-    product = Product(mantissa_width)
-    largest = 2 ** (mantissa_width - 1) - 1
-
-    async def bench(ctx):
-        for code in range(4**mantissa_width):
-            a, b = code % 2**mantissa_width, code >> mantissa_width
-            ctx.set(product.a, {"magnitude": a & largest, "sign": a >> mantissa_width - 1})
-            ctx.set(product.b, {"magnitude": b & largest, "sign": b >> mantissa_width - 1})
-            await ctx.delay(1e-9)
-            bits = ctx.get(product.bits)
-            value = sum((bits >> i & 1) << column for i, column in enumerate(product.columns))
-            signs = (a ^ b) >> mantissa_width - 1
-            expected = (a & largest) * (b & largest) * (-1 if signs else 1)
-            assert value - product.bound * ctx.get(product.sign) == expected, (a, b)
-
-    simulator = Simulator(product)
-    simulator.add_testbench(bench)
-    simulator.run()
-
-
-@pytest.mark.parametrize("mantissa_width", range(2, 9))
-def test_carry_chain_product_is_exact(mantissa_width):
-    """Every pair; of the two widest, every multiplicand with the extremes and with a few others."""
-    product = DotProduct(mantissa_width, 1, "carry_chain")
-    largest = 2 ** (mantissa_width - 1) - 1
-
-    async def bench(ctx):
-        others = range(largest + 1) if mantissa_width < 7 else (0, 1, 0x13, 0x2A, largest - 1, largest)
-        for a, b in product_of(range(largest + 1), others):
-            for signs in range(4) if mantissa_width < 6 else [(a ^ b >> 2) & 3]:
-                ctx.set(product.a[0], {"magnitude": a, "sign": signs & 1})
-                ctx.set(product.b[0], {"magnitude": b, "sign": signs >> 1})
-                await ctx.delay(1e-9)
-                assert ctx.get(product.sum) == a * b * (-1 if signs in (1, 2) else 1), (a, b, signs)
-
-    simulator = Simulator(product)
-    simulator.add_testbench(bench)
-    simulator.run()
 
 
 def prove_equal(first: str, second: str, name_1: str, name_2: str, folder):
