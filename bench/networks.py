@@ -46,6 +46,20 @@ def most_overlap(network: str, training: bool) -> float:
     return 1 - model.cycles / estimate(workload, config, training=training).cycles
 
 
+def bounds() -> str:
+    """Cycles, both bounds and the ratio in Markdown, in blocks at 4 bits."""
+    lines = ["| network | | batch | cycles | compute bound | port bound | cycles / bound |", "|---|---|--:|--:|--:|--:|--:|"]
+    for network in NETWORKS:
+        for training in (False, True):
+            for batch in (1, 16):
+                given = load(network, batch=batch)
+                result = estimate(given, MACHINE, training=training, memory=STREAMS["blocks"], rates=RATES).summary()
+                mode = "training step" if training else "inference"
+                numbers = [quantity(result[name]).strip() for name in ("cycles", "compute_bound", "port_bound")]
+                lines.append(f"| {network} | {mode} | {batch} | {' | '.join(numbers)} | {result['times_bound']:.2f} |")
+    return "\n".join(lines)
+
+
 def table(results: dict[tuple[str, bool], dict]) -> str:
     """The results in Markdown."""
     titles = [f"{name}, {schedule}" for name in STREAMS for schedule in SCHEDULES]
@@ -61,12 +75,16 @@ def main(arguments: list[str] | None = None) -> None:
     """Print the table, or the cycles as JSON."""
     parser = argparse.ArgumentParser(prog="python -m bench.networks", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
+    parser.add_argument("--bounds", action="store_true", help="print cycles in blocks beside their bounds, batch 1 and 16")
     parser.add_argument("--overlap", action="store_true", help="print what summing products overlooks at most")
     options = parser.parse_args(arguments)
     if options.overlap:
         for network in ("resnet20", "resnet50", "bert-base"):
             shares = (f"{100 * most_overlap(network, training):.1f} %" for training in (False, True))
             print(f"{network}: inference {next(shares)}, training step {next(shares)}")
+        return
+    if options.bounds:
+        print(bounds())
         return
     results = {(network, training): cycles(network, training) for network in NETWORKS for training in (False, True)}
     if options.json:

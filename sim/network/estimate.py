@@ -8,6 +8,7 @@ from math import ceil
 
 from hw.config import CoreConfig
 from sim.model import Rates
+from sim.network.bounds import compute_bound, port_bound
 from sim.network.cycles import OUTPUT_FORMATS, Cycles, check_width, product_cycles
 from sim.network.memory import Memory, Traffic, element_bits, row_bits
 from sim.network.parallel import Cluster, exchange_cycles, split
@@ -93,6 +94,7 @@ def _row(machine: _Machine, layer: Layer, product: Product, width: int, count: i
         link_cycles = exchange_cycles(exchange, cluster.link, bits / 8)
     inside = max(core.total, memory_cycles)
     passes = config.slices(width) ** 2
+    share = count / cluster.cores
     return Row(
         layer=layer.name,
         count=count,
@@ -113,6 +115,8 @@ def _row(machine: _Machine, layer: Layer, product: Product, width: int, count: i
         bytes=moved.bytes * cluster.cores * count,
         bound=_bound(core, memory_cycles, link_cycles),
         peak=config.macs_per_cycle * cluster.cores,
+        compute_bound=compute_bound(config, product, width) * share,
+        port_bound=port_bound(config, product, width, memory, machine.rates) * share,
     )
 
 

@@ -6,6 +6,7 @@ from math import prod
 
 from hw.config import CoreConfig
 from sim.model import Rates
+from sim.network.bounds import on_chip_bits
 from sim.network.cycles import Cycles
 from sim.network.memory import Memory
 from sim.network.parallel import Cluster
@@ -48,6 +49,8 @@ class Row:
         the stage that limits, of ``BOUNDS``.
     peak
         multiply-accumulates per cycle of all cores, in one pass.
+    compute_bound, port_bound
+        cycles that array and streams need at least, see ``sim.network.bounds``.
     """
 
     layer: str
@@ -69,11 +72,18 @@ class Row:
     bytes: float
     bound: str
     peak: int
+    compute_bound: float
+    port_bound: float
 
     @property
     def utilization(self) -> float:
         """Share of the multipliers' cycles that make a pass of a product: 1 is the peak at this width."""
         return self.macs * self.passes / (self.peak * self.cycles)
+
+    @property
+    def times_bound(self) -> float:
+        """Cycles over the larger of the row's own two bounds."""
+        return self.cycles / max(self.compute_bound, self.port_bound)
 
     @property
     def intensity(self) -> float:
@@ -84,7 +94,8 @@ class Row:
         """JSON-ready values."""
         values = {name: value for name, value in asdict(self).items() if name not in ("part", "core")}
         counters = {f"core_{name}": value for name, value in asdict(self.core).items()}
-        return values | counters | {"utilization": self.utilization, "macs_per_byte": self.intensity}
+        ratios = {"macs_per_byte": self.intensity, "times_bound": self.times_bound}
+        return values | counters | {"utilization": self.utilization} | ratios
 
 
 @dataclass(frozen=True)
@@ -116,6 +127,11 @@ class Estimate:
     def cycles(self) -> float:
         """Cycles of one step."""
         return sum(row.cycles for row in self.rows)
+
+    @cached_property
+    def least_cycles(self) -> float:
+        """The larger of the two bounds of a step, see ``sim.network.bounds``."""
+        return max(sum(row.compute_bound for row in self.rows), sum(row.port_bound for row in self.rows))
 
     @cached_property
     def macs(self) -> int:
@@ -164,6 +180,10 @@ class Estimate:
             "cycles": self.cycles,
             "macs_per_cycle": self.macs / self.cycles,
             "utilization": self.utilization,
+            "compute_bound": sum(row.compute_bound for row in self.rows),
+            "port_bound": sum(row.port_bound for row in self.rows),
+            "times_bound": self.cycles / self.least_cycles,
+            "on_chip_bits": on_chip_bits(self.config),
             "bytes": self.bytes,
             "weight_bytes": self.weight_bytes(),
             "bound": {bound: self.share(bound) for bound in BOUNDS if self.share(bound)},

@@ -1,0 +1,59 @@
+"""What a machine cannot do without: the cycles of its array at its peak, and of its ports at their width.
+
+The **compute bound** of a product is M·N·ceil(K/B)·B multiply-accumulates over the peak, times the passes of its mantissa width:
+padding of K to whole blocks is the format's and counts, edges of M and N that do not fill the array do not.
+
+The **port bound** is the bits that must cross the streams at least once, over the width of all streams together: each
+distinct element of A and B once in, each of C once out, in the formats in which the memory holds them. Unfolded patches and
+operands that are loaded again are the plan's doing and do not count.
+
+A network's bounds are the sums over its products, and no plan beats the larger one.
+"""
+
+from math import ceil
+
+from hw.config import CoreConfig
+from sim.model import Rates
+from sim.network.memory import Memory, element_bits
+from sim.workloads import Product
+
+__all__ = ["compute_bound", "on_chip_bits", "port_bound", "port_width"]
+
+
+def port_width(config: CoreConfig, rates: Rates) -> float:
+    """Bits that the streams of A, B and C pass in a cycle, together."""
+    return float(32 * (config.lanes * (rates.a + rates.b) + config.tile_columns * rates.c))
+
+
+def on_chip_bits(config: CoreConfig) -> int:
+    """Bits of the core's memories: two halves of each operand buffer, two panels of results in FP32."""
+    block = config.block_size * config.storage_width + config.exponent_width
+    operands = 2 * config.operand_depth * (config.rows + config.columns) * block
+    return operands + 2 * config.output_rows * config.panel_columns * 32
+
+
+def compute_bound(config: CoreConfig, product: Product, width: int) -> float:
+    """Cycles of a product, all its repeats, on an array that is never idle."""
+    blocks = ceil(product.k / config.block_size) * config.block_size
+    work = product.m * product.n * blocks * product.repeats * config.slices(width) ** 2
+    return work / config.macs_per_cycle
+
+
+def port_bound(config: CoreConfig, product: Product, width: int, memory: Memory, rates: Rates | None) -> float:
+    """Cycles of a product on streams that are never idle; 0 where ports do not count.
+
+    Parameters
+    ----------
+    config, product, width
+        the core, the product, and the mantissa width of both operands.
+    memory
+        what operands and results are stored as, nothing left open.
+    rates
+        of the streams, or None.
+    """
+    if rates is None:
+        return 0.0
+    block = (width, config.block_size, config.exponent_width)
+    operands, results = (element_bits(storage, *block) for storage in (memory.operands or "fp32", memory.results))
+    a, b, c = product.tensors
+    return ((a + b) * operands + c * results) / port_width(config, rates)
