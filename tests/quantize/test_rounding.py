@@ -29,9 +29,9 @@ def numbers(rng: Random, above: int) -> list[int]:
     """FP32 words near the intervals' ties, one ulp beside them, far below, subnormal, zero; some ``above`` the maximum."""
     words = [0, 1 << 31, 1, 0x807FFFFF]
     for exponent in range(MAXIMUM - 12, MAXIMUM + 1 + above):
-        for _ in range(12):
-            fraction = rng.choice((0, 0x7FFFFF, rng.getrandbits(5) << 18, (rng.getrandbits(5) << 18) + 1, rng.getrandbits(23)))
-            words.append(rng.getrandbits(1) << 31 | exponent << 23 | fraction)
+        for top in range(32):
+            for below in (0, 1, rng.getrandbits(18)):
+                words.append(rng.getrandbits(1) << 31 | exponent << 23 | top << 18 | below)
     return [*words, 1 << 23, 0x3F800000 - (60 << 23)]
 
 
