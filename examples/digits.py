@@ -22,6 +22,8 @@ from sim.devices import RtlDevice
 HIDDEN = 128
 EPOCHS = 30
 BATCH = 64
+MACHINE = {"dot": 8, "tile_rows": 1, "tile_columns": 16}
+"""A row of 16 units with 8 products each: layers this small keep such an array busy, a larger one waits for its streams."""
 
 
 def digits():
@@ -78,7 +80,7 @@ def run(widths, console, images=None) -> list[dict]:
         for width in widths:
             block_format = golden.BlockFormat(mantissa_width=width)
             progress.update(task, description=f"HBFP{width}: compiling the generated Verilog")
-            device = RtlDevice(CoreConfig(mantissa_widths=(width,)))
+            device = RtlDevice(CoreConfig(mantissa_widths=(width,), **MACHINE))
             progress.update(task, advance=1, description=f"HBFP{width}: simulating")
             expected = classify(x_test, layers, lambda a, b, f=block_format: golden.matmul(a, b, f))
             actual = classify(x_test, layers, device.matmul)

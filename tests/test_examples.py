@@ -6,7 +6,9 @@ import sys
 import numpy as np
 import onnx
 import pytest
+from rich.console import Console
 
+from examples.digits import run as run_digits
 from examples.export_networks import main as export_networks
 from hbfp.cli import main as hbfp
 
@@ -32,3 +34,9 @@ def test_exported_networks_have_equal_bits_on_golden_and_rtl(name, tmp_path, cap
         assert golden.files
         for output in golden.files:
             assert np.array_equal(golden[output].view(np.uint32), rtl[output].view(np.uint32))
+
+
+def test_the_demo_keeps_its_array_busy():
+    (row,) = run_digits([4], Console(quiet=True))
+    assert row["bits_equal"]
+    assert row["utilisation"] > 0.6
