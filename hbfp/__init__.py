@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-__all__ = ["run"]
+__all__ = ["run", "torch", "train"]
 
 
 def __getattr__(name: str):

@@ -1,0 +1,48 @@
+"""Training in PyTorch with exactly the hardware's bits.
+
+``convert`` puts a model's products into HBFP, ``restore`` takes them back. Forward, input gradient and weight gradient
+each quantize their operands along their own reduction axis, as ``golden.matmul`` defines; inside ``with device(...)``
+they go to a machine, with the same bits.
+"""
+
+from hbfp.torch.convert import convert, restore
+from hbfp.torch.formats import FORMATS, HBFP, Format, Values, format_named
+from hbfp.torch.layers import (
+    LSTM,
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+    Linear,
+    MultiheadAttention,
+    scaled_dot_product_attention,
+)
+from hbfp.torch.run import Diverged, Run, device
+from hbfp.torch.schedule import Schedule, schedule
+
+__all__ = [
+    "FORMATS",
+    "HBFP",
+    "LSTM",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
+    "Diverged",
+    "Format",
+    "Linear",
+    "MultiheadAttention",
+    "Run",
+    "Schedule",
+    "Values",
+    "convert",
+    "device",
+    "format_named",
+    "restore",
+    "scaled_dot_product_attention",
+    "schedule",
+]
