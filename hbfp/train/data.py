@@ -1,0 +1,114 @@
+"""Data that every machine with the packages has: digits, rendered characters, Python's documentation; CIFAR on request."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+__all__ = ["Data", "characters", "cifar10", "digits", "documentation"]
+
+FACES = (
+    "DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSansMono", "DejaVuSerif", "DejaVuSerif-Bold",
+    "DejaVuSerif-Italic", "STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "cmb10", "cmr10", "cmss10", "cmti10",
+    "cmtt10", "DejaVuSansMono-BoldOblique",
+)  # fmt: skip
+CLASSES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ23456789"
+SIDE = 16
+
+
+@dataclass(frozen=True)
+class Data:
+    """Inputs and labels, to train and to test."""
+
+    x_train: torch.Tensor
+    y_train: torch.Tensor
+    x_test: torch.Tensor
+    y_test: torch.Tensor
+
+
+@cache
+def digits() -> Data:
+    """scikit-learn's 1797 handwritten digits, (1, 8, 8) in 0 … 1; a quarter for the test, always the same."""
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    x = torch.from_numpy((images / 16).astype(np.float32).reshape(-1, 1, 8, 8))
+    order = np.random.default_rng(1).permutation(len(images))
+    cut = len(order) * 3 // 4
+    train, test = order[:cut], order[cut:]
+    y = torch.from_numpy(labels.astype(np.int64))
+    return Data(x[train], y[train], x[test], y[test])
+
+
+@cache
+def characters(train: int = 6000, test: int = 1000) -> Data:
+    """34 letters and figures of Matplotlib's 16 fonts, (1, 16, 16): moved, turned, scaled, inverted, in noise.
+
+    Half of the images are light on dark, so that no linear model can tell them apart. Drawn from one seed.
+    """
+    rng = np.random.default_rng(2)
+    images = np.stack([_character(rng, index % len(CLASSES)) for index in range(train + test)])
+    labels = torch.arange(train + test) % len(CLASSES)
+    x = torch.from_numpy(images[:, None])
+    return Data(x[:train], labels[:train], x[train:], labels[train:])
+
+
+def _character(rng: np.random.Generator, label: int) -> np.ndarray:
+    from PIL import Image, ImageDraw
+
+    canvas = Image.new("L", (3 * SIDE, 3 * SIDE), 0)
+    font = _font(FACES[rng.integers(len(FACES))], int(rng.integers(24, 40)))
+    at = 1.5 * SIDE + rng.uniform(-5, 5, 2)
+    ImageDraw.Draw(canvas).text(tuple(at), CLASSES[label], fill=255, font=font, anchor="mm")
+    turned = canvas.rotate(float(rng.uniform(-20, 20)), resample=Image.Resampling.BILINEAR)
+    small = np.asarray(turned.resize((SIDE, SIDE), Image.Resampling.BOX), np.float32) / 255
+    sign = 1 if rng.random() < 0.5 else -1
+    image: np.ndarray = (sign * (2 * small - 1) * rng.uniform(0.4, 1) + rng.normal(0, 0.25, small.shape)).astype(np.float32)
+    return image
+
+
+@cache
+def _font(face: str, size: int):  # type: ignore[no-untyped-def]
+    import matplotlib
+    from PIL import ImageFont
+
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{face}.ttf"), size)
+
+
+@cache
+def documentation(length: int = 64) -> Data:
+    """The reference text in Python's own ``pydoc_data``, in pieces of ``length`` characters and their successors.
+
+    The last tenth is the test. About 465,000 characters in Python 3.11; versions differ.
+    """
+    from pydoc_data.topics import topics
+
+    text = "\n".join(topics.values())
+    alphabet = sorted(set(text))
+    codes = torch.tensor([alphabet.index(c) for c in text])
+    count = (len(codes) - 1) // length
+    x, y = codes[: count * length].view(-1, length), codes[1 : count * length + 1].view(-1, length)
+    cut = count * 9 // 10
+    return Data(x[:cut], y[:cut], x[cut:], y[cut:])
+
+
+@cache
+def cifar10(folder: str = "data") -> Data:
+    """CIFAR-10 as torchvision has it in ``folder``, (3, 32, 32), normalised; not downloaded here.
+
+    Raises
+    ------
+    ImportError, RuntimeError
+        without torchvision, or without the data.
+    """
+    from torchvision.datasets import CIFAR10
+
+    parts = [CIFAR10(folder, train=train, download=False) for train in (True, False)]
+    tensors = []
+    for part in parts:
+        images = torch.from_numpy(part.data).permute(0, 3, 1, 2).float() / 255
+        mean, deviation = torch.tensor([0.4914, 0.4822, 0.4465]), torch.tensor([0.2470, 0.2435, 0.2616])
+        tensors += [(images - mean[:, None, None]) / deviation[:, None, None], torch.tensor(part.targets)]
+    return Data(*tensors)

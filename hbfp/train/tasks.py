@@ -1,0 +1,125 @@
+"""What is trained and in which formats, by name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+from hbfp.torch import HBFP, Format, Schedule, Values
+from hbfp.train.data import Data, characters, cifar10, digits, documentation
+from hbfp.train.networks import CharacterTransformer, ResNet, RowLSTM, perceptron
+
+__all__ = ["FORMATS", "FULL", "QUICK", "TASKS", "Recipe", "Task"]
+
+BOOSTER = Schedule(4).ends(6).last_epochs(1, 6)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a task is trained.
+
+    Attributes
+    ----------
+    epochs, batch
+        the run's length; samples of a step.
+    optimizer
+        "sgd" (Nesterov momentum 0.9, weight decay 1e-4) or "adamw" (weight decay 0.01).
+    rate
+        divided by 10 after half and after three quarters of the epochs.
+    samples
+        of the training data used in an epoch; None for all.
+    """
+
+    epochs: int
+    batch: int
+    optimizer: str
+    rate: float
+    samples: int | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """A network, its data and its recipe.
+
+    Attributes
+    ----------
+    title
+        for people.
+    network
+        builder; initial weights come from PyTorch's generator.
+    data
+        loader.
+    recipe
+        of the runs.
+    formats, seeds
+        by default.
+    """
+
+    title: str
+    network: Callable[[], nn.Module]
+    data: Callable[[], Data]
+    recipe: Recipe
+    formats: tuple[str, ...]
+    seeds: int = 5
+
+
+FORMATS: dict[str, tuple[Schedule, Format] | None] = {
+    "FP32": None,
+    "BF16": (Schedule(4), Values(name="bf16")),
+    "HBFP8": (Schedule(8), HBFP()),
+    "HBFP6": (Schedule(6), HBFP()),
+    "HBFP5": (Schedule(5), HBFP()),
+    "HBFP4": (Schedule(4), HBFP()),
+    "HBFP6, blocks of 16": (Schedule(6), HBFP(block_size=16)),
+    "HBFP4, blocks of 16": (Schedule(4), HBFP(block_size=16)),
+    "HBFP4, blocks of 256": (Schedule(4), HBFP(block_size=256)),
+    "HBFP4, to nearest": (Schedule(4), HBFP("nearest")),
+    "HBFP4, last epoch 6": (Schedule(4).last_epochs(1, 6), HBFP()),
+    "HBFP4, ends 6": (Schedule(4).ends(6), HBFP()),
+    "Booster": (BOOSTER, HBFP()),
+    "Booster, blocks of 16": (BOOSTER, HBFP(block_size=16)),
+    "Booster, last 3 epochs": (Schedule(4).ends(6).last_epochs(3, 6), HBFP()),
+    "MXFP6": (Schedule(4), Values(name="mxfp6-e2m3")),
+    "MXFP4": (Schedule(4), Values(name="mxfp4")),
+    "NVFP4": (Schedule(4), Values(name="nvfp4")),
+    "INT8": (Schedule(4), Values(name="int8")),
+    "INT4": (Schedule(4), Values(name="int4")),
+}
+"""Schedules and formats by the name people know them by; None is plain PyTorch. Stochastic unless it says otherwise."""
+
+MAIN = ("FP32", "HBFP8", "HBFP6", "HBFP5", "HBFP4", "Booster")
+OTHERS = ("BF16", "MXFP6", "MXFP4", "INT4")
+ABLATIONS = ("HBFP4, last epoch 6", "HBFP4, ends 6", "Booster, last 3 epochs")
+BLOCKS = ("HBFP4, blocks of 16", "HBFP4, blocks of 256", "HBFP4, to nearest")
+
+TASKS = {
+    "narrow-mlp": Task(
+        "narrow, deep MLP 64-16-16-16-16-10, digits", lambda: perceptron(64, 16, 16, 16, 16, 10), digits,
+        Recipe(20, 64, "sgd", 0.02), (*MAIN, *ABLATIONS, *BLOCKS, *OTHERS),
+    ),
+    "lstm": Task(
+        "LSTM 32, digits by rows", lambda: RowLSTM(8, 32, 10), digits, Recipe(15, 64, "adamw", 0.01),
+        (*MAIN, *OTHERS), 3,
+    ),
+    "resnet": Task(
+        "ResNet-20 of 8, 16, 32 filters, digits", lambda: ResNet((8, 16, 32), 3, 1, 10), digits,
+        Recipe(8, 64, "sgd", 0.05), ("FP32", "HBFP6", "HBFP4", "Booster", "HBFP4, to nearest"), 3,
+    ),
+    "transformer": Task(
+        "transformer of 1.2 million parameters, Python's documentation",
+        lambda: CharacterTransformer(103, 128, 4, 6, 64), documentation, Recipe(3, 32, "adamw", 0.002, 1600),
+        ("FP32", "HBFP6", "HBFP4", "Booster"), 1,
+    ),
+    "characters": Task(
+        "ResNet-20 of 8, 16, 32 filters, characters", lambda: ResNet((8, 16, 32), 3, 1, 34), characters,
+        Recipe(10, 100, "sgd", 0.05), (*MAIN, *ABLATIONS, *BLOCKS, *OTHERS),
+    ),
+    "cifar10": Task(
+        "ResNet-20, CIFAR-10", lambda: ResNet((16, 32, 64), 3, 3, 10), cifar10, Recipe(160, 128, "sgd", 0.1), MAIN,
+    ),
+}  # fmt: skip
+"""The tasks. CIFAR-10 needs torchvision and its data in ``data/``, and days on a CPU."""
+
+QUICK = ("narrow-mlp", "lstm", "resnet")
+FULL = (*QUICK, "transformer", "characters")
+"""What ``make train`` and ``make train-full`` run."""
