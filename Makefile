@@ -6,7 +6,7 @@ READY = $(VENV)/.ready
 SIM ?= verilator
 WAVES ?= 0
 
-.PHONY: demo help sim test lint docs bench synth synth-full train board clean
+.PHONY: demo help sim test lint docs bench synth synth-full train train-full train-digits board clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## handwritten digits through the generated RTL (the default)
@@ -44,7 +44,13 @@ synth: $(READY)  ## density report with the libraries found, cached (minutes the
 synth-full: $(READY)  ## every format, block size and library (hours the first time, resumes)
 	$(RUN) -m synth report --full
 
-train: $(READY)  ## training in HBFP: accuracy of each format, tables and plots
+train: $(READY)  ## training in PyTorch: accuracy of each format, tables and plots (about half an hour)
+	$(RUN) -m hbfp.train
+
+train-full: $(READY)  ## the same with a transformer and rendered characters (hours; goes on where it was killed)
+	$(RUN) -m hbfp.train --full
+
+train-digits: $(READY)  ## the NumPy experiment behind docs/training.json
 	$(RUN) -m golden.train
 
 BOARD ?= ulx3s

@@ -34,13 +34,13 @@ _machine: ContextVar[Machine | None] = ContextVar("machine", default=None)
 
 
 @contextmanager
-def device(machine: Machine) -> Iterator[Machine]:
+def device(machine: Machine | None) -> Iterator[Machine | None]:
     """Send every product of converted layers to a machine, with the same bits.
 
     Parameters
     ----------
     machine
-        anything with ``matmul`` and ``block_size``; of the format's block size.
+        anything with ``matmul`` and ``block_size``; of the format's block size. None: this process.
     """
     token = _machine.set(machine)
     try:

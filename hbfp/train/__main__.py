@@ -1,4 +1,4 @@
-"""``python -m hbfp.train``: accuracy of formats in training, several seeds each; goes on where it was killed."""
+"""``hbfp train``: accuracy of formats in training, several seeds each; goes on where it was killed."""
 
 import argparse
 import sys
@@ -6,47 +6,53 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import Progress
+from hw.options import CommandLineError, run
 
-from hbfp.train.journal import Journal
-from hbfp.train.report import markdown, plot, summarize, write
-from hbfp.train.run import Point, run_point
-from hbfp.train.tasks import FORMATS, FULL, QUICK, TASKS
+if TYPE_CHECKING:
+    from hbfp.train.run import Point
 
-__all__ = ["main"]
+__all__ = ["main", "points"]
+
+TEXT = "Train networks with PyTorch in several formats from several seeds; an experiment that was killed goes on."
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line's options."""
-    parser = argparse.ArgumentParser(prog="hbfp train", description=(__doc__ or "").split(": ", 1)[1])
-    parser.add_argument("--tasks", nargs="+", choices=list(TASKS), help=f"default: {', '.join(QUICK)}")
-    parser.add_argument("--full", action="store_true", help=f"hours: {', '.join(FULL)}")
-    parser.add_argument(
-        "--formats", nargs="+", choices=list(FORMATS), metavar="FORMAT",
-        help=f"of {'; '.join(FORMATS)} (default: each task's own)",
-    )  # fmt: skip
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--tasks", nargs="+", metavar="TASK", help="default: those that take minutes")
+    parser.add_argument("--full", action="store_true", help="the tasks that take hours too")
+    parser.add_argument("--formats", nargs="+", metavar="FORMAT", help="default: each task's own")
     parser.add_argument("--seeds", type=int, help="runs of each, from seeds 1, 2, … (default: each task's own)")
     parser.add_argument("--epochs", type=int, help="instead of each task's own")
     parser.add_argument("--factors", nargs="+", type=float, default=[1.0], help="on the learning rate (default: 1)")
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     parser.add_argument("--output", type=Path, default=Path("build/training"), help="folder (default: build/training)")
-    options = parser.parse_args(arguments)
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Raise for values that cannot be."""
+    from hbfp.train.tasks import FORMATS, TASKS
+
+    for name, known in (("tasks", TASKS), ("formats", FORMATS)):
+        for value in getattr(options, name) or []:
+            if value not in known:
+                raise CommandLineError(f"{name} must be of {'; '.join(known)}, not {value}")
     for name, high in (("seeds", 1000), ("epochs", 10000), ("workers", 256)):
         value = getattr(options, name)
         if value is not None and not 1 <= value <= high:
-            parser.error(f"{name} must be between 1 and {high}, not {value}")
+            raise CommandLineError(f"{name} must be between 1 and {high}, not {value}")
     for factor in options.factors:
         if not 0 < factor < 1e6:
-            parser.error(f"factors must be greater than 0 and less than 1000000, not {factor:g}")
+            raise CommandLineError(f"factors must be greater than 0 and less than 1000000, not {factor:g}")
     if options.full and options.tasks:
-        parser.error("full must be given without tasks")
-    return options
+        raise CommandLineError("full must be given without tasks")
 
 
-def points(options: argparse.Namespace) -> list[Point]:
+def points(options: argparse.Namespace) -> "list[Point]":
     """The runs, seeds outermost, so that an interrupted experiment has all formats."""
+    from hbfp.train.run import Point
+    from hbfp.train.tasks import FULL, QUICK, TASKS
+
     tasks = options.tasks or (FULL if options.full else QUICK)
     most = options.seeds or max(TASKS[task].seeds for task in tasks)
     return [
@@ -56,9 +62,16 @@ def points(options: argparse.Namespace) -> list[Point]:
     ]  # fmt: skip
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def _main(options: argparse.Namespace) -> int:
     """Run the experiment, print its tables, write its files."""
-    options = parse(arguments)
+    _check(options)
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from hbfp.train.journal import Journal
+    from hbfp.train.report import markdown, plot, summarize, write
+    from hbfp.train.run import run_point
+
     wanted = points(options)
     journal = Journal(options.output / "runs.jsonl")
     known = journal.known(wanted)
@@ -73,14 +86,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 progress.advance(bar)
     records = [known[point] for point in wanted]
     summary = summarize(records)
-    command = "hbfp train " + " ".join(sys.argv[1:] if arguments is None else arguments)
-    write(options.output / "training.json", records, summary, {"command": command.strip()})
+    write(options.output / "training.json", records, summary, {"command": " ".join(["hbfp train", *sys.argv[1:]])})
     plot(options.output / "training.png", records)
     print(markdown(summary))
     for record in records:
         if record["diverged"]:
             print(f"{record['task']}, {record['format']}, seed {record['seed']}: {record['diverged']}")
     return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit status."""
+    return run("hbfp train", TEXT, _options, _main, arguments)
 
 
 if __name__ == "__main__":
