@@ -6,15 +6,16 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
-
-from amaranth.lib.wiring import Component
+from typing import TYPE_CHECKING, Any
 
 from hw.config import CoreConfig
 from hw.files import check_outputs, write_files
 from hw.names import check_identifier, named
 from hw.options import CommandLineError, add_config_options, config_from_options, run
 from hw.timing import Timing
+
+if TYPE_CHECKING:
+    from amaranth.lib.wiring import Component
 
 __all__ = ["describe", "generate", "main"]
 
@@ -27,7 +28,7 @@ def project_version() -> str:
         return "unknown"
 
 
-def describe(component: Component, config: CoreConfig, unit: str, module: str, clocks: list[str]) -> dict[str, Any]:
+def describe(component: "Component", config: CoreConfig, unit: str, module: str, clocks: list[str]) -> dict[str, Any]:
     """JSON-ready description of ``module``: ports with their widths, parameters, derived widths, latencies, peak rate."""
     latencies = {
         name: value for name in sorted(dir(component))
@@ -56,7 +57,7 @@ def describe(component: Component, config: CoreConfig, unit: str, module: str, c
     }
 
 
-def _ports(component: Component) -> list[dict[str, Any]]:
+def _ports(component: "Component") -> list[dict[str, Any]]:
     """Ports in the order of the Verilog; of structures also each field's lowest bit and width."""
     from amaranth.lib.data import StructLayout, View
 

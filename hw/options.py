@@ -67,42 +67,46 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(filter(None, text.split(",")))
 
 
-def add_config_options(parser: argparse.ArgumentParser) -> None:
-    """Add one option per parameter of ``CoreConfig``, with its default in the help text."""
+def add_config_options(parser: argparse.ArgumentParser, unset: bool = False) -> None:
+    """Add one option per parameter of ``CoreConfig``, with its default in the help text.
+
+    With ``unset`` options that are not given are None, for programs that have defaults of their own.
+    """
     defaults = {field.name: field.default for field in fields(CoreConfig) if field.default is not MISSING}
+    starts = dict.fromkeys(defaults) if unset else defaults
     group = parser.add_argument_group("machine")
     group.add_argument(
-        "--mantissa", type=_mantissa, default=defaults["mantissa_widths"], metavar="M",
+        "--mantissa", type=_mantissa, default=starts["mantissa_widths"], metavar="M",
         help="mantissa width in bits, sign included: 2 to 8, a list such as 4,6, or 'mixed' for 4,6 (default: 4)",
     )  # fmt: skip
     group.add_argument(
-        "--block", type=_integer("block_size"), default=defaults["block_size"], metavar="N",
+        "--block", type=_integer("block_size"), default=starts["block_size"], metavar="N",
         help=f"elements that share an exponent (default: {defaults['block_size']})",
     )  # fmt: skip
     group.add_argument("--tile", type=_pair("tile"), metavar="RxC", help="tile rows and columns at once, such as 4x4")
     group.add_argument("--mesh", type=_pair("mesh"), metavar="RxC", help="mesh rows and columns at once, such as 2x2")
     group.add_argument(
-        "--accumulator", default=defaults["accumulator"], metavar="KIND",
+        "--accumulator", default=starts["accumulator"], metavar="KIND",
         help=f"{', '.join(ACCUMULATORS)} (default: {defaults['accumulator']})",
     )  # fmt: skip
     group.add_argument(
-        "--datapath", default=defaults["datapath"], metavar="BODY",
+        "--datapath", default=starts["datapath"], metavar="BODY",
         help="structural for chips, carry_chain for FPGAs, dsp for their multiplier blocks, behavioral for simulation "
         f"(default: {defaults['datapath']})",
     )  # fmt: skip
     group.add_argument(
-        "--rounding", type=_names, default=defaults["rounding_modes"], metavar="MODES",
+        "--rounding", type=_names, default=starts["rounding_modes"], metavar="MODES",
         help=f"roundings into blocks, of {', '.join(ROUNDING_MODES)} (default: nearest)",
     )  # fmt: skip
     group.add_argument(
-        "--features", type=_names, default=defaults["features"], metavar="NAMES",
+        "--features", type=_names, default=starts["features"], metavar="NAMES",
         help=f"what the core has beyond FP32 in and out, of {', '.join(FEATURES)} (default: none)",
     )  # fmt: skip
     for name, text in HELP.items():
         default = defaults[name]
         note = "" if default is None else f" (default: {default})"
         option = f"--{name.replace('_', '-')}"
-        group.add_argument(option, type=_integer(name), default=default, metavar="N", help=text + note)
+        group.add_argument(option, type=_integer(name), default=starts[name], metavar="N", help=text + note)
 
 
 def config_from_options(options: argparse.Namespace) -> CoreConfig:
@@ -137,7 +141,7 @@ def run(
     main: Callable[[argparse.Namespace], int | None], arguments: Sequence[str] | None = None,
 ) -> int:  # fmt: skip
     """Parse and run ``main(options)``: its exit status; a ``CommandLineError`` becomes one line and status 2."""
-    parser = _Parser(prog=program, description=description)
+    parser = _Parser(prog=program, description=description, allow_abbrev=False)
     add_options(parser)
     try:
         return main(parser.parse_args(arguments)) or 0

@@ -1,47 +1,29 @@
 """The command line of the simulator."""
 
+import argparse
 import json
-import os
-import sys
-import tempfile
 from pathlib import Path
 
 from rich.console import Console
 
-from sim.options import POINT, parser
+from hw.files import check_outputs, write_files
+from hw.options import CommandLineError, run
+from sim.options import MACHINE, POINT, add_options
 
 __all__ = ["main"]
 
 
-def _write(files: dict[Path, str | bytes]) -> None:
-    """Write all files or none: each first beside its place, then all are moved."""
-    moves = []
-    try:
-        for path, content in files.items():
-            data = content.encode() if isinstance(content, str) else content
-            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-            moves.append((name, path))
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-        umask = os.umask(0)
-        os.umask(umask)
-        for name, path in moves:
-            os.chmod(name, 0o666 & ~umask)
-            os.replace(name, path)
-    finally:
-        for name, _ in moves:
-            Path(name).unlink(missing_ok=True)
-
-
-def _check_paths(paths: list[Path]) -> None:
-    """Find out before the work whether the files can be written."""
-    for path in paths:
-        if path.is_dir():
-            raise ValueError(f"{path} is a folder, not a file")
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"folder {path.parent} does not exist")
-        if not os.access(path.parent, os.W_OK):
-            raise PermissionError(f"folder {path.parent} cannot be written to")
+def _deliver(options, files: dict[Path, str | bytes], json_text: str, csv_text: str) -> bool:
+    """Write everything that was asked for; whether standard output is taken by it."""
+    taken = False
+    for where, text in ((options.json, json_text), (options.csv, csv_text)):
+        if where == "-":
+            print(text, end="")
+            taken = True
+        elif where:
+            files[Path(where)] = text
+    write_files(files)
+    return taken
 
 
 def _one(options, console: Console, point: dict) -> None:
@@ -52,11 +34,6 @@ def _one(options, console: Console, point: dict) -> None:
     with Console(stderr=True).status(f"working out the products of {options.workload}"):
         result = evaluate(options.workload, point | {"merge": not options.all_layers})
     files: dict[Path, str | bytes] = {}
-    if options.json:
-        files[options.json] = json.dumps(result.to_dict(), indent=1) + "\n"
-    if options.csv:
-        left_out = [{"layer": name, "stage": "left out, may hold products"} for name in result.workload.missing]
-        files[options.csv] = to_csv([row.to_dict() for row in result.rows] + left_out)
     if options.scale_sim:
         files[options.scale_sim] = compute_report(result)
     if options.trace:
@@ -66,11 +43,12 @@ def _one(options, console: Console, point: dict) -> None:
     if options.plot:
         from sim.study.plot import plot_roofline, plot_utilization
 
-        options.plot.mkdir(exist_ok=True)
         files[options.plot / "utilization.png"] = plot_utilization(result)
         files[options.plot / "roofline.png"] = plot_roofline(result)
-    _write(files)
-    show(console, result)
+    left_out = [{"layer": name, "stage": "left out, may hold products"} for name in result.workload.missing]
+    table = to_csv([row.to_dict() for row in result.rows] + left_out)
+    if not _deliver(options, files, json.dumps(result.to_dict(), indent=1) + "\n", table):
+        show(console, result)
 
 
 def _number(text: str):
@@ -96,13 +74,8 @@ def _many(options, console: Console, point: dict) -> None:
     records = sweep(
         options.workload, points, workers=options.workers, scheduler=options.dask, progress=console.is_terminal
     )
-    files: dict[Path, str | bytes] = {}
-    if options.json:
-        files[options.json] = json.dumps(records, indent=1) + "\n"
-    if options.csv:
-        files[options.csv] = to_csv(records)
-    _write(files)
-    show_sweep(console, records, list(axes))
+    if not _deliver(options, {}, json.dumps(records, indent=1) + "\n", to_csv(records)):
+        show_sweep(console, records, list(axes))
 
 
 def _run(options, console: Console) -> None:
@@ -118,26 +91,30 @@ def _run(options, console: Console) -> None:
         raise ValueError("--layer needs --trace")
     if options.library and not options.synthesis:
         raise ValueError("--library needs --synthesis")
-    _check_paths([path for path in (options.json, options.csv, options.scale_sim, options.trace) if path])
-    if options.plot:
-        _check_paths([options.plot / "utilization.png"] if options.plot.is_dir() else [])
-        _check_paths([] if options.plot.is_dir() else [options.plot])
+    if options.workers is not None and not 1 <= options.workers <= 256:
+        raise ValueError(f"workers must be between 1 and 256, not {options.workers}")
+    outputs = [Path(path) for path in (options.json, options.csv, options.scale_sim, options.trace) if path and path != "-"]
+    outputs += [options.plot / "utilization.png", options.plot / "roofline.png"] if options.plot else []
+    check_outputs(*outputs)
     if options.sizes:
         from sim.graphs.sizes import read_sizes
 
         options.sizes = read_sizes(options.sizes)
-    point = {name: getattr(options, name) for name in POINT if getattr(options, name) is not None}
+    point = {MACHINE.get(name, name): getattr(options, name) for name in POINT if getattr(options, name) is not None}
     (_many if options.sweep else _one)(options, console, point)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; 0, or 2 after one line about bad input."""
+def _main(options: argparse.Namespace) -> int:
     console = Console()
     if not console.is_terminal:
         console = Console(width=160)
     try:
-        _run(parser().parse_args(arguments), console)
-    except (ValueError, TypeError, OSError, ImportError) as error:
-        print(f"python -m sim: {error}", file=sys.stderr)
-        return 2
+        _run(options, console)
+    except (ValueError, TypeError, OSError, ImportError, RecursionError) as error:
+        raise CommandLineError(str(error)) from None
     return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; 0, or 2 after one line about bad input."""
+    return run("python -m sim", "Cycles, traffic and bounds of a network on an HBFP machine.", add_options, _main, arguments)

@@ -144,5 +144,5 @@ def load(path: Path, kind: type = Row) -> list:
     """
     try:
         return [kind.from_dict(row) for row in json.loads(path.read_text())["rows"]]
-    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+    except (OSError, KeyError, TypeError, RecursionError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is no results file: {error}") from None

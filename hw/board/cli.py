@@ -32,7 +32,7 @@ def _config(path: Path):
         return CoreConfig.from_dict(values.get("parameters", values))
     except OSError as error:
         raise CommandLineError(f"config must be a readable file, not {path}: {error.strerror}") from None
-    except (json.JSONDecodeError, AttributeError):
+    except (RecursionError, json.JSONDecodeError, AttributeError):
         raise CommandLineError(f"config must be JSON of a machine's parameters, not {path}") from None
     except (TypeError, ValueError) as error:
         raise CommandLineError(str(error)) from None

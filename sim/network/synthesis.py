@@ -87,7 +87,7 @@ def _rows(path: Path, changed: int) -> list[dict]:
     """The rows of a results file that have the members used here."""
     try:
         values = json.loads(path.read_text("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (RecursionError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path.name} is not JSON: {error}") from error
     rows = values.get("rows") if isinstance(values, dict) else values
     if not isinstance(rows, list) or not all(

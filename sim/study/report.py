@@ -154,7 +154,7 @@ def read_report(path: str | Path) -> dict:
         report = json.loads(path.read_text("utf-8"))
         if all(isinstance(report["summary"][key], int | float) for key in ("cycles", "macs", "bytes", "utilization")):
             return report
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
     raise ValueError(f"{path.name} is not a report of python -m sim --json")
 

@@ -99,9 +99,9 @@ BAD = [
         "schedule must be booster or all-W with a width W between 2 and 10, not mixed",
     ),
     ("--workload resnet20 --schedule all-6 --mantissa 4", "mantissa width must be one of the configuration's 4, not 6"),
-    ("--workload resnet20 --mantissa 4;6", "argument --mantissa: invalid list of widths value: '4;6'"),
+    ("--workload resnet20 --mantissa 4;6", "mantissa_width must be a number, a list such as 4,6 or 'mixed', not 4;6"),
     ("--workload resnet20 --dot 5", "dot must divide block_size 64, not be 5"),
-    ("--workload resnet20 --mesh 4", "mesh must be ROWSxCOLUMNS, not 4"),
+    ("--workload resnet20 --mesh 4", "mesh must be ROWSxCOLUMNS, such as 4x4, not 4"),
     ("--workload resnet20 --mesh 0x4", "mesh_rows must be between 1 and 64, not 0"),
     ("--workload resnet20 --bandwidth -1", "bytes_per_cycle must be above 0, not -1.0"),
     ("--workload resnet20 --data 4", "link must be stated for 4 cores"),
@@ -111,12 +111,13 @@ BAD = [
     ("--workload resnet20 --port-rate 2", "port_rate must be above 0 and at most 1, not 2"),
     ("--workload no.csv", "no.csv does not exist"),
     ("--workload bad.csv", "bad.csv, line 2, column 3 (N): must be a positive integer, not 'x'"),
-    ("--workload resnet20 --json no/a.json", "folder no does not exist"),
-    ("--workload resnet20 --json .", ". is a folder, not a file"),
+    ("--workload resnet20 --json bad.csv/a.json", "output must be a file in a writable folder, not bad.csv/a.json"),
+    ("--workload resnet20 --json .", "output must be a file in a writable folder, not ."),
     ("--workload resnet20 --layer conv1", "--layer needs --trace"),
-    ("--workload resnet20 --sweep dot", "argument --sweep: must be NAME=VALUE,VALUE,..., not 'dot'"),
+    ("--workload resnet20 --sweep dot", "sweep must be NAME=VALUE,VALUE,..., not dot"),
     ("--workload resnet20 --sweep dot=5", "dot must divide block_size 64, not be 5"),
     ("--workload resnet20 --sweep dot=4 --trace t.json", "--trace needs one machine, not a --sweep"),
+    ("--workload resnet20 --sweep dot=4,8 --workers 1000000", "workers must be between 1 and 256, not 1000000"),
     ("--compare a.json b.json", "a.json does not exist"),
     ("--compare bad.csv bad.csv", "bad.csv is not a report of python -m sim --json"),
     ("--workload resnet20 --synthesis bad.csv", "bad.csv is not JSON: Expecting value: line 1 column 1 (char 0)"),
@@ -141,14 +142,14 @@ def test_an_unknown_layer_leaves_no_file(run, tmp_path):
 
 
 def test_a_failing_write_keeps_the_old_files(run, tmp_path, monkeypatch):
-    import sim.cli
+    import hw.files
 
     (tmp_path / "a.json").write_text("old")
 
     def fail(name, path):
-        raise OSError("no space left")
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(sim.cli.os, "replace", fail)
+    monkeypatch.setattr(hw.files.os, "replace", fail)
     assert run("--workload resnet20 --json a.json --csv a.csv")[0] == 2
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.json": "old"}
 
@@ -160,3 +161,26 @@ def test_runs_as_a_module(tmp_path):
     assert result.stdout == ""
     assert result.stderr.startswith("python -m sim: workload must be one of ")
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("options", ["--json", "--json -"])
+def test_results_on_standard_output_are_alone_there(run, options):
+    status, out, _ = run(f"--workload resnet20 {options}")
+    assert status == 0
+    assert json.loads(out)["summary"]["workload"] == "resnet20"
+    status, out, _ = run("--workload resnet20 --csv")
+    assert out.startswith("layer,count,kind,stage,")
+
+
+def test_folders_of_results_are_made(run, tmp_path):
+    assert run("--workload resnet20 --json new/deep/a.json")[0] == 0
+    assert (tmp_path / "new" / "deep" / "a.json").exists()
+
+
+def test_json_a_hundred_thousand_deep_is_no_report(run, tmp_path):
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    for line in ("--compare deep.json deep.json", "--workload resnet20 --synthesis deep.json"):
+        status, out, err = run(line)
+        assert (status, out) == (2, "")
+        assert err.count("\n") == 1
+        assert "deep.json is not" in err
