@@ -6,7 +6,7 @@ from importlib import import_module
 
 from rich.console import Console
 
-BENCHES = ("golden", "simulator", "driver")
+BENCHES = ("golden", "simulator", "driver", "torch")
 
 
 def main() -> None:
