@@ -6,6 +6,7 @@ they go to a machine, with the same bits.
 """
 
 from hbfp.torch.convert import convert, restore
+from hbfp.torch.export import export_onnx, pack_weights, unpack_weights
 from hbfp.torch.formats import FORMATS, HBFP, Format, Values, format_named
 from hbfp.torch.layers import (
     LSTM,
@@ -41,8 +42,11 @@ __all__ = [
     "Values",
     "convert",
     "device",
+    "export_onnx",
     "format_named",
+    "pack_weights",
     "restore",
     "scaled_dot_product_attention",
     "schedule",
+    "unpack_weights",
 ]
