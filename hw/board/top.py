@@ -23,6 +23,8 @@ class BoardTop(Elaboratable):
         the machine instead of the board's own.
     """
 
+    _MustUse__silence = True  # tops are also made for what they say of a board, and not built
+
     def __init__(self, board: Board, config: CoreConfig | None = None, clock_hz: float | None = None):
         self.board = board
         self.config = config or board.config
