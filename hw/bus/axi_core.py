@@ -84,17 +84,8 @@ class AxiCore(Component):
             outwards = bus.signature.members[name].flow == Out
             m.d.comb += port.eq(inner) if outwards else inner.eq(port)
         m.d.comb += [
-            bank.valid.eq(bus.request),
-            bank.write.eq(bus.write),
-            bank.address.eq(bus.address),
-            bank.write_data.eq(bus.write_data),
-            bus.done.eq(bank.done),
-            bus.read_data.eq(bank.read_data),
-            bus.error.eq(bank.error),
-            bank.idle.eq(core.idle),
-            bank.core_error.eq(core.error),
-            bank.counters.eq(core.counters),
-            core.clear.eq(bank.clear),
+            *bank.accessed_by(bus),
+            *bank.watches(core),
             self.interrupt.eq(bank.interrupt),
             core.i_command.payload.eq(bank.o_command.payload),
             core.i_command.valid.eq(bank.o_command.valid & ~bank.soft_reset),
@@ -102,8 +93,6 @@ class AxiCore(Component):
         ]
         for name in ("a", "b", "bias") if "bias" in self.config.features else ("a", "b"):
             self._operand(m, name, getattr(core, f"i_{name}"), bank)
-        for event in (f"{kind}_{name}" for kind in ("short", "long", "left") for name in ("a", "b", "bias")):
-            m.d.comb += getattr(bank, event).eq(getattr(core, event))
         result = core.o_c
         m.d.comb += [
             self.m_axis_c_tdata.eq(result.payload.data),

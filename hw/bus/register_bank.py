@@ -84,6 +84,23 @@ class RegisterBank(Component):
             | dict.fromkeys((*STREAM_EVENTS, *LEFT), In(1))
         )  # fmt: skip
 
+    def accessed_by(self, bus) -> list:
+        """Statements that connect what asks for accesses: its ``request``, ``write``, ``address`` and ``write_data``."""
+        return [
+            self.valid.eq(bus.request), self.write.eq(bus.write), self.address.eq(bus.address),
+            self.write_data.eq(bus.write_data),
+            bus.done.eq(self.done), bus.read_data.eq(self.read_data), bus.error.eq(self.error),
+        ]  # fmt: skip
+
+    def watches(self, core) -> list:
+        """Statements that connect what a ``StreamCore`` says of itself; gaps are seen where packets come in."""
+        events = [f"{kind}_{name}" for kind in ("short", "long", "left") for name in ("a", "b", "bias")]
+        return [
+            self.idle.eq(core.idle), self.core_error.eq(core.error), self.counters.eq(core.counters),
+            core.clear.eq(self.clear),
+            *(getattr(self, event).eq(getattr(core, event)) for event in events),
+        ]  # fmt: skip
+
     def elaborate(self, platform) -> Module:
         m = Module()
         asked = Signal()
