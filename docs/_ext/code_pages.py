@@ -6,8 +6,9 @@ from pathlib import Path
 from sphinx.addnodes import pending_xref
 from sphinx.errors import ExtensionError
 
-GIVEN = {"elaborate", "module_name", "key", "moment", "parts"}
-"""Members whose contract is their base's: of every hardware component, and of every stage of the cycle model."""
+GIVEN = {"elaborate", "module_name", "key", "moment", "parts", "forward", "backward"}
+"""Members whose contract is their base's: of every hardware component, of every stage of the cycle
+model, and of every module of PyTorch."""
 NAMED = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 

@@ -50,6 +50,7 @@ class Rule:
     width: int
 
     def applies(self, place: Place) -> bool:
+        """Whether the width holds at this place."""
         return TESTS[self.kind](place, self.argument)
 
 
