@@ -12,10 +12,13 @@ __all__ = ["CharacterTransformer", "ResNet", "RowLSTM", "perceptron", "resnet18"
 
 
 def perceptron(*sizes: int) -> nn.Sequential:
-    """Linear layers with ReLU between them, on flattened inputs."""
+    """Linear layers with ReLU between them, on flattened inputs; He initialisation, biases of zero."""
     layers: list[nn.Module] = [nn.Flatten()]
     for inputs, outputs in pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        linear = nn.Linear(inputs, outputs)
+        nn.init.normal_(linear.weight, std=(2 / inputs) ** 0.5)
+        nn.init.zeros_(linear.bias)
+        layers += [linear, nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
 
