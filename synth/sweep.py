@@ -19,15 +19,9 @@ from synth.mapping.flow import BUILD
 from synth.mapping.liberty import find_library
 from synth.mapping.tools import yosys_version
 
-__all__ = ["Failure", "add_sweep_options", "sweep"]
+__all__ = ["Failure", "load", "save", "sweep"]
 
 Failure = tuple[Design, str]
-
-
-def add_sweep_options(parser) -> None:
-    """Where designs are measured, as options of a command."""
-    parser.add_argument("--jobs", type=int, default=2, help="processes (default 2)")
-    parser.add_argument("--dask", help="address of a Dask scheduler to use instead of processes")
 
 
 def _measure(measure, design, build: str, seconds: float):

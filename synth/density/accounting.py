@@ -28,7 +28,7 @@ from synth.mapping.flow import Synthesis, modules_of, synthesise
 from synth.mapping.liberty import Library
 from synth.mapping.tools import yosys_version
 
-__all__ = ["MEASURES"]
+__all__ = ["MEASURES", "category_of"]
 
 FORMULA_TILE = 16  # b of the published formula
 
@@ -46,7 +46,8 @@ AROUND = ("loader_", "block_quantizer", "output_stage", "operand_buffer", "seque
           "result_buffer", "mesh_", "tile_")  # fmt: skip
 
 
-def _category(name: str) -> str:
+def category_of(name: str) -> str:
+    """Which part of the machine a module belongs to."""
     return next(category for category, prefixes in CATEGORIES if name.startswith(prefixes))
 
 
@@ -54,7 +55,7 @@ def _parts(synthesis: Synthesis, macs: int, what: str = "area") -> dict[str, flo
     """Area (or that of "flip_flops") per MAC of each category that occurs."""
     areas: dict[str, float] = {}
     for name, times in synthesis.instances().items():
-        category = _category(name)
+        category = category_of(name)
         areas[category] = areas.get(category, 0.0) + getattr(synthesis.parts[name], what) * times / macs
     return areas
 
@@ -66,7 +67,7 @@ def _gates(design: Design, library: Library) -> bool:
 def _built(component, design: Design, library: Library, prefixes, seconds: float, build: Path) -> Synthesis:
     verilog = emit_verilog(component)
     parts = [name for name in modules_of(verilog) if name.startswith(prefixes)]
-    return synthesise(verilog, component.module_name, parts, library, effort=design.effort,
+    return synthesise(verilog, component.module_name, parts, library, effort=design.effort, target=design.target,
                       clock_gates=_gates(design, library), seconds=seconds, build=build)  # fmt: skip
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from hw.files import keep
 from synth.density.designs import simulate_unit
+from synth.mapping.flat import flat_verilog
 from synth.mapping.flow import Synthesis
 from synth.mapping.liberty import Library, LibraryError
-from synth.mapping.timing import TIMER, flat_verilog, least_period
+from synth.mapping.timing import TIMER, least_period
 from synth.mapping.tools import ToolError, sta_version, static_timing
 
 __all__ = ["cached_check", "cached_period", "sources"]
@@ -39,7 +40,7 @@ def sources() -> str:
 def cached_check(form, config, synthesis: Synthesis, library: Library, build: Path) -> int:
     """``simulate_unit``, once for the same netlists and reference."""
     digest = _digest(("golden", "synth/density", "synth/mapping"), f"{form} {config}")
-    digest.update(" ".join(sorted(path.parent.name for path in synthesis.netlists.values())).encode())
+    digest.update(synthesis.key.encode())
     known = build / "checks" / digest.hexdigest()[:24]
     if not known.exists():
         keep(known, str(simulate_unit(form, config, synthesis, library)))
@@ -52,10 +53,11 @@ TIMED_CELLS = 100_000  # cells that OpenSTA is given at most
 def cached_period(synthesis: Synthesis, library: Library, unit: str, build: Path) -> tuple[float | None, str]:
     """Least period of one unit, operands arriving with the clock, and what says so; kept beside the unit's netlist."""
     below = Synthesis(unit, library.name, synthesis.parts).instances()
-    netlists = {name: synthesis.netlists[name] for name in below}
+    part = Synthesis(unit, library.name, {name: synthesis.parts[name] for name in below})
+    netlists = part.netlists
     cells = sum(times * sum(synthesis.parts[name].cells.values()) for name, times in below.items())
     timer = sta_version() if cells <= TIMED_CELLS else None
-    key = " ".join(sorted(path.parent.name for path in netlists.values())) + (timer or TIMER)
+    key = part.key + (timer or TIMER)
     digest = hashlib.sha256(key.encode()).hexdigest()[:16]
     folder = (build / "timing" / f"{unit[:40]}-{library.name}-{digest}").resolve()
     known = folder / "least_period"

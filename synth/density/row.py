@@ -36,6 +36,8 @@ class Design:
         "area" or "speed", as of ``synthesise``.
     mesh
         tiles in a row and in a column of an array.
+    target
+        ns that each part mapped for speed should need at most (default: the least product of area and delay).
     """
 
     format: str
@@ -50,6 +52,7 @@ class Design:
     tree_cycles: int = 0
     effort: str = "area"
     mesh: int = 1
+    target: float | None = None
 
     @property
     def label(self) -> str:

@@ -3,7 +3,7 @@
 from hw.baseline.formats import FORMATS
 from synth.density.row import CONVERTERS, Design
 
-__all__ = ["QUICK", "full", "quick"]
+__all__ = ["EQUAL_CLOCK", "QUICK", "SETS", "clocks", "clocks_of", "full", "quick"]
 
 QUICK = (
     "hbfp4",
@@ -21,23 +21,47 @@ QUICK = (
 CELLS = ("hbfp4", "mxfp6-e2m3", "mxfp4", "int8", "bf16-bf16", "bf16", "fp32")
 HEADLINE = ("hbfp4", "hbfp6", "mxfp4", "mxfp6-e2m3", "int8", "int4", "bf16-bf16", "bf16", "fp32")
 FORMULA = ("hbfp4", "hbfp6", "bf16-bf16", "fp32")
-FAST = ("hbfp4", "mxfp6-e2m3", "bf16", "fp32")
+FAST = (("hbfp4", 2), ("mxfp6-e2m3", 2), ("bf16", 1), ("fp32", 1))  # with the registers in their trees
 BLOCKS = (16, 32, 128, 256, 576)
 SHAPES = ((1, 4), (4, 4), (16, 4), (None, 1), (None, 2), (None, 8))
-# Registers in the accumulator and in the tree (in each addition of the floats' trees).
+# Registers in the accumulator and in the tree (in each operation of the floats' trees): each pair is searched.
 STAGES = {
-    "float": ((3, 1), (3, 2), (4, 3)),
-    "integer": ((1, 0), (1, 1), (1, 2)),
-    "block": ((1, 0), (3, 1), (5, 2)),
+    "float": ((1, 1), (2, 1), (3, 2), (4, 2), (4, 3)),
+    "integer": ((1, 0), (1, 1), (1, 2), (2, 3), (2, 4)),
+    "block": ((1, 0), (1, 1), (3, 1), (3, 2), (5, 2), (5, 3), (5, 4), (7, 3), (7, 4)),
 }
+CLOCKS = (6.7, 4.3, 3.2, 2.6, 2.1, 1.7, 1.3, 1.0)
+"""ns that formats are compared at, in the first of the libraries below; a part gets ``SHARE`` of them."""
+EQUAL_CLOCK = 4
+"""Place of the clock that claims of equal clock are held to."""
+SHARE = 0.93
+SLOWER = {"nangate45": 1.0, "sky130": 4.5, "sg13g2": 2.6, "osu018": 4.0, "reference": 1.0}
+CURVES = ("hbfp4", "mxfp4", "mxfp6-e2m3", "int8", "int4", "bf16", "bf16-bf16", "fp32", "hbfp6", "nvfp4")
 
 
-def _speed(name: str, library: str, stages=None) -> list[Design]:
-    kind = FORMATS[name].kind
-    kind = kind if kind == "float" else "block" if FORMATS[name].block_size else "integer"
+def _kind(name: str) -> str:
+    form = FORMATS[name]
+    return form.kind if form.kind == "float" else "block" if form.block_size else "integer"
+
+
+def clocks_of(library: str) -> list[float]:
+    """The periods in ns that formats are compared at in a library."""
+    return [round(clock * SLOWER.get(library, 1.0), 2) for clock in CLOCKS]
+
+
+def curve(name: str, library: str) -> list[Design]:
+    """A format's pipelines, each mapped for the least product of area and delay, and for each clock."""
+    targets = [None, *(round(clock * SHARE, 3) for clock in clocks_of(library))]
     return [
-        Design(name, library, cycles=cycles, tree_cycles=tree, effort="speed")
-        for cycles, tree in stages or STAGES[kind]
+        Design(name, library, cycles=cycles, tree_cycles=tree, effort="speed", target=target)
+        for cycles, tree in STAGES[_kind(name)] for target in targets
+    ]  # fmt: skip
+
+
+def clocks(libraries: list[str], names: tuple[str, ...] = CURVES) -> list[Design]:
+    """Area against clock: each format's relaxed tile and its curve."""
+    return [
+        design for library in libraries for name in names for design in (Design(name, library), *curve(name, library))
     ]
 
 
@@ -62,8 +86,7 @@ def quick(library: str) -> list[Design]:
     designs += _units(library, (64,), (4, 6))
     designs += [Design("hbfp4", library, accounting="dot unit", converter=converter) for converter in CONVERTERS]
     designs += [Design(name, library, accounting="array") for name in ("hbfp4", "fp32")]
-    for name, stages in (("hbfp4", ((3, 1),)), ("mxfp6-e2m3", ((3, 1),)), ("bf16", ((3, 2),)), ("fp32", ((3, 2),))):
-        designs += _speed(name, library, stages)
+    designs += [Design(name, library, cycles=3, tree_cycles=tree, effort="speed") for name, tree in FAST]
     return designs
 
 
@@ -75,8 +98,6 @@ def full(libraries: list[str]) -> list[Design]:
     designs += [Design("hbfp4", first, dot=dot, rows=size, columns=size) for dot, size in SHAPES]
     formula = (*FORMULA, "hbfp5", "hbfp8", "mxfp4", "mxfp6-e2m3", "bf16", "fp16")
     designs += [Design(name, first, accounting="formula") for name in formula]
-    for name in (*HEADLINE, "hbfp4-aligned", "nvfp4"):
-        designs += _speed(name, first)
     designs += [
         Design(name, first, accounting="array", mesh=mesh) for mesh in (1, 2) for name in (*HEADLINE, "mixed46")
     ]
@@ -85,3 +106,12 @@ def full(libraries: list[str]) -> list[Design]:
         designs += [Design(name, library, accounting="array") for name in ("mxfp6-e2m3", "bf16-bf16")]
     designs += [Design(f"hbfp{m}/{n}", first) for n in BLOCKS for m in (4, 5, 6, 8)]
     return list(dict.fromkeys(designs))
+
+
+SETS = {
+    "quick": lambda libraries: [design for library in libraries for design in quick(library)],
+    "full": full,
+    "clocks": clocks,
+    "silicon": lambda libraries: list(dict.fromkeys(full(libraries) + clocks(libraries))),
+}
+"""Named sets of designs, as functions of libraries' names."""

@@ -9,52 +9,55 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from hw.config import DATAPATHS
+from hw.config import CoreConfig
 from hw.files import keep
-from hw.options import CommandLineError, add_config_options, config_from_options, run
+from hw.options import add_config_options, config_from_options
 from synth.fpga.families import EFFORTS, FAMILIES
 from synth.fpga.implement import Resources, Target, check, implement, implement_core
 from synth.fpga.sets import SETS, load, tables
-from synth.mapping.flow import BUILD
-from synth.mapping.tools import ToolError, yosys_version
+from synth.mapping.tools import yosys_version
+from synth.options import add_run_options, at_least
 from synth.report.pages import rewrite
-from synth.sweep import add_sweep_options, sweep
+from synth.sweep import sweep
 
 __all__ = ["add_command", "main"]
 
-PROGRAM = "python -m synth"
+MACHINE = ("mantissa", "block", "mesh", "accumulator", "rounding", "features", "exponent_width", "tile_rows", "tile_columns",
+           "mesh_rows", "mesh_columns", "interleave", "lanes", "operand_depth", "panel_columns", "queue_depth")  # fmt: skip
+"""Options that only a whole core has."""
 
 
 def add_command(commands) -> None:
     """Add ``fpga`` to the commands."""
-    fpga = commands.add_parser("fpga", help="lookup tables and clock of tiles, or of a core, in FPGA families")
-    _add_common(fpga)
-    add_sweep_options(fpga)
-    fpga.add_argument("--core", action="store_true",
-                      help="a whole core; then the machine's options follow, see: python -m synth fpga --core --help")  # fmt: skip
-    fpga.add_argument("--formats", default="hbfp4", help="as of density (default hbfp4)")
-    fpga.add_argument("--dot", type=int, help="products per unit and cycle (default: a block)")
-    fpga.add_argument("--size", type=int, default=2, help="unit rows and columns (default 2)")
-    fpga.add_argument("--accumulator-cycles", type=int, default=1, help="register stages of the accumulator")
-    fpga.add_argument("--tree-cycles", type=int, default=0, help="register stages of the sum of products")
-    fpga.add_argument("--datapath", default="carry_chain", help=f"of {', '.join(DATAPATHS)} (default carry_chain)")
-    fpga.add_argument("--set", help=f"measure a set instead, of {', '.join(SETS)}")
-    fpga.add_argument("--from", dest="source", type=Path, help="take a results file instead of measuring")
-    fpga.add_argument("--into", type=Path, action="append", default=[], help="rewrite the tables of this page")
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "fpga", help="lookup tables and clock of tiles, or of a core, in FPGA families"
+    )
+    parser.set_defaults(run=main)
+    parser.add_argument("--family", default="ecp5", metavar="NAME", help=f"of {', '.join(FAMILIES)} (default ecp5)")
+    parser.add_argument("--formats", default="hbfp4", metavar="NAMES", help="of tiles, as of density (default hbfp4)")
+    parser.add_argument("--core", action="store_true", help="a whole core of the machine below instead of tiles")
+    parser.add_argument("--set", metavar="NAME", help=f"measure a set of tiles instead, of {', '.join(SETS)}")
+    parser.add_argument("--seeds", type=at_least("seeds", 0), default=0, metavar="N",
+                        help="seeds of placement, for a median of clocks (default 0)")  # fmt: skip
+    parser.add_argument("--effort", metavar="NAME", help=f"of {', '.join(EFFORTS)} (default area; of a core speed)")
+    parser.add_argument(
+        "--from", dest="source", type=Path, metavar="FILE", help="take a results file instead of measuring"
+    )
+    parser.add_argument(
+        "--into", type=Path, action="append", default=[], metavar="PAGE", help="rewrite the tables of this page"
+    )
+    add_run_options(parser, 3600)
+    parser.add_argument("--json", nargs="?", const="-", metavar="FILE",
+                        help="write results as JSON, to standard output or a file")  # fmt: skip
+    add_config_options(parser)
+    parser.set_defaults(tile=(2, 2), datapath=None, **{f"given_{name}": parser.get_default(name) for name in MACHINE})
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--family", default="ecp5", help=f"of {', '.join(FAMILIES)} (default ecp5)")
-    parser.add_argument("--seeds", type=int, default=0, help="seeds of placement, for a median of clocks (default 0)")
-    parser.add_argument("--effort", help=f"of {', '.join(EFFORTS)} (default area; of a core speed)")
-    parser.add_argument("--timeout", type=float, default=3600, help="seconds a tool may run (default 3600)")
-    parser.add_argument("--build", type=Path, default=BUILD, help="folder of caches and results")
-    parser.add_argument("--json", nargs="?", const="-", help="write results as JSON, to standard output or a file")
-
-
-def main(options, console: Console) -> int:
-    """Measure tiles; a broken rule raises ``ValueError``."""
-    failures = []
+def main(options, console: Console, command: str) -> int:
+    """Measure a core or tiles, or read results; a broken rule raises ``ValueError``."""
+    if options.core:
+        return _core(options, console, command)
+    failures: list[dict] = []
     if options.source:
         rows = load(options.source)
     else:
@@ -65,7 +68,7 @@ def main(options, console: Console) -> int:
         for target, error in broken:
             print(f"{target.label}: {error}", file=sys.stderr)
         failures = [{"target": asdict(target), "error": error} for target, error in broken]
-    _write(rows, failures, options.json, console)
+    _write(rows, failures, options.json, console, command)
     for page in options.into:
         console.print(f"{page}: {'rewritten' if rewrite(page, tables(rows)) else 'up to date'}")
     return 1 if failures else 0
@@ -76,16 +79,34 @@ def _targets(options) -> list[Target]:
         if options.set not in SETS:
             raise ValueError(f"set must be one of {', '.join(SETS)}, not {options.set}")
         return SETS[options.set]()
+    for name in MACHINE:
+        if getattr(options, name) != getattr(options, f"given_{name}"):
+            raise ValueError(f"{name} is a core's: it needs --core")
+    rows, columns = options.tile
+    if rows != columns:
+        raise ValueError(f"tile must have as many rows as columns, not {rows}x{columns}")
     return [
-        Target(name, options.family, options.dot, options.size, options.tree_cycles, options.accumulator_cycles,
-               options.datapath, options.seeds, options.effort or "area")
+        Target(name, options.family, options.dot, rows, options.tree_cycles, options.accumulator_cycles,
+               options.datapath or "carry_chain", options.seeds, options.effort or "area")
         for name in options.formats.split(",")
     ]  # fmt: skip
 
 
-def _write(rows: list[Resources], failures: list, where: str | None, console: Console) -> None:
+def _core(options, console: Console, command: str) -> int:
+    options.datapath = options.datapath or CoreConfig().datapath
+    config, effort = config_from_options(options), options.effort or "speed"
+    check(options.family, options.seeds, effort)
+    progress = Console(stderr=True)
+    with progress.status(f"core in {options.family}"):
+        if not progress.is_terminal:
+            progress.print(f"core in {options.family}: synthesis and {options.seeds} placements")
+        row = implement_core(config, options.family, options.seeds, effort, options.timeout, options.build)
+    _write([row], [], options.json, console, command)
+    return 0
+
+
+def _write(rows: list[Resources], failures: list, where: str | None, console: Console, command: str) -> None:
     if where:
-        command = " ".join([PROGRAM, *sys.argv[1:]])
         value = {"command": command, "yosys": yosys_version(), "rows": [row.to_dict() for row in rows],
                  "failures": failures}  # fmt: skip
         text = json.dumps(value, indent=1, sort_keys=True) + "\n"
@@ -103,28 +124,3 @@ def _write(rows: list[Resources], failures: list, where: str | None, console: Co
             str(row.flip_flops), f"{row.megahertz:.1f}" if row.clocks else "–", ", ".join(f"{mhz:.1f}" for mhz in row.clocks),
         )  # fmt: skip
     console.print(table)
-
-
-def core(arguments: list[str]) -> int:
-    """The same with ``--core``: a machine's own options; returns the exit status."""
-
-    def options_of(parser):
-        parser.add_argument("--core", action="store_true", help="a whole core")
-        _add_common(parser)
-        add_config_options(parser)
-
-    def measure(options):
-        try:
-            config, effort = config_from_options(options), options.effort or "speed"
-            check(options.family, options.seeds, effort)
-            console = Console(stderr=True)
-            with console.status(f"core in {options.family}"):
-                if not console.is_terminal:
-                    console.print(f"core in {options.family}: synthesis and {options.seeds} placements")
-                row = implement_core(config, options.family, options.seeds, effort, options.timeout, options.build)
-        except (ValueError, ToolError) as error:
-            raise CommandLineError(str(error)) from None
-        _write([row], [], options.json, Console(width=None if sys.stdout.isatty() else 200))
-        return 0
-
-    return run(f"{PROGRAM} fpga", "Tables and clock of a whole core.", options_of, measure, arguments)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from synth.mapping.liberty import Library, LibraryError
-from synth.mapping.recipes import EFFORTS, RIPPLE, full_adder_map, gate_script
+from synth.mapping.recipes import EFFORTS, RIPPLE, Recipe, full_adder_map, gate_script
 from synth.mapping.timing import least_period
 from synth.mapping.tools import ToolError, yosys, yosys_version
 
@@ -75,6 +75,11 @@ class Synthesis:
         return {name: Path(part.netlist) / "netlist.json" for name, part in self.parts.items()}
 
     @property
+    def key(self) -> str:
+        """Names that stand for the content of all netlists."""
+        return " ".join(sorted("/".join(path.parent.parts[-2:]) for path in self.netlists.values()))
+
+    @property
     def area(self) -> float:
         """Area of the whole design."""
         return sum(self.parts[name].area * times for name, times in self.instances().items())
@@ -102,8 +107,8 @@ def _below(modules: dict[str, str], top: str, stop: set[str]) -> list[str]:
 
 
 def synthesise(
-    verilog: str, top: str, parts: list[str], library: Library, *, effort: str = "area", clock_gates: bool = False,
-    seconds: float = 900, build: Path = BUILD,
+    verilog: str, top: str, parts: list[str], library: Library, *, effort: str = "area", target: float | None = None,
+    clock_gates: bool = False, seconds: float = 900, build: Path = BUILD,
 ) -> Synthesis:  # fmt: skip
     """Map ``top`` and the modules named in ``parts`` one by one; every other module dissolves into the part it is in.
 
@@ -111,6 +116,8 @@ def synthesise(
     ----------
     effort
         of ``EFFORTS``; ``top`` itself, where it has parts, is mapped for area always.
+    target
+        ns that a part mapped for speed should need at most (default: the least product of area and delay).
 
     Raises
     ------
@@ -129,52 +136,91 @@ def synthesise(
         others = [n for n in members if n in roots | memories and n != name]
         text = "\n".join(modules[n] for n in members)
         own = "area" if name == top and len(roots) > 1 else effort
-        result.parts[name] = _map_part(text, name, others, library, own, clock_gates, seconds, build)
+        candidates = _candidates(text, name, others, library, own, clock_gates, seconds, build)
+        result.parts[name] = choose(candidates, target if own == "speed" else None)
         todo += [n for n in others if n in result.parts[name].cells and n not in memories]
     return result
 
 
-def _map_part(text, name, others, library, effort, clock_gates, seconds, build) -> Part:
+def _recipes(text: str, library: Library, effort: str) -> dict[str, Recipe]:
+    """An effort's recipes; where there are no full adders to keep or open, not those that only open them."""
     variants = EFFORTS[effort]
+    if library.full_adder() and "module full_adder" in text:
+        return variants
+    return {name: recipe for name, recipe in variants.items() if recipe.adder_cells} or variants
+
+
+def _candidates(text, name, others, library, effort, clock_gates, seconds, build) -> list[Part]:
+    """The part by each recipe that is worth keeping: for area the smallest, for speed the front of area and delay."""
+    variants = _recipes(text, library, effort)
     stored = re.search(r"^  reg \[[^]]*\] \S+\s+\[", text, re.MULTILINE) is not None
     script = gate_script(name, others, library, variants, clock_gates, stored)
-    inputs = [text, script, json.dumps(variants), RIPPLE, yosys_version(), library.path.read_bytes()]
+    scripts = {variant: recipe.abc for variant, recipe in variants.items()}
+    inputs = [text, script, json.dumps(scripts), RIPPLE, yosys_version(), library.path.read_bytes()]
     digest = hashlib.sha256()
     for item in inputs:
         digest.update(item if isinstance(item, bytes) else item.encode())
     folder = (build / "cache" / f"{name[:60]}-{library.name}-{digest.hexdigest()[:16]}").resolve()
-    if (folder / "part.json").exists():
-        return Part(**json.loads((folder / "part.json").read_text()) | {"netlist": str(folder)})
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f"{name[:40]}-", dir=folder.parent))
-    (work / "design.v").write_text(text + "\n")
+    if not (folder / "parts.json").exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f"{name[:40]}-", dir=folder.parent))
+        (work / "design.v").write_text(text + "\n")
+        parts = _map(work, script, scripts, name, others, library, effort, seconds)
+        (work / "parts.json").write_text(json.dumps([asdict(part) for part in parts], indent=1))
+        try:
+            work.rename(folder)
+        except OSError:  # another process was first
+            shutil.rmtree(work)
+    return [
+        Part(**values | {"netlist": str(folder / values["variant"])})
+        for values in json.loads((folder / "parts.json").read_text())
+    ]
+
+
+def _map(work: Path, script: str, scripts, name, others, library, effort, seconds) -> list[Part]:
+    """Run Yosys in ``work``; netlists that are kept go to a folder of their recipe's name."""
     (work / "ripple.v").write_text(RIPPLE)
     if library.full_adder():
         (work / "full_adder.v").write_text(full_adder_map(library))
-    for variant, abc in variants.items():
+    for variant, abc in scripts.items():
         (work / f"{variant}.abc").write_text("\n".join(step.strip() for step in abc.split(";")) + "\n")
     # A copy beside the script: Yosys as WebAssembly sees the folder it runs in, but not every other one.
     shutil.copy(library.path, work / library.path.name)
     yosys(script, work, seconds)
-    found = {variant: _measure(work / f"{variant}.json", name, others, library) for variant in variants}
+    found = {variant: _measure(work / f"{variant}.json", name, others, library) for variant in scripts}
     areas = {variant: area for variant, (area, *_) in found.items()}
     delays = {}
     if effort == "speed":
-        delays = {variant: least_period({name: work / f"{variant}.json"}, library, name) for variant in variants}
-    best = min(areas, key=lambda variant: areas[variant] * max(delays.get(variant, 1), 1e-3))
-    area, flip_flops, full_adders, cells, bits = found[best]
-    part = Part(name, area, flip_flops, full_adders, cells, best, areas, str(folder), delays, bits)
-    for suffix in ("json", "v"):
-        shutil.copy(work / f"{best}.{suffix}", work / f"netlist.{suffix}")
-    for path in [*work.glob("*.abc"), *(work / f"{v}.{s}" for v in variants for s in ("json", "v"))]:
-        path.unlink()
+        delays = {variant: least_period({name: work / f"{variant}.json"}, library, name) for variant in scripts}
+    kept = front(areas, delays) if delays else [min(areas, key=areas.__getitem__)]
+    parts = []
+    for variant in kept:
+        area, flip_flops, full_adders, cells, bits = found[variant]
+        parts.append(Part(name, area, flip_flops, full_adders, cells, variant, areas, "", delays, bits))
+        (work / variant).mkdir()
+        for suffix in ("json", "v"):
+            (work / f"{variant}.{suffix}").rename(work / variant / f"netlist.{suffix}")
+    for path in [*work.glob("*.abc"), *(work / f"{v}.{s}" for v in scripts for s in ("json", "v"))]:
+        path.unlink(missing_ok=True)
     (work / library.path.name).unlink()
-    (work / "part.json").write_text(json.dumps(asdict(part), indent=1))
-    try:
-        work.rename(folder)
-    except OSError:  # another process was first
-        shutil.rmtree(work)
-    return part
+    return parts
+
+
+def front(areas: dict[str, float], delays: dict[str, float]) -> list[str]:
+    """Names that none is better than in both; the smallest first."""
+    kept: list[str] = []
+    for name in sorted(areas, key=lambda name: (areas[name], delays[name])):
+        if not kept or delays[name] < delays[kept[-1]]:
+            kept.append(name)
+    return kept
+
+
+def choose(candidates: list[Part], target: float | None) -> Part:
+    """The smallest that meets a target in ns, else the fastest; without target, of the least area times delay."""
+    if target is None:
+        return min(candidates, key=lambda part: part.area * max(part.delays.get(part.variant, 1), 1e-3))
+    met = [part for part in candidates if part.delays.get(part.variant, 0) <= target]
+    return min(met, key=lambda part: part.area) if met else min(candidates, key=lambda p: p.delays[p.variant])
 
 
 def _measure(path: Path, name: str, others: list[str], library: Library):

@@ -1,31 +1,62 @@
-"""How logic is mapped: the same recipes for every format, of which each part keeps its smallest result."""
+"""How logic is mapped: the same recipes for every format, of which each part keeps its best result."""
+
+from dataclasses import dataclass, replace
 
 from synth.mapping.liberty import Library
 
-__all__ = ["EFFORTS", "RIPPLE", "full_adder_map", "gate_script"]
+__all__ = ["EFFORTS", "RIPPLE", "Recipe", "full_adder_map", "gate_script"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way of mapping a part.
+
+    Parameters
+    ----------
+    abc
+        script of ABC, with semicolons.
+    carries
+        "ripple", or "fast" for adders of logarithmic depth.
+    adder_cells
+        whether the full adders of bit heaps are the library's cells, which ABC sees as ends of paths; otherwise they
+        are gates like others, which it restructures.
+    """
+
+    abc: str
+    carries: str = "ripple"
+    adder_cells: bool = True
+
 
 PREPARE = "strash; ifraig; scorr; "
 
 # Technology mapping by area. Several, because none is best on both arithmetic and control: "amap" keeps what the structure
 # gives, "long" restructures sixteen times, "redo" maps and restructures in turns, "nf" finds inverted gates.
 AREA = {
-    "amap": PREPARE + "dch -f; amap -m; topo",
-    "amap2": PREPARE + "dc2; dc2; dch -f; amap -m; topo",
-    "long": PREPARE + "dc2; " * 16 + "dch -f; amap -m; topo",
-    "redo": PREPARE + "dc2; dc2; dch -f; amap -m; strash; " * 6 + "dc2; dc2; dch -f; amap -m; topo",
-    "nf": PREPARE + "&get -n; &dch -f; &nf -a 10; &put; topo",
-    "direct": "strash; &get -n; &nf -a 10; &put; topo",
+    "amap": Recipe(PREPARE + "dch -f; amap -m; topo"),
+    "amap2": Recipe(PREPARE + "dc2; dc2; dch -f; amap -m; topo"),
+    "long": Recipe(PREPARE + "dc2; " * 16 + "dch -f; amap -m; topo"),
+    "redo": Recipe(PREPARE + "dc2; dc2; dch -f; amap -m; strash; " * 6 + "dc2; dc2; dch -f; amap -m; topo"),
+    "nf": Recipe(PREPARE + "&get -n; &dch -f; &nf -a 10; &put; topo"),
+    "direct": Recipe("strash; &get -n; &nf -a 10; &put; topo"),
 }
 
-# Mapping by delay, then buffers and drive strengths; adders with carries in logarithmic depth.
+# Mapping by delay, then buffers and drive strengths. "sop" balances sums of products, which turns rippling carries into
+# trees; "amap2_sized" is the smallest that still has strengths.
+SIZE = "; buffer -c; topo; upsize -c; dnsize -c"
 SPEED = {
-    "fast_map": PREPARE + "dch; map -B 0.9; topo; buffer -c; topo; upsize -c; dnsize -c",
-    "fast_nf": PREPARE + "&get -n; &syn3; &syn3; &dch -f; &nf; &put; buffer -c; topo; upsize -c; dnsize -c",
-    "sized": PREPARE + "dc2; dch -f; map -a -B 0.9; topo; buffer -c; topo; upsize -c; dnsize -c",
+    "amap2": AREA["amap2"],
+    "amap2_sized": Recipe(PREPARE + "dc2; dc2; dch -f; amap -m; topo" + SIZE),
+    "sized": Recipe(PREPARE + "dc2; dch -f; map -a -B 0.9; topo" + SIZE),
+    "map": Recipe(PREPARE + "dch; map -B 0.9; topo" + SIZE, "fast"),
+    "nf": Recipe(PREPARE + "&get -n; &syn3; &syn3; &dch -f; &nf; &put" + SIZE, "fast"),
+    "sop": Recipe(PREPARE + "&get -n; &st; &if -g -K 6; &put; st; dch; map -B 0.9; topo" + SIZE, "fast"),
 }
+# Each of them with the library's full adders and without.
+SPEED |= {f"{name}_open": replace(recipe, adder_cells=False) for name, recipe in SPEED.items()}
 
-# What a part may be mapped by: of "area" the smallest result is kept, of "speed" the least product of area and delay.
-EFFORTS = {"area": AREA, "speed": {"amap2": AREA["amap2"]} | SPEED}
+# What a part may be mapped by: of "area" the smallest result is kept, of "speed" each that no other is better than in both
+# area and delay, for a target to choose from.
+EFFORTS = {"area": AREA, "speed": SPEED}
 
 # Carries ripple: the smallest adder, and abc rebuilds it where that saves area.
 RIPPLE = """
@@ -59,36 +90,49 @@ def full_adder_map(library: Library) -> str:
 
 
 def gate_script(
-    part: str, others: list[str], library: Library, variants: dict[str, str], clock_gates: bool, memories: bool = False
+    part: str,
+    others: list[str],
+    library: Library,
+    variants: dict[str, Recipe],
+    clock_gates: bool,
+    memories: bool = False,
 ) -> str:
-    """Yosys script that maps one part of a design to a library, once for each abc script.
+    """Yosys script that maps one part of a design to a library, once for each recipe.
 
     Reads ``design.v``, ``ripple.v``, ``full_adder.v`` and the library, by its file's name; writes ``<variant>.json`` and
     ``<variant>.v``. ``others`` are parts that stay instances; memories stay cells of their own.
     """
-    cells = library.full_adder() is not None
-    boxes = [*others, *(["full_adder"] if cells and part != "full_adder" else [])]
+    has_adder = library.full_adder() is not None
     liberty = f"-liberty {library.path.name}"
     avoided = [c.name for c in library.cells.values() if c.dont_use or any(word in c.name for word in AVOIDED)]
     avoid = "".join(f" -dont_use {name}" for name in avoided)
-    read = [
-        "read_verilog design.v",
-        f"hierarchy -top {part}",
-        *([f"blackbox {' '.join(boxes)}"] if boxes else []),
-        "proc", "flatten", "setattr -unset init", *(["memory -nomap"] if memories else []),
-        "opt -full", "peepopt", "wreduce", "opt -full",
-    ]  # fmt: skip
     gates = [
         "opt -full",
         *([f"clockgate {liberty} -min_net_size 4{avoid}"] if clock_gates else []),
         "dfflegalize -cell $_DFF_P_ x", "opt -full", f"dfflibmap {liberty}{avoid}", "opt_clean", "delete t:$scopeinfo",
     ]  # fmt: skip
-    lines = [*read, "alumacc", "opt", "techmap -map ripple.v", "techmap", *gates, "design -save before"]
-    if any(name.startswith("fast") for name in variants):
-        lines += ["design -reset", *read, "alumacc", "opt", "techmap", *gates, "design -save fast"]
-    for name in variants:
+
+    def prepared(carries: str, cells: bool) -> list[str]:
+        boxes = [*others, *(["full_adder"] if cells and part != "full_adder" else [])]
+        return [
+            "design -reset",
+            "read_verilog design.v",
+            f"hierarchy -top {part}",
+            *([f"blackbox {' '.join(boxes)}"] if boxes else []),
+            "proc", "flatten", "setattr -unset init", *(["memory -nomap"] if memories else []),
+            "opt -full", "peepopt", "wreduce", "opt -full", "alumacc", "opt",
+            *(["techmap -map ripple.v"] if carries == "ripple" else []), "techmap", *gates,
+        ]  # fmt: skip
+
+    lines, saved = [], set()
+    for name, recipe in variants.items():
+        cells = recipe.adder_cells and has_adder
+        state = f"{recipe.carries}_{'cells' if cells else 'gates'}"
+        if state not in saved:
+            lines += [*prepared(recipe.carries, cells), f"design -save {state}"]
+            saved.add(state)
         lines += [
-            f"design -load {'fast' if name.startswith('fast') else 'before'}",
+            f"design -load {state}",
             f"abc {liberty}{avoid} -script {name}.abc",
             *(["techmap -map full_adder.v"] if cells else []),
             "opt_clean -purge",

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from hw.baseline.formats import format_named
 from synth.density.row import Row
+from synth.report.clocks import at_clock, best, equal_clock
 
-__all__ = ["AIMS", "CLAIMS", "Claim", "aims", "best", "find", "libraries_of", "memory_density", "ratio", "verdicts"]
+__all__ = ["AIMS", "CLAIMS", "Claim", "aims", "find", "libraries_of", "memory_density", "ratio", "verdicts"]
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,9 @@ class Claim:
     """A published ratio: how much denser ``ours`` is than ``other``, in one accounting.
 
     ``accounting`` names what is compared: "formula", "cell" (one unit of 16 products with its own registers), "dot unit",
-    "dot unit, own converter", "dot unit, shared converter", "tile", "array", "array of 2x2 tiles", "best clock" (a tile,
-    each format at its own) or "storage" (bits per element). ``headline`` claims go to the first page.
+    "dot unit, own converter", "dot unit, shared converter", "tile" (mapped by area, at whatever clock), "array", "array of
+    2x2 tiles", "equal clock" (tiles that all run at ``equal_clock``), "best clock" (a tile, each format at its own) or
+    "storage" (bits per element). ``headline`` claims go to the first page.
     """
 
     source: str
@@ -56,12 +58,12 @@ def _claims() -> list[Claim]:
         text = f"HBFP{m} against BF16 (both BF16 sums), N = 64, derived"
         claims.append(Claim(V2, text, value, f"hbfp{m}-bf16", "bf16-bf16/64", own, m == 4))
     claims.append(Claim(V1, "Booster (4 and 6 bits in one unit) against FP32", 16.98, "mixed46", "fp32", "tile"))
-    for accounting in ("tile", "array", "array of 2x2 tiles", "best clock"):
+    for accounting in ("tile", "array", "array of 2x2 tiles", "equal clock", "best clock"):
         claims.append(Claim(V4, "HBFP4 against FP32", 25, "hbfp4", "fp32", accounting, True))
     claims += [
         Claim(V4, f"HBFP4 against every other format: {name}", 2.3, "hbfp4", name, accounting,
-              name in FIRST and accounting == "tile")
-        for name in OTHERS for accounting in ("tile", *(("array", "best clock") if name in FIRST else ()))
+              name in FIRST and accounting in ("tile", "equal clock"))
+        for name in OTHERS for accounting in ("tile", *(("array", "equal clock", "best clock") if name in FIRST else ()))
     ]  # fmt: skip
     claims.append(Claim("Drumond 2018", "HBFP8 against FP16 (an FPGA's throughput)", 8.5, "hbfp8", "fp16", "tile"))
     claims.append(Claim(V4, "storage of MXFP6 against HBFP4", 1.49, "hbfp4", "mxfp6-e2m3", "storage", True))
@@ -101,15 +103,6 @@ SELECTORS: dict[str, Callable[[Row], bool]] = {
 }
 
 
-def best(rows: list[Row], library: str, name: str) -> Row | None:
-    """The densest tile of a format at the clock that it allows; ``None`` unless pipelines were measured."""
-    found = [row for row in rows if row.design.library == library and row.design.format == name and row.period
-             and row.design.accounting == "tile" and row.design.dot is None and row.design.rows == 4]  # fmt: skip
-    if all(row.design.usual for row in found):
-        return None
-    return max(found, key=lambda row: row.density or 0)
-
-
 def _wide(row: Row) -> str:
     """Name of a row's format, with the size of a dot unit where the format has none."""
     return row.design.format + (f"/{row.design.dot}" if row.design.accounting == "dot unit" and row.design.dot else "")
@@ -119,12 +112,14 @@ def find(rows: list[Row], library: str, name: str, accounting: str) -> Row | Non
     """The row of a format in an accounting."""
     if accounting == "best clock":
         return best(rows, library, name)
+    if accounting == "equal clock":
+        return at_clock(rows, library, name, equal_clock(library))
     fits = SELECTORS[accounting]
     return next((r for r in rows if r.design.library == library and _wide(r) == name and fits(r)), None)
 
 
 def ratio(rows: list[Row], library: str, ours: str, other: str, accounting: str = "tile") -> float | None:
-    """How much denser ``ours`` is than ``other``: at equal clock the ratio of areas."""
+    """How much denser ``ours`` is than ``other``: the ratio of areas; each at its own clock, that of area times period."""
     mine, theirs = (find(rows, library, name, accounting) for name in (ours, other))
     if mine is None or theirs is None:
         return None

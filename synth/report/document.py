@@ -6,6 +6,7 @@ from pathlib import Path
 
 from synth.density.row import Row
 from synth.report.claims import find, libraries_of, ratio
+from synth.report.clocks import equal_clock
 from synth.report.plots import plot_all
 from synth.report.tables import claims_table, tables
 
@@ -25,19 +26,32 @@ def sections(rows: list[Row]) -> dict[str, str]:
     }
 
 
+TITLES = {"fp32": "FP32", "bf16": "BF16", "mxfp6-e2m3": "MXFP6", "int8": "INT8", "mxfp4": "MXFP4", "int4": "INT4"}
+
+
 def _summary(rows: list[Row]) -> str:
-    """The first library's tile in a sentence."""
+    """The first library's tile in two sentences: each format at its smallest, and all at the same clock."""
     library = libraries_of(rows)[0]
     row = find(rows, library, "hbfp4", "tile")
-    names = {"fp32": "FP32", "bf16": "BF16", "mxfp6-e2m3": "MXFP6", "int8": "INT8", "mxfp4": "MXFP4", "int4": "INT4"}
-    others = [f"{title} {value:.1f}" for name, title in names.items() if (value := ratio(rows, library, "hbfp4", name))]
+    others = [f"{title} {value:.1f} ({theirs.period:.3g} ns)" if theirs.period else f"{title} {value:.1f}"
+              for name, title in TITLES.items()
+              if (value := ratio(rows, library, "hbfp4", name)) and (theirs := find(rows, library, name, "tile"))]  # fmt: skip
     if row is None or not others:
         return ""
     unit = "gates" if library == "reference" else "µm²"
-    return (
-        f"- **Area** in {library}, 4×4 tile with everything in it ([docs/density.md](docs/density.md)): HBFP4 {row.area:.1f} "
-        f"{unit} per multiply-accumulate;\n  others take times as much: {', '.join(others)}."
+    clock = f" ({row.period:.3g} ns)" if row.period else ""
+    text = (
+        f"- **Area** in {library}, 4×4 tile with everything in it ([docs/density.md](docs/density.md)), each mapped as small as it "
+        f"gets, at the clock in brackets: HBFP4 {row.area:.1f} {unit} per multiply-accumulate{clock};\n  others take times as "
+        f"much: {', '.join(others)}."
     )
+    equal = [f"{title} {value:.1f}" for name, title in TITLES.items()
+             if (value := ratio(rows, library, "hbfp4", name, "equal clock"))]  # fmt: skip
+    if equal:
+        mine = find(rows, library, "hbfp4", "equal clock")
+        text += (f"\n  All at {equal_clock(library):g} ns, pipelined and mapped for it: HBFP4 {mine.area:.1f} {unit}; "
+                 f"{', '.join(equal)}.")  # fmt: skip
+    return text
 
 
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:80em;margin:2em auto;padding:0 1em;color:#222}

@@ -9,7 +9,8 @@ matplotlib.use("Agg")
 from matplotlib import pyplot
 
 from synth.density.row import Row
-from synth.report.claims import best, libraries_of
+from synth.report.claims import libraries_of
+from synth.report.clocks import at_clock, best, curve
 
 __all__ = ["plot_all"]
 
@@ -44,9 +45,11 @@ def plot_all(rows: list[Row], folder: Path, training: Path = TRAINING) -> list[s
     tiles = _tiles(rows, first)
     if tiles:
         names += [_density(rows, libraries, folder), _breakdown(tiles, first, folder)]
-    clocks = {name: row for name in tiles if (row := best(rows, first, name)) and row.design.effort == "speed"}
-    if clocks:
-        names.append(_clocks(clocks, first, folder))
+    curves = {name: curve(rows, first, name) for name in tiles if best(rows, first, name)}
+    if curves:
+        names.append(_clocks(curves, first, folder))
+    if "hbfp4" in curves and len(curves) > 1:
+        names.append(_ratios(rows, curves, first, folder))
     sizes = {f"HBFP{m}": sorted(_block_sizes(rows, first, m)) for m in (4, 6)}
     if any(len(points) > 2 for points in sizes.values()):
         names.append(_lines("block_size", "block size N", folder, sizes))
@@ -100,15 +103,36 @@ def _breakdown(tiles, library, folder):
     return _save(figure, folder, "breakdown")
 
 
-def _clocks(clocks, library, folder):
-    figure, axes = pyplot.subplots(figsize=(6, 4))
-    for name, row in clocks.items():
-        axes.scatter(row.period, row.area, color=COLOURS[0])
-        axes.annotate(name, (row.period, row.area), textcoords="offset points", xytext=(4, 4), fontsize=8)
+def _clocks(curves, library, folder):
+    """Area against period, a line per format; the densest tile of each is marked."""
+    figure, axes = pyplot.subplots(figsize=(8, 5))
+    for name, front in curves.items():
+        line = axes.step([row.period for row in front], [row.area for row in front], where="post", label=name)[0]
+        fast = max(front, key=lambda row: row.density)
+        axes.scatter(fast.period, fast.area, color=line.get_color(), zorder=3)
+    axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xlabel(f"least period, ns ({library})")
+    axes.set_xlabel(f"period, ns ({library})")
     axes.set_ylabel("area per MAC")
+    axes.legend(fontsize=8)
     return _save(figure, folder, "best_clock")
+
+
+def _ratios(rows, curves, library, folder):
+    """Area of each format against HBFP4's, at equal clock."""
+    figure, axes = pyplot.subplots(figsize=(8, 5))
+    clocks = sorted({row.period for front in curves.values() for row in front})
+    for name in curves:
+        pairs = [(at_clock(rows, library, name, clock), at_clock(rows, library, "hbfp4", clock)) for clock in clocks]
+        points = [(clock, theirs.area / mine.area) for clock, (theirs, mine) in zip(clocks, pairs, strict=True)
+                  if theirs and mine]  # fmt: skip
+        axes.step(*zip(*points, strict=True), where="post", label=name)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel(f"clock of both, ns ({library})")
+    axes.set_ylabel("area per MAC, HBFP4 = 1")
+    axes.legend(fontsize=8)
+    return _save(figure, folder, "equal_clock")
 
 
 def _accuracy(tiles, library, summary, folder):

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from rich.table import Table as Terminal
 
 from synth.density.row import Row
-from synth.report.claims import SELECTORS, aims, best, find, libraries_of, memory_density, verdicts
+from synth.density.sets import clocks_of
+from synth.report.claims import SELECTORS, aims, find, libraries_of, memory_density, verdicts
+from synth.report.clocks import at_clock, best
 
-__all__ = ["Table", "accounting_table", "aims_table", "claims_table", "clock_table", "tables"]
+__all__ = ["Table", "accounting_table", "aims_table", "best_table", "claims_table", "clock_table", "tables"]
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def _counted(rows: list[Row]) -> str:
     return "; ".join(f"{text} ({', '.join(names)})" for text, names in kinds.items())
 
 
-def clock_table(rows: list[Row]) -> Table:
+def best_table(rows: list[Row]) -> Table:
     """Relaxed and best clock of each format."""
     lines = []
     for library in libraries_of(rows):
@@ -121,32 +123,39 @@ def clock_table(rows: list[Row]) -> Table:
             d = fast.design
             lines.append([
                 name, library, f"{relaxed.area:.1f}", f"{relaxed.period:.2f}" if relaxed.period else "–",
-                f"{fast.area:.1f}", f"{fast.period:.2f}", f"{d.cycles}", f"{d.tree_cycles}", f"{2000 * fast.density / 2:.2f}",
+                f"{fast.area:.1f}", f"{fast.period:.2f}", f"{d.cycles}", f"{d.tree_cycles}", f"{1000 * fast.density / 2:.3f}",
                 f"{mine.density / fast.density:.2f}",
             ])  # fmt: skip
     timers = ", ".join(sorted({row.timing for row in rows if row.period}))
     note = (f"Least period in ns by {timers}: ideal clock, no wires, operands arriving with the clock. Relaxed: mapped by "
-            "area, no register but the accumulator's and the block sum's. Best: the densest of the pipelines tried, each "
-            "part mapped for the least product of area and delay; registers in the accumulator, and in the sum of products "
-            "(of floats: in each operation). Density in MACs per ns and 1000 units of area.")  # fmt: skip
-    headings = (
-        "format",
-        "library",
-        "relaxed area",
-        "ns",
-        "best area",
-        "ns",
-        "accumulator",
-        "sum",
-        "density",
-        "HBFP4 denser by",
-    )
+            "area, no register but the accumulator's and the block sum's. Best: the densest of the pipelines and targets "
+            "searched; registers in the accumulator, and in the sum of products (of floats: a choice of registers in each "
+            "operation). Density in MACs per ns and 1000 units of area, so the last column is the ratio of areas at equal "
+            "throughput.")  # fmt: skip
+    headings = ("format", "library", "relaxed area", "ns", "best area", "ns", "accumulator", "sum", "density",
+                "HBFP4 denser by")  # fmt: skip
     return Table("Each format at its own best clock", note, headings, lines, 2)
+
+
+def clock_table(rows: list[Row], library: str) -> Table:
+    """Every format's smallest tile at the same clocks."""
+    clocks = clocks_of(library)
+    names = dict.fromkeys(row.design.format for row in rows if best(rows, library, row.design.format))
+    lines = []
+    for name in names:
+        found = [(at_clock(rows, library, name, clock), at_clock(rows, library, "hbfp4", clock)) for clock in clocks]
+        if any(theirs and mine for theirs, mine in found):
+            lines.append([name, *(f"{theirs.area:.1f} ({theirs.area / mine.area:.2f})" if theirs and mine else "–"
+                                  for theirs, mine in found)])  # fmt: skip
+    note = ("Area per MAC of the smallest pipeline and mapping of each format that runs at the clock, and in brackets how many "
+            "times HBFP4's that is: at equal clock and equal throughput. A dash: no pipeline searched is as fast.")  # fmt: skip
+    return Table(f"At equal clock, {library}", note, ("format", *(f"{clock:g} ns" for clock in clocks)), lines)
 
 
 def other_table(rows: list[Row]) -> Table:
     """Tiles of other shapes and pipelines."""
-    chosen = [r for r in rows if r.design.accounting == "tile" and not r.design.usual and not r.design.cell]
+    chosen = [r for r in rows if r.design.accounting == "tile" and not r.design.usual and not r.design.cell
+              and r.design.effort == "area"]  # fmt: skip
     lines = [
         [r.design.format, r.design.library, f"{r.macs // (r.design.rows * r.design.columns)}",
          f"{r.design.rows}x{r.design.columns}", f"{r.design.cycles}", f"{r.design.tree_cycles}", r.design.effort,
@@ -159,7 +168,8 @@ def other_table(rows: list[Row]) -> Table:
 
 def tables(rows: list[Row]) -> list[Table]:
     """Every table that has lines."""
-    found = [aims_table(rows), claims_table(rows), clock_table(rows)]
+    found = [aims_table(rows), claims_table(rows)]
+    found += [clock_table(rows, library) for library in libraries_of(rows)] + [best_table(rows)]
     order = ("tile", "array", "array of 2x2 tiles", "cell", "dot unit", "dot unit, own converter",
              "dot unit, shared converter", "formula")  # fmt: skip
     found += [accounting_table(rows, accounting) for accounting in order] + [other_table(rows)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from synth.density.accounting import _category
+from synth.density.accounting import category_of
 from synth.density.measure import measure
 from synth.density.row import Design
 from synth.mapping.recipes import EFFORTS
@@ -58,9 +58,9 @@ def test_an_array_is_its_tile_and_what_is_around_it(build):
 
 
 def test_every_part_has_its_place():
-    assert _category("paired_dot_product_6_d64_s17") == "core"
-    assert _category("loader_4_q1024") == "converters"
-    assert _category("counters_4_16") == "control"
+    assert category_of("paired_dot_product_6_d64_s17") == "core"
+    assert category_of("loader_4_q1024") == "converters"
+    assert category_of("counters_4_16") == "control"
 
 
 @pytest.mark.parametrize(

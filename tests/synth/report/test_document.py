@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from synth.density.row import Design, Row
-from synth.report.claims import best, ratio, verdicts
+from synth.report.claims import ratio, verdicts
+from synth.report.clocks import best
 from synth.report.document import sections, write_html
 from synth.report.pages import rewrite
 from synth.sweep import load

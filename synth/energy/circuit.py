@@ -1,0 +1,208 @@
+"""Transitions of every net of a mapped netlist under given inputs, many independent lanes at once in the bits of integers."""
+
+from heapq import heappop, heappush
+
+from synth.mapping.cells import compile_function
+from synth.mapping.liberty import Library, LibraryError
+from synth.mapping.timing import Timing
+
+__all__ = ["Circuit"]
+
+RESOLUTION = 1000  # delays are rounded to this part of the slowest path, which bounds the steps of a cycle
+
+
+class Circuit:
+    """A mapped netlist whose transitions are counted.
+
+    Without delays each net changes at most once in a cycle (its settled values are compared). With them a gate's output
+    follows its inputs after the mean of its Liberty delays, at the net's load and the slope of static timing, in steps of
+    ``step_ns``; a change that its inputs take back within that time does not happen (inertial delay). Operands and
+    registers change at the clock's edge, and a cycle lasts until all is settled.
+
+    Parameters
+    ----------
+    timing
+        the netlist, its loads and slopes.
+    library
+        its cells' functions.
+    lanes
+        independent simulations.
+    delays
+        whether gates take time.
+
+    Attributes
+    ----------
+    toggles
+        transitions of each net, of all lanes.
+    clocked
+        clock cycles that each cell with a clock saw, of all lanes; those of gated registers only when enabled.
+
+    Raises
+    ------
+    LibraryError
+        for a cell whose function the library does not tell.
+    """
+
+    def __init__(self, timing: Timing, library: Library, lanes: int, delays: bool = False):
+        self.timing, self.library, self.lanes, self.delays = timing, library, lanes, delays
+        self.mask = (1 << lanes) - 1
+        self.ports: dict[str, list[int]] = {}
+        for name, net in timing.flat.inputs:
+            base, _, place = name.rpartition("_")
+            self.ports.setdefault(name, []).append(net)
+            if place.isdecimal() and base:
+                self.ports.setdefault(base, []).append(net)
+        latest = max((a for edge in timing.arrival for a in edge), default=0.0)
+        self.step = max(latest, 1e-9) / RESOLUTION
+        self.gates: list[tuple] = []  # function, nets read, net driven, delay in steps
+        self.flops: list[tuple] = []  # function, nets read, net driven, inverted, clock net, cell
+        self.enables: dict[int, int] = {}
+        self.gated: list[tuple[int, int]] = []
+        for index, cell in enumerate(timing.cells):
+            self._add(index, cell)
+        self._order()
+        self.values = [0] * timing.flat.nets
+        self.values[1] = self.mask
+        self.reset_counts()
+        self._settle()
+        self.reset_counts()
+
+    @property
+    def step_ns(self) -> float:
+        """Resolution of delays."""
+        return self.step * self.timing.unit
+
+    def reset_counts(self) -> None:
+        """Forget the transitions so far."""
+        self.toggles = [0] * self.timing.flat.nets
+        self.clocked = [0] * len(self.timing.cells)
+        self.cycles = 0
+
+    def _add(self, index: int, flat) -> None:
+        cell, pins = self.library.cells[flat.kind], flat.pins
+        inputs = tuple(pin for pin, way in cell.directions.items() if way == "input")
+        nets = [pins.get(pin, 0) for pin in inputs]
+        if cell.flip_flop:
+            following = compile_function(cell.flip_flop["next_state"], inputs)
+            clock = pins[cell.flip_flop["clocked_on"].strip("() ")]
+            state = cell.flip_flop["state"][0]
+            for pin, function in cell.functions.items():
+                if pin in pins:
+                    self.flops.append((following, nets, pins[pin], function.strip("() ") != state, clock, index))
+        elif cell.clock_gate:
+            enable = next(p for p in inputs if p.upper() in ("E", "GATE", "EN", "ENA") or "enable" in p.lower())
+            output = next(p for p, way in cell.directions.items() if way == "output" and p in pins)
+            self.enables[pins[output]] = pins[enable]
+            self.gated.append((pins[output], index))
+        else:
+            for pin, function in cell.functions.items():
+                if pin in pins:
+                    try:
+                        code = compile_function(function, inputs)
+                    except ValueError as error:
+                        raise LibraryError(f"cell {flat.kind}: {error}") from None
+                    self.gates.append((code, nets, pins[pin], self._delay(index, pin, pins)))
+
+    def _delay(self, index: int, out: str, pins) -> int:
+        timing = self.timing
+        times = [
+            delay(timing.slope[source][pins[name]], timing.load[edge][pins[out]])
+            for name, pin, source, edge, delay, _ in timing.arcs[index].delays if pin == out and name in pins
+        ]  # fmt: skip
+        return max(1, round(sum(times) / len(times) / self.step)) if times else 1
+
+    def _order(self) -> None:
+        """Gates in topological order, and the gates that read each net."""
+        drivers = {gate[2]: i for i, gate in enumerate(self.gates)}
+        order: list[int] = []
+        marks = bytearray(len(self.gates))
+        for start in range(len(self.gates)):
+            todo = [(start, False)]
+            while todo:
+                gate, done = todo.pop()
+                if done:
+                    order.append(gate)
+                elif not marks[gate]:
+                    marks[gate] = 1
+                    todo.append((gate, True))
+                    todo += [(drivers[n], False) for n in self.gates[gate][1] if n in drivers and not marks[drivers[n]]]
+        self.gates = [self.gates[i] for i in order]
+        self.readers: list[list[int]] = [[] for _ in range(self.timing.flat.nets)]
+        for index, gate in enumerate(self.gates):
+            for net in set(gate[1]):
+                self.readers[net].append(index)
+
+    def cycle(self, inputs: dict[str, list[int]]) -> None:
+        """One clock edge: registers take what is settled, inputs change, and all settles again."""
+        values, mask, changes = self.values, self.mask, {}
+        for function, nets, output, inverted, clock, index in self.flops:
+            value = function(mask, *[values[net] for net in nets])
+            value = mask ^ value if inverted else value
+            enable = values[self.enables[clock]] if clock in self.enables else mask
+            self.clocked[index] += enable.bit_count()
+            changes[output] = (value & enable) | (values[output] & (mask ^ enable))
+        for _, index in self.gated:
+            self.clocked[index] += self.lanes
+        for port, lanes in inputs.items():
+            for place, net in enumerate(self.ports[port]):
+                changes[net] = sum((lane >> place & 1) << i for i, lane in enumerate(lanes))
+        changed = []
+        for net, value in changes.items():
+            difference = values[net] ^ value
+            if difference and net > 1:
+                self.toggles[net] += difference.bit_count()
+                values[net] = value
+                changed.append(net)
+        self.cycles += 1
+        if self.delays:
+            self._settle_in_time(changed)
+        else:
+            self._settle()
+
+    def _settle(self) -> None:
+        values, mask, toggles = self.values, self.mask, self.toggles
+        for function, nets, output, _ in self.gates:
+            value = function(mask, *[values[net] for net in nets])
+            difference = values[output] ^ value
+            if difference:
+                toggles[output] += difference.bit_count()
+                values[output] = value
+
+    def _settle_in_time(self, changed: list[int]) -> None:
+        values, mask, toggles, gates, readers = self.values, self.mask, self.toggles, self.gates, self.readers
+        target: dict[int, int] = {}  # what a gate is on its way to
+        pending: dict[int, list[list[int]]] = {}  # for each gate [time, lanes] still to come
+        at: dict[int, list[int]] = {}  # gates whose outputs may change, by time
+        times: list[int] = []
+        now = 0
+        while True:
+            touched = {gate for net in changed for gate in readers[net]}
+            for gate in touched:
+                function, nets, output, delay = gates[gate]
+                value = function(mask, *[values[net] for net in nets])
+                difference = value ^ target.get(gate, values[output])
+                if not difference:
+                    continue
+                target[gate] = value
+                waiting = pending.setdefault(gate, [])
+                for entry in waiting:
+                    entry[1] &= ~difference
+                waiting.append([now + delay, difference])
+                if now + delay not in at:
+                    at[now + delay] = []
+                    heappush(times, now + delay)
+                at[now + delay].append(gate)
+            if not times:
+                return
+            now = heappop(times)
+            changed = []
+            for gate in at.pop(now):
+                waiting, output = pending[gate], gates[gate][2]
+                lanes = 0
+                while waiting and waiting[0][0] <= now:
+                    lanes |= waiting.pop(0)[1]
+                difference = (values[output] ^ target[gate]) & lanes
+                if difference:
+                    toggles[output] += difference.bit_count()
+                    values[output] ^= difference
+                    changed.append(output)

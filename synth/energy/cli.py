@@ -1,0 +1,86 @@
+"""``python -m synth energy``: femtojoules per multiply-accumulate of formats."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from hw.baseline.formats import FORMATS, format_named
+from hw.files import keep
+from synth.density.cli import failed, libraries_named
+from synth.energy.measure import EnergyDesign, EnergyRow, measure_energy
+from synth.energy.operands import STATISTICS
+from synth.energy.table import DESIGNS, energy_sections, energy_table
+from synth.mapping.tools import yosys_version
+from synth.options import add_run_options, at_least
+from synth.report.pages import rewrite
+from synth.sweep import load, sweep
+
+__all__ = ["add_command"]
+
+
+def add_command(commands) -> None:
+    """Add ``energy`` to the commands."""
+    parser: argparse.ArgumentParser = commands.add_parser("energy", help="energy per multiply-accumulate of formats")
+    parser.set_defaults(run=run)
+    parser.add_argument("--formats", metavar="NAMES",
+                        help=f"of {', '.join(FORMATS)}; block formats take /N (default: those of the documentation)")  # fmt: skip
+    parser.add_argument(
+        "--dot", type=at_least("dot", 1), metavar="N", help="products per unit and cycle (default: a block, or 64)"
+    )
+    parser.add_argument("--accumulator-cycles", type=at_least("accumulator_cycles", 1), default=1, metavar="N",
+                        help="register stages of the accumulator (default 1)")  # fmt: skip
+    parser.add_argument("--tree-cycles", type=at_least("tree_cycles", 0), default=0, metavar="N",
+                        help="register stages of the sum of products (default 0)")  # fmt: skip
+    parser.add_argument("--effort", default="area", metavar="NAME", help="area or speed (default area)")
+    parser.add_argument("--operands", default=",".join(STATISTICS), metavar="NAMES", help=f"of {', '.join(STATISTICS)}")
+    parser.add_argument("--library", default="first", metavar="NAMES",
+                        help="names or files, with commas between; first or all of those known by name that are here")  # fmt: skip
+    parser.add_argument(
+        "--from", dest="source", type=Path, metavar="FILE", help="take a results file instead of measuring"
+    )
+    parser.add_argument(
+        "--into", type=Path, action="append", default=[], metavar="PAGE", help="rewrite the table of this page"
+    )
+    add_run_options(parser, 900)
+    parser.add_argument("--json", nargs="?", const="-", metavar="FILE",
+                        help="write results as JSON, to standard output or a file")  # fmt: skip
+
+
+def _designs(options) -> list[EnergyDesign]:
+    libraries = libraries_named(options.library)
+    statistics = options.operands.split(",")
+    if not options.formats:
+        return [EnergyDesign(library=library, statistics=name, glitches=glitches, **entry) for library in libraries
+                for entry in DESIGNS for name in statistics for glitches in (False, True)]  # fmt: skip
+    names = options.formats.split(",")
+    for name in names:
+        format_named(name)
+    return [
+        EnergyDesign(name, library, operands, glitches, options.dot, options.accumulator_cycles, options.tree_cycles,
+                     options.effort)
+        for library in libraries for name in names for operands in statistics for glitches in (False, True)
+    ]  # fmt: skip
+
+
+def run(options, console: Console, command: str) -> int:
+    """Measure, or read, and show; the exit status."""
+    if options.source:
+        rows, failures = load(options.source, EnergyRow), []
+    else:
+        rows, failures = sweep(_designs(options), measure=measure_energy, jobs=options.jobs, dask=options.dask,
+                               seconds=options.timeout, build=options.build)  # fmt: skip
+    value = {"command": command, "yosys": yosys_version(), "rows": [row.to_dict() for row in rows],
+             "failures": [{"design": design.label, "error": error} for design, error in failures]}  # fmt: skip
+    text = json.dumps(value, indent=1, sort_keys=True) + "\n"
+    if options.json == "-":
+        sys.stdout.write(text)
+        return failed(failures)
+    console.print(energy_table(rows).terminal())
+    if options.json:
+        keep(Path(options.json), text)
+    for page in options.into:
+        console.print(f"{page}: {'rewritten' if rewrite(page, energy_sections(rows)) else 'up to date'}")
+    return failed(failures)

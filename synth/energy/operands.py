@@ -1,0 +1,124 @@
+"""What a unit multiplies while its energy is measured: a trained network's operands, or uniform random numbers."""
+
+import warnings
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+import golden
+from hw.accumulate.float_format import BF16, FP32
+from hw.baseline.formats import NumberFormat
+
+__all__ = ["STATISTICS", "Encoded", "encode", "layers"]
+
+STATISTICS = ("digits", "uniform")
+Matrix = NDArray[np.float32]
+HIDDEN = (128, 128)
+
+
+@cache
+def layers(statistics: str) -> tuple[tuple[Matrix, Matrix], ...]:
+    """Pairs of operands (float32, shapes (rows, inner) and (columns, inner)) of the two products that are measured.
+
+    "digits": inputs and weights of the first two layers of a perceptron trained on scikit-learn's handwritten digits
+    (64 inputs, two hidden layers of 128 with ReLU), for images it was not trained on. "uniform": random numbers in ±1 of the
+    same shapes.
+    """
+    if statistics == "uniform":
+        rng = np.random.default_rng(1)
+        return tuple(
+            (rng.uniform(-1, 1, (256, inner)).astype(np.float32), rng.uniform(-1, 1, (128, inner)).astype(np.float32))
+            for inner in (64, 128)
+        )
+    from sklearn.datasets import load_digits
+    from sklearn.neural_network import MLPClassifier
+
+    images, labels = load_digits(return_X_y=True)
+    network = MLPClassifier(HIDDEN, random_state=0, max_iter=30)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # thirty epochs are enough, says the accuracy and not the optimiser
+        network.fit(images[:1500] / 16, labels[:1500])
+    x = images[1500:1756] / 16
+    hidden = np.maximum(x @ network.coefs_[0] + network.intercepts_[0], 0)
+    pairs = ((x, network.coefs_[0].T), (hidden, network.coefs_[1].T))
+    return tuple((a.astype(np.float32), np.ascontiguousarray(b).astype(np.float32)) for a, b in pairs)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A matrix in a format: words of shape (rows, inner), and for each block log2 of its unit and the scale's significand."""
+
+    words: NDArray[np.int64]
+    scales: NDArray[np.int64]
+    factors: NDArray[np.int64]
+
+
+def encode(form: NumberFormat, x: Matrix, dot: int) -> Encoded:
+    """A matrix quantized along its rows; formats without blocks get scale 0 for every ``dot`` elements."""
+    size = form.block_size or dot
+    blocks = x.astype(np.float64).reshape(x.shape[0], -1, size)
+    zeros = np.zeros(blocks.shape[:2], np.int64)
+    if form.kind == "hbfp":
+        tensor = golden.quantize(x, golden.BlockFormat(mantissa_width=form.significand_width, block_size=size))
+        words = _sign_magnitude(tensor.mantissas.astype(np.int64), form.significand_width)
+        return Encoded(words.reshape(x.shape), tensor.scales.astype(np.int64), zeros)
+    if form.kind == "float":
+        return Encoded(_float_words(form, x), zeros, zeros)
+    if form.kind == "scaled":
+        return _scaled(form, x, blocks)
+    largest = 2 ** (form.significand_width - 1) - 1
+    top = np.abs(blocks).max(axis=2, keepdims=True) if form.block_size else np.abs(x).max()
+    unit = np.exp2(np.ceil(np.log2(np.maximum(top, 1e-30) / largest))) if form.block_size else top / largest
+    values = np.clip(np.rint(blocks / unit), -largest, largest).astype(np.int64)
+    words = (
+        values % 2**form.significand_width if form.kind == "paired" else _sign_magnitude(values, form.significand_width)
+    )
+    scales = np.log2(unit).astype(np.int64)[..., 0] if form.block_size else zeros
+    return Encoded(words.reshape(x.shape), scales, zeros)
+
+
+def _sign_magnitude(values: NDArray[np.int64], width: int) -> NDArray[np.int64]:
+    return np.abs(values) | (values < 0).astype(np.int64) << (width - 1)
+
+
+def _float_words(form: NumberFormat, x: Matrix) -> NDArray[np.int64]:
+    """Words of a floating-point format, rounded to nearest; what is too small is zero."""
+    if form.float_format == FP32:
+        return x.view(np.uint32).astype(np.int64)
+    if form.float_format == BF16:
+        bits = x.view(np.uint32).astype(np.int64)
+        return (bits + 0x7FFF + (bits >> 16 & 1)) >> 16
+    e, s = form.exponent_width, form.significand_width
+    bias = 2 ** (e - 1) - 1
+    fraction, exponent = np.frexp(np.abs(x.astype(np.float64)))
+    field = exponent - 1 + bias
+    digits = np.rint(fraction * 2**s).astype(np.int64)
+    field, digits = np.where(digits == 2**s, field + 1, field), np.where(digits == 2**s, 2 ** (s - 1), digits)
+    word = np.clip(field, 1, 2**e - 2) << (s - 1) | digits - 2 ** (s - 1)
+    return np.where((field < 1) | (x == 0), 0, word) | np.signbit(x).astype(np.int64) << (e + s - 1)
+
+
+def _scaled(form: NumberFormat, x: Matrix, blocks) -> Encoded:
+    """Elements of a block of small floats, to nearest of the format's values; its scale from the block's maximum."""
+    e, s = form.exponent_width, form.significand_width
+    codes = np.arange(2 ** (e + s - 1))
+    fraction, field = codes & 2 ** (s - 1) - 1, codes >> (s - 1)
+    values = np.where(field == 0, fraction, (fraction + 2 ** (s - 1)) * np.exp2(np.maximum(field - 1, 0)))
+    top = np.maximum(np.abs(blocks).max(axis=2, keepdims=True), 1e-30)
+    if form.scale_significand > 1:
+        unit = top / values[-1]
+        exponent = np.floor(np.log2(unit)).astype(np.int64) - (form.scale_significand - 1)
+        factor = np.rint(unit / np.exp2(exponent)).astype(np.int64)
+        carried = factor == 2**form.scale_significand
+        factor, exponent = np.where(carried, factor // 2, factor), exponent + carried
+        unit = factor * np.exp2(exponent)
+    else:
+        exponent = np.floor(np.log2(top)).astype(np.int64) - int(np.floor(np.log2(values[-1])))
+        factor, unit = np.zeros_like(exponent), np.exp2(exponent)
+    scaled = np.abs(blocks) / unit
+    above = np.clip(np.searchsorted(values, scaled), 1, len(values) - 1)
+    nearer = np.where(scaled - values[above - 1] <= values[above] - scaled, above - 1, above)
+    words = nearer | (blocks < 0).astype(np.int64) << (e + s - 1)
+    return Encoded(words.reshape(x.shape), exponent[..., 0], factor[..., 0])

@@ -1,0 +1,52 @@
+"""Area against clock: which pipeline of a format is the smallest at a clock, and which the densest at its own."""
+
+from synth.density.row import Row
+from synth.density.sets import EQUAL_CLOCK, clocks_of
+
+__all__ = ["at_clock", "best", "curve", "equal_clock", "without_dominated"]
+
+
+def curve(rows: list[Row], library: str, name: str) -> list[Row]:
+    """Tiles of a format, of every pipeline and target, that none is better than in both area and period; fastest first."""
+    found = [row for row in rows if row.design.library == library and row.design.format == name and _comparable(row)]
+    front: list[Row] = []
+    for row in sorted(found, key=lambda row: (row.period, row.area)):
+        if not front or row.area < front[-1].area:
+            front.append(row)
+    return front
+
+
+def _comparable(row: Row) -> bool:
+    """Whether a row is a 4×4 tile of a block (64 elements where nothing is shared) a cycle, with a clock."""
+    d = row.design
+    return bool(row.period) and (d.accounting, d.dot, d.rows, d.columns, d.clock_gates) == ("tile", None, 4, 4, True)
+
+
+def without_dominated(rows: list[Row]) -> list[Row]:
+    """The rows but those that were mapped for a clock and are on no curve."""
+    kept = {id(row) for library, name in {(r.design.library, r.design.format) for r in rows}
+            for row in curve(rows, library, name)}  # fmt: skip
+    return [row for row in rows if row.design.effort == "area" or id(row) in kept]
+
+
+def _searched(front: list[Row]) -> bool:
+    """Whether anything but the relaxed tile was measured."""
+    return any(row.design.effort == "speed" for row in front)
+
+
+def best(rows: list[Row], library: str, name: str) -> Row | None:
+    """The densest tile of a format at the clock that it allows; ``None`` unless pipelines were measured."""
+    front = curve(rows, library, name)
+    return max(front, key=lambda row: row.density or 0) if _searched(front) else None
+
+
+def at_clock(rows: list[Row], library: str, name: str, period: float) -> Row | None:
+    """The smallest tile of a format that runs at a clock; ``None`` where there is none or nothing was searched."""
+    front = curve(rows, library, name)
+    found = [row for row in front if row.period and row.period <= period]
+    return found[-1] if found and _searched(front) else None
+
+
+def equal_clock(library: str) -> float:
+    """The period in ns at which claims of equal clock are measured."""
+    return clocks_of(library)[EQUAL_CLOCK]
