@@ -6,7 +6,7 @@ READY = $(VENV)/.ready
 SIM ?= verilator
 WAVES ?= 0
 
-.PHONY: demo help sim test lint docs bench synth synth-full train train-full train-digits board clean
+.PHONY: demo help sim test lint docs bench synth silicon train train-full train-digits board clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## handwritten digits through the generated RTL (the default)
@@ -41,8 +41,8 @@ bench: $(READY)  ## speed figures, as ratios of one run
 synth: $(READY)  ## density report with the libraries found, cached (minutes the first time)
 	$(RUN) -m synth report
 
-synth-full: $(READY)  ## every format, block size and library (hours the first time, resumes)
-	$(RUN) -m synth report --full
+silicon: $(READY)  ## every format, block size, clock and library (hours the first time, resumes)
+	$(RUN) -m synth report --set silicon
 
 train: $(READY)  ## training in PyTorch: accuracy of each format, tables and plots (about half an hour)
 	$(RUN) -m hbfp.train

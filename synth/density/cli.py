@@ -14,8 +14,8 @@ from synth.mapping.flow import BUILD
 from synth.mapping.liberty import find_library, known_libraries
 from synth.mapping.recipes import EFFORTS
 from synth.options import add_run_options, at_least, positive, size
-from synth.report.tables import Table
 from synth.sweep import save, sweep
+from synth.table import Table
 
 __all__ = ["add_command", "failed", "found_libraries", "libraries_named"]
 

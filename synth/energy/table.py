@@ -1,7 +1,7 @@
 """The table of energies, and which designs the documentation shows."""
 
 from synth.energy.measure import EnergyRow
-from synth.report.tables import Table
+from synth.table import Table
 
 __all__ = ["DESIGNS", "energy_sections", "energy_table"]
 

@@ -20,9 +20,12 @@ def markdown(rows: list[Row]) -> str:
 
 def sections(rows: list[Row]) -> dict[str, str]:
     """Texts that other pages hold between markers of these names."""
+    all_tables = tables(rows)
+    first = next((i for i, table in enumerate(all_tables) if table.title.startswith("Accounting")), len(all_tables))
     return {
         "claims": f"{_summary(rows)}\n\n{claims_table(rows, headline=True).markdown('###')}",
-        "results": markdown(rows),
+        "results": "\n".join(table.markdown() for table in all_tables[:first]),
+        "tables": "\n".join(table.markdown() for table in all_tables[first:]),
     }
 
 

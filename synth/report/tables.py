@@ -1,55 +1,13 @@
 """The report's tables, as headings and lines of text, whatever they are shown in."""
 
-import html
-from dataclasses import dataclass
-
-from rich.table import Table as Terminal
-
 from synth.density.row import Row
 from synth.density.sets import clocks_of
 from synth.report.claims import SELECTORS, aims, find, libraries_of, memory_density, verdicts
 from synth.report.clocks import at_clock, best
+from synth.table import Table
 
-__all__ = ["Table", "accounting_table", "aims_table", "best_table", "claims_table", "clock_table", "tables"]
+__all__ = ["accounting_table", "aims_table", "best_table", "claims_table", "clock_table", "tables"]
 
-
-@dataclass(frozen=True)
-class Table:
-    """A table: title, a sentence about it, headings, lines; the first ``words`` columns hold text."""
-
-    title: str
-    note: str
-    headings: tuple[str, ...]
-    lines: list[list[str]]
-    words: int = 1
-
-    def markdown(self, level: str = "##") -> str:
-        """With its title as a heading."""
-        rows = [self.headings, ["---"] * self.words + ["---:"] * (len(self.headings) - self.words), *self.lines]
-        return (
-            f"{level} {self.title}\n\n{self.note}\n\n" + "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
-        )
-
-    def html(self) -> str:
-        """With its title as a heading."""
-
-        def row(cells, tag):
-            return "<tr>" + "".join(
-                f'<{tag}{" class=text" * (i < self.words)}>{html.escape(cell)}</{tag}>' for i, cell in enumerate(cells)
-            ) + "</tr>"  # fmt: skip
-
-        lines = "".join(row(line, "td") for line in self.lines)
-        return (f"<h2>{html.escape(self.title)}</h2><p>{html.escape(self.note)}</p>"
-                f"<table>{row(self.headings, 'th')}{lines}</table>")  # fmt: skip
-
-    def terminal(self) -> Terminal:
-        """For a terminal."""
-        table = Terminal(title=self.title)
-        for i, heading in enumerate(self.headings):
-            table.add_column(heading, justify="left" if i < self.words else "right", overflow="fold")
-        for line in self.lines:
-            table.add_row(*line)
-        return table
 
 
 def claims_table(rows: list[Row], headline: bool = False) -> Table:

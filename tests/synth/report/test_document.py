@@ -64,7 +64,7 @@ def test_a_page_without_markers_is_refused(tmp_path):
         rewrite(page, sections(ROWS))
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/density.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/density.md", "docs/density-tables.md"])
 def test_pages_hold_what_the_results_file_gives(page, tmp_path):
     copy = tmp_path / "page.md"
     copy.write_text((ROOT / page).read_text())

@@ -1,0 +1,47 @@
+"""A table as headings and lines of text, whatever it is shown in."""
+
+import html
+from dataclasses import dataclass
+
+from rich.table import Table as Terminal
+
+__all__ = ["Table"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: title, a sentence about it, headings, lines; the first ``words`` columns hold text."""
+
+    title: str
+    note: str
+    headings: tuple[str, ...]
+    lines: list[list[str]]
+    words: int = 1
+
+    def markdown(self, level: str = "##") -> str:
+        """With its title as a heading."""
+        rows = [self.headings, ["---"] * self.words + ["---:"] * (len(self.headings) - self.words), *self.lines]
+        return (
+            f"{level} {self.title}\n\n{self.note}\n\n" + "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
+        )
+
+    def html(self) -> str:
+        """With its title as a heading."""
+
+        def row(cells, tag):
+            return "<tr>" + "".join(
+                f'<{tag}{" class=text" * (i < self.words)}>{html.escape(cell)}</{tag}>' for i, cell in enumerate(cells)
+            ) + "</tr>"  # fmt: skip
+
+        lines = "".join(row(line, "td") for line in self.lines)
+        return (f"<h2>{html.escape(self.title)}</h2><p>{html.escape(self.note)}</p>"
+                f"<table>{row(self.headings, 'th')}{lines}</table>")  # fmt: skip
+
+    def terminal(self) -> Terminal:
+        """For a terminal."""
+        table = Terminal(title=self.title)
+        for i, heading in enumerate(self.headings):
+            table.add_column(heading, justify="left" if i < self.words else "right", overflow="fold")
+        for line in self.lines:
+            table.add_row(*line)
+        return table
