@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from hw.files import check_outputs, write_files
 from hw.options import CommandLineError, add_config_options, config_from_options, run
 
 __all__ = ["main"]
@@ -28,25 +29,29 @@ def _options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _write(path: Path, text: str) -> None:
+def _write(files: dict[Path, str]) -> None:
+    """Write all files or none."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    except OSError as error:
-        raise CommandLineError(f"output must be a writable path, not {path}: {error.strerror}") from None
-    print(f"wrote {path} ({len(text) / 1024:.0f} KiB)")
+        write_files(files)
+    except ValueError as error:
+        raise CommandLineError(str(error)) from None
+    for path, text in files.items():
+        print(f"wrote {path} ({len(text) / 1024:.0f} KiB)")
 
 
 def _main(options: argparse.Namespace) -> int:
     from hw.bus.documents import c_header, command_page, register_page, verilog_header
 
+    files = {}
     if options.header:
-        _write(options.header, verilog_header() if options.header.suffix == ".vh" else c_header())
+        files[options.header] = verilog_header() if options.header.suffix == ".vh" else c_header()
     if options.documents:
-        _write(options.documents / "registers.md", register_page())
-        _write(options.documents / "command-word.md", command_page())
-    if options.header or options.documents:
+        files |= {options.documents / "registers.md": register_page(), options.documents / "command-word.md": command_page()}
+    if files:
+        _write(files)
         return 0
+    if not 0 <= options.clock < 4294:
+        raise CommandLineError(f"clock must be between 0 and 4294 MHz, not {options.clock:g}")
     from hw.bus.axi_core import AxiCore, wrapper
     from hw.emit import emit_verilog
     from hw.generate import project_version
@@ -54,6 +59,7 @@ def _main(options: argparse.Namespace) -> int:
 
     config, prefix = config_from_options(options), options.prefix or ""
     try:
+        check_outputs(*([options.output] if options.output else []))
         for option in ("prefix", "top"):
             if getattr(options, option) is not None:
                 check_identifier(option, getattr(options, option))
@@ -63,7 +69,7 @@ def _main(options: argparse.Namespace) -> int:
     top = prefix + (options.top or f"{component.module_name}_top")
     header = f"hbfp {project_version()}: {options.bus_width} bit AXI\n{json.dumps(config.to_dict(), sort_keys=True)}"
     text = emit_verilog(component, header, prefix) + wrapper(component, top, prefix)
-    _write(options.output or Path("build") / f"{top}.v", text)
+    _write({options.output or Path("build") / f"{top}.v": text})
     print(f"top module: {top}")
     return 0
 

@@ -29,9 +29,19 @@ class RtlError(RuntimeError):
 
 
 def cache_folder() -> Path:
-    """Where compiled cores are kept: ``$HBFP_CACHE``, the build folder of a checkout, or the user's cache folder."""
+    """Where compiled cores are kept: ``$HBFP_CACHE``, the build folder of a checkout, or the user's cache folder.
+
+    Raises
+    ------
+    RtlError
+        if the variable names no place for a folder.
+    """
     if "HBFP_CACHE" in os.environ:
-        return Path(os.environ["HBFP_CACHE"])
+        named = os.environ["HBFP_CACHE"]
+        folder = Path(named)
+        if not named or (folder.exists() and not folder.is_dir()):
+            raise RtlError(f"HBFP_CACHE must name a folder, not {named or 'nothing'}")
+        return folder
     if (ROOT / "pyproject.toml").exists():
         return ROOT / "build" / "cores"
     return Path.home() / ".cache" / "hbfp"
@@ -70,14 +80,28 @@ def compile_library(component, shim: Path, stem: str, name: str, defines=(), qui
     key = hashlib.sha256((f"{quick}{text}" + shim.read_text()).encode()).hexdigest()[:16]
     folder = cache_folder() / f"{name}-{key}"
     library = folder / f"{stem}.so"
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not library.exists():
-            source = folder / f"{stem}.v"
-            source.write_text(text)
-            _compile(source, component.module_name, shim, library, defines, quick)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not _is_whole(library):
+                source = folder / f"{stem}.v"
+                source.write_text(text)
+                _compile(source, component.module_name, shim, library, defines, quick)
+                library.with_suffix(".sha256").write_text(_digest(library))
+    except OSError as error:
+        raise RtlError(f"compiled cores cannot be kept in {folder}: {error.strerror}") from None
     return library
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _is_whole(library: Path) -> bool:
+    """Whether a library is the one that was put there: not cut by a full disk or a copy."""
+    noted = library.with_suffix(".sha256")
+    return library.exists() and noted.exists() and noted.read_text() == _digest(library)
 
 
 def _compile(source: Path, top: str, shim: Path, library: Path, defines, quick: bool) -> None:
