@@ -26,6 +26,8 @@ class Board:
         of the serial line.
     capacity
         what the part has of each resource of ``RESOURCES``.
+    seed
+        of placement: one that reaches the clock.
     """
 
     platform: str
@@ -35,6 +37,7 @@ class Board:
     clock_hz: float
     baud: int
     capacity: dict[str, int]
+    seed: int = 1
 
     def make_platform(self):
         """A fresh platform object of amaranth-boards."""
@@ -77,6 +80,6 @@ BOARDS = {
             queue_depth=1, accumulator_cycles=6, tree_cycles=1,
         ),
         clock_hz=60e6, baud=1_000_000,
-        capacity={"LUT4": 7680, "flip-flops": 7680, "block RAM": 32},
+        capacity={"LUT4": 7680, "flip-flops": 7680, "block RAM": 32}, seed=4,
     ),
 }  # fmt: skip

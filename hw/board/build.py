@@ -176,13 +176,14 @@ def least_tables(config: CoreConfig) -> int:
 
 
 def plan_build(
-    board: Board, folder: Path, config: CoreConfig | None = None, clock_hz: float | None = None, seed: int = 1
+    board: Board, folder: Path, config: CoreConfig | None = None, clock_hz: float | None = None, seed: int | None = None
 ) -> BuildPlan:
     """Elaborate the board's top and say what is to be done."""
     top = BoardTop(board, config, clock_hz)
+    placed = board.seed if seed is None else seed
     plan = board.make_platform().prepare(
         top, "top", script_after_synth="tee -q -o stat.json stat -json",
-        nextpnr_opts=" ".join(["--report report.json --timing-allow-fail --seed", str(seed), *PLACEMENT[board.family]]),
+        nextpnr_opts=" ".join(["--report report.json --timing-allow-fail --seed", str(placed), *PLACEMENT[board.family]]),
         debug_verilog=False,
     )  # fmt: skip
     environment = _environment()

@@ -17,7 +17,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE",
                         help="machine as the JSON that hw.generate writes (default: the board's)")  # fmt: skip
     parser.add_argument("--clock", type=float, metavar="MHZ", help="clock of the core in MHz (default: the board's)")
-    parser.add_argument("--seed", type=int, default=1, metavar="N", help="seed of placement (default: 1)")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of placement (default: the board's)")
     parser.add_argument("-o", "--output", type=Path, metavar="FOLDER",
                         help="where to build (default: build/boards/BOARD)")  # fmt: skip
 

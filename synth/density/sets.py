@@ -26,7 +26,7 @@ BLOCKS = (16, 32, 128, 256, 576)
 SHAPES = ((1, 4), (4, 4), (16, 4), (None, 1), (None, 2), (None, 8))
 # Registers in the accumulator and in the tree (in each operation of the floats' trees): each pair is searched.
 STAGES = {
-    "float": ((1, 1), (2, 1), (3, 2), (4, 2), (4, 3)),
+    "float": ((1, 1), (2, 1), (3, 2), (3, 3), (4, 3)),
     "integer": ((1, 0), (1, 1), (1, 2), (2, 3), (2, 4)),
     "block": ((1, 0), (1, 1), (3, 1), (3, 2), (5, 2), (5, 3), (5, 4), (7, 3), (7, 4)),
 }
@@ -36,7 +36,7 @@ EQUAL_CLOCK = 4
 """Place of the clock that claims of equal clock are held to."""
 SHARE = 0.93
 SLOWER = {"nangate45": 1.0, "sky130": 4.5, "sg13g2": 2.6, "osu018": 4.0, "reference": 1.0}
-CURVES = ("hbfp4", "mxfp4", "mxfp6-e2m3", "int8", "int4", "bf16", "bf16-bf16", "fp32", "hbfp6", "nvfp4")
+CURVES = ("hbfp4", "mxfp4", "mxfp6-e2m3", "int8", "int4", "bf16", "bf16-bf16", "fp32", "hbfp6")
 
 
 def _kind(name: str) -> str:
