@@ -21,7 +21,7 @@ _PUBLIC = {
 __all__ = sorted(_PUBLIC)
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     """Import a public name from its module when it is first used."""
     if name not in _PUBLIC:
         raise AttributeError(f"module sim has no attribute {name}")

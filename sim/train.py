@@ -64,7 +64,7 @@ class Machine:
 
     def _packed(self, a, b: BlockTensor, width_a: int, rounding: str, seed_a: int) -> np.ndarray:
         from hw.command import OperandFormat, Rounding
-        from sim.rtl.core import Product
+        from sim.rtl.core import RtlProduct
 
         if not isinstance(self.device, RtlDevice) or "packed" not in self.device.config.features:
             raise ValueError("weights in tiles need the RTL device, and a machine with the feature packed")
@@ -72,7 +72,7 @@ class Machine:
             "width_a": width_a, "width_b": b.format.mantissa_width, "format_b": OperandFormat.PACKED,
             "rounding": Rounding[rounding.upper()], "seed_a": seed_a,
         }  # fmt: skip
-        product = Product(a, np.empty(b.shape, np.float32), fields, packed_b=golden.pack(b).tobytes())
+        product = RtlProduct(a, np.empty(b.shape, np.float32), fields, packed_b=golden.pack(b).tobytes())
         return self.device._core.run([product])[0][0]
 
 

@@ -115,10 +115,10 @@ class RtlDevice(Device):
         return self._core.counters()
 
     def _product(self, task: Task):
-        from sim.rtl.core import Product
+        from sim.rtl.core import RtlProduct
 
         work = list(jobs(self.config, task))
-        products = [Product(*task.operands(job), job.fields, bias=task.bias_of(job)) for job in work]
+        products = [RtlProduct(*task.operands(job), job.fields, bias=task.bias_of(job)) for job in work]
         results, _ = self._core.run(products, self._rates)
         c = Assembly(self.config, task)
         for job, result in zip(work, results, strict=True):

@@ -1,6 +1,7 @@
 """The core: cycles and counters of any sequence of commands."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import NamedTuple
 
 from hw.command import OperandFormat, OutputFormat
@@ -9,7 +10,7 @@ from hw.timing import Timing
 from sim.model.decoder import Decoder
 from sim.model.loader import Load, Loader
 from sim.model.port import Port, Rates, Source
-from sim.model.repeat import Stage, repeat
+from sim.model.repeat import Stage, State, repeat
 from sim.model.sequencer import Sequencer
 from sim.network.plan import Command, Loop
 
@@ -94,15 +95,17 @@ class CoreModel(Stage):
         self.pending: _Pending | None = None
         self.set_rates(rates)
 
-    @property
-    def parts(self) -> tuple[Stage, ...]:
-        fixed = (self.decoder, self.loader_a, self.loader_b, self.sequencer, self.commands, self.port_a, self.port_b)
-        return fixed if self.pending is None else (*fixed, self.pending)
-
     def set_rates(self, rates: Rates) -> None:
         """Change the rates of the ports between two runs; their openings count from reset all the same."""
         self.commands, self.port_a, self.port_b = (Source(rate) for rate in (rates.command, rates.a, rates.b))
         self.output.set_ports(Port(rates.c), Source(rates.bias))
+        self._hold(self.pending)
+
+    def _hold(self, pending: _Pending | None) -> None:
+        """Keep a product whose results wait in the core, or none."""
+        self.pending = pending
+        parts = (self.decoder, self.loader_a, self.loader_b, self.sequencer, self.commands, self.port_a, self.port_b)
+        self.parts = parts if pending is None else (*parts, pending)
 
     def run(self, commands: Iterable[Command | Loop]) -> int:
         """Run commands back to back until the core is idle again. Returns the cycles taken.
@@ -126,7 +129,7 @@ class CoreModel(Stage):
     def _items(self, items: Iterable[Command | Loop]) -> None:
         for item in items:
             if isinstance(item, Loop):
-                repeat(self, item.count, lambda body=item.body: self._items(body), self.jump)
+                repeat(self, item.count, partial(self._items, item.body), self.jump)
             else:
                 self.step(item)
 
@@ -156,16 +159,17 @@ class CoreModel(Stage):
                 loader.take(accepted)
         product = _Pending(command, sent, (load_a, load_b), accepted)
         if command.store and command.output == OutputFormat.RESULTS:
-            self.pending = product
+            self._hold(product)
         else:
             self._issue(product)
 
     def _load(self, loader: Loader, port: Source, sent: int, command: Command, lines: int, name: str) -> Load:
         form, width = getattr(command, f"format_{name}"), getattr(command, f"width_{name}")
         start = loader.start(sent + 1)
-        if form != OperandFormat.RESULTS:
+        product = self.pending
+        if form != OperandFormat.RESULTS or product is None:  # ``step`` has checked that there is one
             return loader.load(port, start, lines, command.inner, form, width)
-        product, self.pending = self.pending, None
+        self._hold(None)
         self._issue(product, start + 1)
         return loader.filled(start, self.output.sent)
 
@@ -180,8 +184,8 @@ class CoreModel(Stage):
         self.active += max(0, end - max(product.accepted, self.active_until))
         self.active_until = max(self.active_until, end)
         if self.observe is not None:
-            leaves = command.store and command.output != OutputFormat.RESULTS
-            store = (self.output.first, self.output.sent + 1) if leaves else None
+            first, leaves = self.output.first, command.store and command.output != OutputFormat.RESULTS
+            store = (first, self.output.sent + 1) if leaves and first is not None else None
             self.observe(Progress(product.sent, *product.loads, product.accepted, issued, store))
 
     @property
@@ -202,7 +206,7 @@ class CoreModel(Stage):
     def moment(self) -> int:
         return self.sequencer.now
 
-    def key(self) -> tuple:
+    def key(self) -> State:
         now, sent = self.sequencer.now, self.decoder.sent
         return (
             self.sequencer.key(),

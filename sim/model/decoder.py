@@ -4,7 +4,7 @@ from collections import deque
 
 from hw.timing import Timing
 from sim.model.port import Source
-from sim.model.repeat import Stage
+from sim.model.repeat import Stage, State
 
 __all__ = ["Decoder", "Queue"]
 
@@ -64,7 +64,7 @@ class Decoder(Stage):
         self.commands.reads.append(accepted)
         return accepted
 
-    def relative(self, reference: int) -> tuple:
+    def relative(self, reference: int) -> State:
         """The state as seen from ``reference``."""
         queues = (self.loads_a, self.loads_b, self.products)
         return (

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from hw.command import OperandFormat
 from hw.timing import Timing
 from sim.model.port import Source
-from sim.model.repeat import Stage, repeat
+from sim.model.repeat import Stage, State, repeat
 from sim.model.unpacker import Unpacker
 
 __all__ = ["Loader"]
@@ -64,7 +64,7 @@ class _Quantizer(Stage):
     def moment(self) -> int:
         return self.entered
 
-    def key(self) -> tuple:
+    def key(self) -> State:
         return self.leaves - self.entered, self.vacant - self.entered, self.upper, self.port.relative(self.entered)
 
 
@@ -146,7 +146,7 @@ class Loader(Stage):
         self.half = time + self.retire_cycles + 1 if self.holding else 0
         self.holding = True
 
-    def relative(self, reference: int, sent: int) -> tuple:
+    def relative(self, reference: int, sent: int) -> State:
         """The state for jobs that come after ``sent``, as seen from ``reference``."""
         least = sent + 1
         return max(self.idle, least) - reference, max(self.half, least) - reference, self.holding

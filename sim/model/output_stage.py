@@ -7,7 +7,7 @@ from hw.command import OutputFormat
 from hw.timing import Timing
 from sim.model.port import Port, Source
 from sim.model.registers import ElasticRegisters, RigidRegisters
-from sim.model.repeat import Stage, repeat
+from sim.model.repeat import Stage, State, repeat
 from sim.model.requantizer import BlockPacker, Requantizer
 
 __all__ = ["OutputStage"]
@@ -28,7 +28,7 @@ class _Numbers(Stage):
         self.held = not completes
         return self.registers.push(time, self.leave if completes else lambda shown: shown)
 
-    def relative(self, reference: int) -> tuple:
+    def relative(self, reference: int) -> State:
         return self.held, self.registers.relative(reference)
 
 
@@ -71,23 +71,26 @@ class OutputStage(Stage):
     def set_ports(self, port: Port, bias: Source) -> None:
         """Change the streams, between two C."""
         self.port, self.bias = port, bias
-        self.parts = (*self.stages, bias)
+        self._arrange()
 
     def begin(self, output: OutputFormat, width: int, bias: bool, loading: int = -1) -> None:
         """A C of this format, with its mantissa width where it becomes blocks, and with a bias or not."""
         timing = self.timing
-        self.open, self.loading, self.first = self.sent + 1, loading, None
-        self.output, self.adds = output, bias
-        finisher = RigidRegisters(timing.finisher_cycles)
-        if output == OutputFormat.PACKED:
-            packer = BlockPacker(timing, width, self._leave)
-            stages = (finisher, Requantizer(timing, packer.push), packer)
-        elif output == OutputFormat.RESULTS:
-            stages = (finisher, Requantizer(timing, self._keep))
+        self.open, self.loading = self.sent + 1, loading
+        self.first: int | None = None
+        self.adds = bias
+        self.finisher = RigidRegisters(timing.finisher_cycles)
+        self.packer = BlockPacker(timing, width, self._leave) if output == OutputFormat.PACKED else None
+        self.way: Requantizer | _Numbers
+        if output in (OutputFormat.PACKED, OutputFormat.RESULTS):
+            self.way = Requantizer(timing, self._keep if self.packer is None else self.packer.push)
         else:
-            stages = (finisher, _Numbers(timing, output == OutputFormat.BFLOAT16, self._leave))
-        self.stages = stages
-        self.parts = (*stages, self.bias)
+            self.way = _Numbers(timing, output == OutputFormat.BFLOAT16, self._leave)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        stages = (self.finisher, self.way)
+        self.parts = (*stages, self.bias) if self.packer is None else (*stages, self.packer, self.bias)
 
     def panel(self, offered: int, rows: int, columns: int, last: bool) -> int:
         """A panel of C passes, the last or not, its beats offered one by one from cycle ``offered`` on.
@@ -98,15 +101,15 @@ class OutputStage(Stage):
             The cycle in which the last beat but one was taken: ``offered`` less one if there is none.
         """
         beats = -(-columns // self.columns)
-        way = self.stages[1]
+        way = self.way
         open_ports = self.port.always and (not self.adds or self.bias.always)
         if isinstance(way, _Numbers):
             if open_ports:
                 return self._unhindered(offered, rows * beats, way.halves and beats > 1)
             if not self.latency:
                 return self._direct(offered, rows * beats)
-        elif self.jump and open_ports and self.output == OutputFormat.PACKED and columns % self.block_size == 0:
-            return self._whole_blocks(offered, rows * beats, last)
+        elif self.jump and open_ports and self.packer is not None and columns % self.block_size == 0:
+            return self._whole_blocks(self.packer, offered, rows * beats, last)
         self.taken = offered - 1
         self._row(beats, self.adds, last and rows == 1)
         repeat(self, rows - 2, lambda: self._row(beats, False, False), self.jump)
@@ -131,9 +134,9 @@ class OutputStage(Stage):
         self.blocked += self.sent + 1 - time - count
         return before
 
-    def _whole_blocks(self, offered: int, count: int, last: bool) -> int:
+    def _whole_blocks(self, packer: BlockPacker, offered: int, count: int, last: bool) -> int:
         """Blocks enter the requantizer no sooner than they leave it, so nothing waits."""
-        timing, packer = self.timing, self.stages[2]
+        timing = self.timing
         time = max(offered, self.open)
         self.taken = time + count - 1
         per_block = self.block_size // self.columns
@@ -156,10 +159,10 @@ class OutputStage(Stage):
             self._beat(bias, beat == beats, last and beat == beats)
 
     def _beat(self, bias: bool, row_last: bool, last: bool) -> None:
-        finisher, way = self.stages[:2]
+        way = self.way
         time = max(self.taken + 1, self.open, self.bias.offer if bias else 0)
         self.before = self.taken
-        self.taken = finisher.push(time, lambda shown: way.push(shown, row_last, last))
+        self.taken = self.finisher.push(time, lambda shown: way.push(shown, row_last, last))
         if bias:
             self.bias.free = self.taken + 1
 
@@ -179,13 +182,14 @@ class OutputStage(Stage):
     def moment(self) -> int:
         return self.taken
 
-    def key(self) -> tuple:
+    def key(self) -> State:
         return self.relative(self.taken)
 
-    def relative(self, reference: int) -> tuple:
+    def relative(self, reference: int) -> State:
         """The state for beats taken after ``reference``."""
         times = (
             time - reference if time >= reference else -1 for time in (self.open, self.loading, self.taken, self.sent)
         )
-        stages = (stage.relative(reference) for stage in self.stages)
+        packer = () if self.packer is None else self.packer.relative(reference)
+        stages = (self.finisher.relative(reference), self.way.relative(reference), packer)
         return *times, *stages, self.port.phase(reference), self.bias.relative(reference)

@@ -27,7 +27,7 @@ class Rates:
     c: Fraction = Fraction(1)
     bias: Fraction = Fraction(1)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, rate in vars(self).items():
             if not 0 < rate <= 1:
                 raise ValueError(f"rate of {name} must be above 0 and at most 1, not {rate}")

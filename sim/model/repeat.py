@@ -3,7 +3,10 @@
 
 from collections.abc import Callable
 
-__all__ = ["Stage", "repeat"]
+__all__ = ["Stage", "State", "repeat"]
+
+State = tuple[object, ...]
+"""A stage's state relative to some cycle: good for nothing but to be compared."""
 
 
 class Stage:
@@ -23,7 +26,7 @@ class Stage:
     COUNTS: tuple[str, ...] = ()
     parts: tuple["Stage", ...] = ()
 
-    def key(self) -> tuple:
+    def key(self) -> State:
         """The state relative to now: equal keys have equal futures. Times too old to matter all look alike."""
         raise NotImplementedError
 

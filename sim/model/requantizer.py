@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from hw.timing import Timing
 from sim.model.registers import ElasticRegisters
-from sim.model.repeat import Stage
+from sim.model.repeat import Stage, State
 
 __all__ = ["BlockPacker", "Requantizer"]
 
@@ -61,7 +61,7 @@ class Requantizer(Stage):
         self.vacant.popleft()
         self.vacant.append(time)
 
-    def relative(self, reference: int) -> tuple:
+    def relative(self, reference: int) -> State:
         """The state for beats taken after ``reference``."""
         times = (time - reference if time >= reference else -1 for time in (self.moved, *self.vacant))
         return self.part, self.beat, *times, self.registers.relative(reference)
@@ -134,7 +134,7 @@ class BlockPacker(Stage):
             self.sent = self.leave(moved + 1)
         return moved
 
-    def relative(self, reference: int) -> tuple:
+    def relative(self, reference: int) -> State:
         """The state for beats taken after ``reference``."""
         times = (time - reference if time >= reference else -1 for time in (self.moved, self.sent))
         return self.level, self.index, *times

@@ -2,7 +2,7 @@
 
 from hw.timing import Timing
 from sim.model.output_stage import OutputStage
-from sim.model.repeat import Stage
+from sim.model.repeat import Stage, State
 
 __all__ = ["ResultBuffer"]
 
@@ -38,7 +38,7 @@ class ResultBuffer(Stage):
         self.older = self.newer
         self.newer = self.output.panel(read + self.send_cycles, rows, columns, last)
 
-    def relative(self, reference: int) -> tuple:
+    def relative(self, reference: int) -> State:
         """The state for panels that begin to fill at ``reference`` at the earliest."""
         times = (time - reference if time >= reference else -1 for time in (self.older, self.newer))
         return *times, self.output.relative(reference)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from hw.timing import Timing
-from sim.model.repeat import Stage, repeat
+from sim.model.repeat import Stage, State, repeat
 from sim.model.result_buffer import ResultBuffer
 from sim.network.plan import Command
 
@@ -33,6 +33,14 @@ class _Panel(NamedTuple):
     results: int
     rows: int
     columns: int
+
+
+class _Stripe(NamedTuple):
+    """Panels side by side: how many, all but the last of a kind, and the last."""
+
+    panels: int
+    full: _Panel
+    last: _Panel
 
 
 class Sequencer(Stage):
@@ -90,8 +98,8 @@ class Sequencer(Stage):
         rows = command.rows - (stripes - 1) * c.output_rows
         self._work(self._stripe(command, rest, rows, blocks, columns, passes), command.store, True)
 
-    def _stripe(self, command: Command, slots: int, rows: int, blocks: int, columns: int, passes: int):
-        """Panels of a stripe of rows: all but the last are alike. Returns their number and the two kinds."""
+    def _stripe(self, command: Command, slots: int, rows: int, blocks: int, columns: int, passes: int) -> _Stripe:
+        """Panels of a stripe of rows."""
         c = self.config
         run = max(slots, self.least_slots)
         one = passes * c.steps
@@ -105,9 +113,9 @@ class Sequencer(Stage):
             (columns - (panels - 1) * c.panel_tiles, command.columns - (panels - 1) * c.panel_columns),
         ):
             kinds.append(_Panel(tiles, (blocks - 1) * block, block, results, rows, width))
-        return panels, *kinds
+        return _Stripe(panels, *kinds)
 
-    def _work(self, stripe, store: bool, ends: bool) -> None:
+    def _work(self, stripe: _Stripe, store: bool, ends: bool) -> None:
         panels, full, last = stripe
         if not store:
             self.now += ((panels - 1) * full.tiles + last.tiles) * (last.lead + last.block)
@@ -131,7 +139,7 @@ class Sequencer(Stage):
     def moment(self) -> int:
         return self.now
 
-    def key(self) -> tuple:
+    def key(self) -> State:
         now = self.now
         return (
             self.drained - now if self.drained > now else 0,

@@ -2,7 +2,7 @@
 
 from hw.config import CoreConfig
 from sim.model.port import Source
-from sim.model.repeat import Stage
+from sim.model.repeat import Stage, State
 
 __all__ = ["Unpacker"]
 
@@ -64,5 +64,5 @@ class Unpacker(Stage):
     def moment(self) -> int:
         return self.time
 
-    def key(self) -> tuple:
+    def key(self) -> State:
         return self.level, self.held, self.port.relative(self.time)

@@ -15,7 +15,7 @@ from math import ceil
 from hw.config import CoreConfig
 from sim.model import Rates
 from sim.network.memory import Memory, element_bits
-from sim.workloads import Product
+from sim.workloads import LayerProduct
 
 __all__ = ["compute_bound", "on_chip_bits", "port_bound", "port_width"]
 
@@ -32,14 +32,14 @@ def on_chip_bits(config: CoreConfig) -> int:
     return operands + 2 * config.output_rows * config.panel_columns * 32
 
 
-def compute_bound(config: CoreConfig, product: Product, width: int) -> float:
+def compute_bound(config: CoreConfig, product: LayerProduct, width: int) -> float:
     """Cycles of a product, all its repeats, on an array that is never idle."""
     blocks = ceil(product.k / config.block_size) * config.block_size
     work = product.m * product.n * blocks * product.repeats * config.slices(width) ** 2
     return work / config.macs_per_cycle
 
 
-def port_bound(config: CoreConfig, product: Product, width: int, memory: Memory, rates: Rates | None) -> float:
+def port_bound(config: CoreConfig, product: LayerProduct, width: int, memory: Memory, rates: Rates | None) -> float:
     """Cycles of a product on streams that are never idle; 0 where ports do not count.
 
     Parameters
@@ -54,6 +54,6 @@ def port_bound(config: CoreConfig, product: Product, width: int, memory: Memory,
     if rates is None:
         return 0.0
     block = (width, config.block_size, config.exponent_width)
-    operands, results = (element_bits(storage, *block) for storage in (memory.operands or "fp32", memory.results))
+    operands, results = (element_bits(storage, *block) for storage in (memory.operand_storage, memory.results))
     a, b, c = product.tensors
     return ((a + b) * operands + c * results) / port_width(config, rates)

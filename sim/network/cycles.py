@@ -8,7 +8,7 @@ from hw.command import OperandFormat, OutputFormat
 from hw.config import CoreConfig
 from hw.timing import Timing
 from sim.model import CoreModel, Rates
-from sim.network.plan import Loop, plan
+from sim.network.plan import CommandFields, Loop, plan
 
 __all__ = ["OUTPUT_FORMATS", "Cycles", "check_width", "command_fields", "product_cycles"]
 
@@ -19,7 +19,7 @@ OUTPUT_FORMATS = {"packed": OutputFormat.PACKED, "bf16": OutputFormat.BFLOAT16, 
 """What comes and goes through the ports, by the names of ``sim.network.memory.STORAGES``."""
 
 
-def command_fields(operands: str, results: str, width: int) -> dict:
+def command_fields(operands: str, results: str, width: int) -> CommandFields:
     """Fields of the commands of a product whose operands and results have these forms, C as blocks of this width."""
     form = OPERAND_FORMATS[operands]
     return {"format_a": form, "format_b": form, "output": OUTPUT_FORMATS[results], "width_c": width}

@@ -15,7 +15,7 @@ from sim.network.parallel import Cluster, exchange_cycles, split
 from sim.network.plan import panels
 from sim.network.result import Estimate, Row, Run
 from sim.network.synthesis import Physical
-from sim.workloads import Layer, Product, Schedule, Workload, load
+from sim.workloads import Layer, LayerProduct, Schedule, Workload, load
 from sim.workloads import schedule as find_schedule
 
 __all__ = ["estimate", "product_traffic"]
@@ -31,19 +31,23 @@ class _Machine:
     rates: Rates | None
     cycles: Callable[..., Cycles]
 
-    def product(self, part: Product, width: int) -> Cycles:
+    def product(self, part: LayerProduct, width: int) -> Cycles:
         """Counters after all repeats of a product on one core."""
         forms = {"operands": self.memory.operands, "results": self.memory.results, "rates": self.rates}
         return self.cycles(self.config, part.m, part.k, part.n, width, width, repeats=part.repeats, **forms)
 
 
+_Key = tuple[LayerProduct, int, str, str | None]
+"""What products of the same cost have in common: product, width, kind and, unless merged, the layer's name."""
+
+
 @lru_cache(maxsize=256)
 def _groups(
     workload: Workload, training: bool, plan: Schedule, wide_epoch: bool, merge: bool
-) -> tuple[tuple[Layer, Product, int, int], ...]:
+) -> tuple[tuple[Layer, LayerProduct, int, int], ...]:
     """(first layer, product, width, count) of the products that cost the same, in the order of their first."""
-    counts: Counter = Counter()
-    first: dict[tuple, tuple[Layer, Product, int]] = {}
+    counts: Counter[_Key] = Counter()
+    first: dict[_Key, tuple[Layer, LayerProduct, int]] = {}
     for layer, product in workload.products(training):
         width = plan.mantissa_width(layer, wide_epoch)
         key = (product, width, layer.kind, None if merge else layer.name)
@@ -52,16 +56,16 @@ def _groups(
     return tuple((*first[key], count) for key, count in counts.items())
 
 
-def product_traffic(config: CoreConfig, product: Product, width: int, memory: Memory) -> Traffic:
+def product_traffic(config: CoreConfig, product: LayerProduct, width: int, memory: Memory) -> Traffic:
     """Bits that all repeats of a product move to and from memory: what passes the ports.
 
     Partial sums stay in the units, so C is written once, and an operand that stays in its buffer is read once.
     """
     m, k, n = product.m, product.k, product.n
     block = (width, config.block_size, config.exponent_width)
-    a = m * row_bits(k, memory.operands, *block)
-    b = n * row_bits(k, memory.operands, *block)
-    c = m * row_bits(n, memory.results, *block)
+    a: float = m * row_bits(k, memory.operand_storage, *block)
+    b: float = n * row_bits(k, memory.operand_storage, *block)
+    c: float = m * row_bits(n, memory.results, *block)
     if memory.patches == "gathered":
         sizes = (m * k, k * n, m * n)
         shares = (tensor / (size * product.repeats) for tensor, size in zip(product.tensors, sizes, strict=True))
@@ -80,7 +84,7 @@ def _bound(cycles: Cycles, memory_cycles: float, link_cycles: float) -> str:
     return max(stages, key=lambda stage: stages[stage])
 
 
-def _row(machine: _Machine, layer: Layer, product: Product, width: int, count: int) -> Row:
+def _row(machine: _Machine, layer: Layer, product: LayerProduct, width: int, count: int) -> Row:
     config, memory, cluster = machine.config, machine.memory, machine.cluster
     part, exchange = split(layer, product, cluster)
     core = machine.product(part, width)
@@ -89,7 +93,7 @@ def _row(machine: _Machine, layer: Layer, product: Product, width: int, count: i
     if memory.bytes_per_cycle is not None:
         memory_cycles = moved.bytes * cluster.cores_per_chip / memory.bytes_per_cycle
     link_cycles = 0.0
-    if exchange is not None:
+    if exchange is not None and cluster.link is not None:
         bits = 32 if exchange.kind == "reduce" else element_bits(memory.results, width, config.block_size)
         link_cycles = exchange_cycles(exchange, cluster.link, bits / 8)
     inside = max(core.total, memory_cycles)
@@ -179,12 +183,12 @@ def estimate(
     for width in plan.widths(training):
         check_width(config, width)
     rows = tuple(_row(machine, *group) for group in _groups(workload, training, plan, wide_epoch, merge))
-    run = _run(machine, workload, plan, rows, epochs, samples) if epochs is not None else None
+    run = _run(machine, workload, plan, epochs, samples) if epochs is not None else None
     circumstances = (machine.memory, rates, machine.cluster, physical or Physical())
     return Estimate(workload, config, plan, training, *circumstances, rows, run)
 
 
-def _run(machine, workload: Workload, plan: Schedule, rows: tuple[Row, ...], epochs: int, samples: int | None) -> Run:
+def _run(machine: _Machine, workload: Workload, plan: Schedule, epochs: int, samples: int | None) -> Run:
     """A training run scaled from one step of a narrow and one of a wide epoch."""
     samples = workload.samples if samples is None else samples
     if samples is None:

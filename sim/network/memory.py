@@ -11,7 +11,7 @@ __all__ = ["STORAGES", "Memory", "Traffic", "element_bits", "roofline", "row_bit
 
 STORAGES = ("packed", "bf16", "fp32")
 _BITS = {"bf16": 16, "fp32": 32}
-_FEATURES = {
+_FEATURES: dict[str, dict[str | None, str]] = {
     "operands": {"packed": "packed", "bf16": "bfloat16"}, "results": {"packed": "requantize", "bf16": "bfloat16"},
 }  # fmt: skip
 """What a core needs beyond FP32."""
@@ -45,7 +45,7 @@ class Memory:
     results: str = "fp32"
     patches: str = "streamed"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.bytes_per_cycle is not None and not self.bytes_per_cycle > 0:
             raise ValueError(f"bytes_per_cycle must be above 0, not {self.bytes_per_cycle}")
         for name in ("operands", "results"):
@@ -53,6 +53,11 @@ class Memory:
                 raise ValueError(f"{name} must be one of {', '.join(STORAGES)}, not {getattr(self, name)}")
         if self.patches not in ("streamed", "gathered"):
             raise ValueError(f"patches must be streamed or gathered, not {self.patches}")
+
+    @property
+    def operand_storage(self) -> str:
+        """``operands``, or "fp32" while that is left open."""
+        return self.operands or "fp32"
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@
 from dataclasses import dataclass, replace
 from math import ceil
 
-from sim.workloads import FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, Layer, Product
+from sim.workloads import FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, Layer, LayerProduct
 
 __all__ = ["Cluster", "Exchange", "Link", "exchange_cycles", "split"]
 
@@ -25,7 +25,7 @@ class Link:
     bytes_per_cycle: float
     latency_cycles: float = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.bytes_per_cycle > 0:
             raise ValueError(f"link bytes_per_cycle must be above 0, not {self.bytes_per_cycle}")
         if not self.latency_cycles >= 0:
@@ -61,7 +61,7 @@ class Cluster:
     link: Link | None = None
     overlap: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("data", "tensor", "cores_per_chip"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int):
@@ -98,7 +98,7 @@ class Exchange:
     cores: int
 
 
-def split(layer: Layer, product: Product, cluster: Cluster) -> tuple[Product, Exchange | None]:
+def split(layer: Layer, product: LayerProduct, cluster: Cluster) -> tuple[LayerProduct, Exchange | None]:
     """The largest part of a product that one core gets, and the exchange that follows.
 
     Independent products (heads, groups) are dealt out whole. Otherwise samples go over ``data`` and the columns of the
@@ -135,17 +135,17 @@ def _gather_over(cores: int, elements: int) -> Exchange | None:
     return Exchange("gather", elements, cores) if cores > 1 else None
 
 
-def _part(product: Product, **sizes: int) -> Product:
-    """The product with smaller sizes, and its tensors in proportion."""
-    part = replace(product, **sizes)
+def _part(product: LayerProduct, *, m: int = 0, k: int = 0, n: int = 0, repeats: int = 0) -> LayerProduct:
+    """The product with smaller sizes, where they are given, and its tensors in proportion."""
+    part = replace(product, m=m or product.m, k=k or product.k, n=n or product.n, repeats=repeats or product.repeats)
     whole = ((product.m, product.k), (product.k, product.n), (product.m, product.n))
     parts = ((part.m, part.k), (part.k, part.n), (part.m, part.n))
     scale = part.repeats / product.repeats
-    tensors = (
+    a, b, c = (
         ceil(elements * scale * (small[0] * small[1]) / (large[0] * large[1]))
         for elements, small, large in zip(product.tensors, parts, whole, strict=True)
     )
-    return replace(part, tensors=tuple(tensors))
+    return replace(part, tensors=(a, b, c))
 
 
 def exchange_cycles(exchange: Exchange, link: Link, bytes_per_element: float) -> float:

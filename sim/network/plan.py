@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict, Unpack
 
 from hw.command import SIZE_WIDTH, OperandFormat, OutputFormat
 from hw.config import CoreConfig
 from hw.timing import Timing
 
-__all__ = ["Command", "Loop", "Panels", "Piece", "commands", "panels", "pieces", "plan", "whole_blocks"]
+__all__ = ["Command", "CommandFields", "Loop", "Panels", "Piece", "commands", "panels", "pieces", "plan", "whole_blocks"]
 
 LARGEST = 2**SIZE_WIDTH - 1
 PARTS = 8
@@ -39,7 +39,19 @@ class Command(NamedTuple):
     refused: bool = False
 
 
-class Loop(NamedTuple):
+class CommandFields(TypedDict, total=False):
+    """Fields that all commands of a product share; those left out are as in ``Command``."""
+
+    format_a: OperandFormat
+    format_b: OperandFormat
+    output: OutputFormat
+    width_c: int
+    bias: bool
+    refused: bool
+
+
+@dataclass(frozen=True)
+class Loop:
     """``count`` times the commands of ``body``, one after another."""
 
     count: int
@@ -168,7 +180,7 @@ def _parts(size: int, step: int) -> list[tuple[int, int]]:
 
 
 def plan(
-    config: CoreConfig, m: int, k: int, n: int, width_a: int, width_b: int, **fields
+    config: CoreConfig, m: int, k: int, n: int, width_a: int, width_b: int, **fields: Unpack[CommandFields]
 ) -> tuple[Command | Loop, ...]:
     """The commands of C (m x n) = A (m x k) B (k x n), in order; ``fields`` are further ones, the same for all."""
     cut = panels(config, m, k, n, fields.get("output", OutputFormat.FP32))
@@ -216,7 +228,9 @@ def commands(items: tuple[Command | Loop, ...]) -> Iterator[Command]:
             yield item
 
 
-def pieces(config: CoreConfig, m: int, k: int, n: int, width_a: int, width_b: int, **fields) -> Iterator[Piece]:
+def pieces(
+    config: CoreConfig, m: int, k: int, n: int, width_a: int, width_b: int, **fields: Unpack[CommandFields]
+) -> Iterator[Piece]:
     """The commands of ``plan`` one by one, with their places."""
     cut = panels(config, m, k, n, fields.get("output", OutputFormat.FP32))
     rows, columns, inner = range(0, m, cut.rows), range(0, n, cut.columns), range(0, k, cut.inner)

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import prod
+from typing import Any
 
 from hw.config import CoreConfig
 from sim.model import Rates
@@ -90,7 +91,7 @@ class Row:
         """Multiply-accumulates per byte of memory traffic."""
         return self.macs / self.bytes
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """JSON-ready values."""
         values = {name: value for name, value in asdict(self).items() if name not in ("part", "core")}
         counters = {f"core_{name}": value for name, value in asdict(self.core).items()}
@@ -159,7 +160,7 @@ class Estimate:
         layers = self.workload.layers
         return sum(layer.parameters * (self.schedule.mantissa_width(layer) + exponent) for layer in layers) / 8
 
-    def summary(self) -> dict:
+    def summary(self) -> dict[str, Any]:
         """Totals of a step (and of the run), JSON-ready; what is unknown is left out."""
         cores = self.cluster.cores
         known = {
@@ -189,7 +190,7 @@ class Estimate:
             "bound": {bound: self.share(bound) for bound in BOUNDS if self.share(bound)},
         } | {name: value for name, value in known.items() if value is not None}
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Everything, JSON-ready: totals, machine and rows."""
         return {
             "summary": self.summary(),

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from hw.config import CoreConfig
 
@@ -31,7 +32,7 @@ class Physical:
     energy_per_mac_pj: float | None = None
     source: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("area_um2", "clock_mhz", "energy_per_mac_pj"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int | float) and value > 0):
@@ -83,7 +84,7 @@ def read_results(path: str | Path, config: CoreConfig, library: str | None = Non
 
 
 @lru_cache(maxsize=16)
-def _rows(path: Path, changed: int) -> list[dict]:
+def _rows(path: Path, changed: int) -> list[dict[str, Any]]:
     """The rows of a results file that have the members used here."""
     try:
         values = json.loads(path.read_text("utf-8"))
@@ -105,7 +106,7 @@ def _format(config: CoreConfig) -> str:
     return name if config.block_size == 64 else f"{name}/{config.block_size}"
 
 
-def _is_tile(design: dict, config: CoreConfig) -> bool:
+def _is_tile(design: dict[str, Any], config: CoreConfig) -> bool:
     """Whether a design is the tile of a core, and its areas are in square micrometres."""
     known = {"accounting": "tile", "effort": "area", "clock_gates": True, "tree_cycles": 0} | design
     wanted = {

@@ -18,7 +18,7 @@ from sim.model.port import Rates
 from sim.rtl import verilator
 from sim.rtl.beats import bias_beats, operand_beats, packed_beats, result_beat_count, result_matrix
 
-__all__ = ["Product", "Rates", "RtlCore", "RtlError", "cache_folder", "compile_core", "compile_library"]
+__all__ = ["Rates", "RtlCore", "RtlError", "RtlProduct", "cache_folder", "compile_core", "compile_library"]
 
 ROOT = Path(__file__).parents[2]
 SHIM = Path(__file__).with_name("core.cpp")
@@ -140,7 +140,7 @@ class _Port(ctypes.Structure):
 
 
 @dataclass(frozen=True)
-class Product:
+class RtlProduct:
     """One command with its data.
 
     Attributes
@@ -253,7 +253,7 @@ class RtlCore:
         self._library.core_counters(self._handle, words.ctypes.data)
         return dict(zip(self.counter_names, map(int, words), strict=False))
 
-    def run(self, products: list[Product], rates: Rates = Rates(), limit: int = 1 << 34) -> tuple[list, int]:  # noqa: B008
+    def run(self, products: list[RtlProduct], rates: Rates = Rates(), limit: int = 1 << 34) -> tuple[list, int]:  # noqa: B008
         """Run commands back to back.
 
         Returns
@@ -298,7 +298,7 @@ class RtlCore:
             start += count
         return results, cycles
 
-    def _command(self, product: Product) -> int:
+    def _command(self, product: RtlProduct) -> int:
         width = self.config.mantissa_widths[0]
         defaults = {
             "load_a": 1,

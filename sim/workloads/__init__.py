@@ -8,7 +8,7 @@ from pathlib import Path
 from golden.schedule import Schedule, schedule
 from sim.workloads.attention import bert_base, gpt2_small, llama_7b, transformer_base
 from sim.workloads.convolutional import cifar_resnet, densenet, resnet50
-from sim.workloads.layer import FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, Layer, Product, Workload
+from sim.workloads.layer import FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, Layer, LayerProduct, Workload
 
 __all__ = [
     "FORWARD",
@@ -16,7 +16,7 @@ __all__ = [
     "NETWORKS",
     "WEIGHT_GRADIENT",
     "Layer",
-    "Product",
+    "LayerProduct",
     "Schedule",
     "Workload",
     "load",
@@ -49,7 +49,7 @@ NETWORKS: dict[str, Callable[..., Workload]] = {
 """Builders of the built-in networks by name; each takes ``batch`` and what its signature says."""
 
 
-def _options(name: str, builder: Callable[..., Workload], given: dict) -> dict:
+def _options(name: str, builder: Callable[..., Workload], given: dict[str, object]) -> dict[str, object]:
     """The options that were given, checked against the builder's signature."""
     known = inspect.signature(builder).parameters
     for option in given:
@@ -71,7 +71,7 @@ def _builtin(name: str, options: tuple[tuple[str, object], ...]) -> Workload:
     return NETWORKS[name](**dict(options))
 
 
-def load(source: str | Path, **options) -> Workload:
+def load(source: str | Path, **options: object) -> Workload:
     """A workload by the name of a built-in network or the path of a .csv topology or .onnx graph.
 
     ``options`` are ``batch`` and, where the network has them, ``sequence``, ``context``, ``image``, ``classes`` and
@@ -91,6 +91,7 @@ def load(source: str | Path, **options) -> Workload:
         name = str(source)
         return _builtin(name, tuple(sorted(_options(name, NETWORKS[name], options).items())))
     path = Path(source)
+    read: Callable[..., Workload]
     if path.suffix == ".csv":
         from sim.workloads.scale_sim import read_topology as read
     elif path.suffix == ".onnx":

@@ -20,7 +20,7 @@ class _Blocks:
         self.layers: list[Layer] = []
         self.other_parameters = 0
 
-    def linear(self, name: str, inputs: int, outputs: int, positions: int, **flags) -> None:
+    def linear(self, name: str, inputs: int, outputs: int, positions: int, **flags: bool) -> None:
         """Append a linear layer over ``positions`` vectors of each sequence."""
         self.layers.append(Layer(name, "linear", self.batch * positions, inputs, outputs, **flags))
         self.other_parameters += outputs if self.biases else 0

@@ -20,7 +20,7 @@ class _Stack:
         self.layers: list[Layer] = []
         self.other_parameters = 0
 
-    def convolve(self, name: str, filters: int, taps: int, stride: int = 1, *, follow: bool = True, **flags) -> None:
+    def convolve(self, name: str, filters: int, taps: int, stride: int = 1, *, follow: bool = True, **flags: bool) -> None:
         """Append a convolution with 'same' padding and no bias; ``follow=False`` leaves the shape for a shortcut."""
         layer, size = convolution(
             name,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 
-__all__ = ["FORWARD", "INPUT_GRADIENT", "KINDS", "WEIGHT_GRADIENT", "Layer", "Product", "Workload", "convolution"]
+__all__ = ["FORWARD", "INPUT_GRADIENT", "KINDS", "WEIGHT_GRADIENT", "Layer", "LayerProduct", "Workload", "convolution"]
 
 FORWARD = "forward"
 INPUT_GRADIENT = "input gradient"
@@ -12,7 +12,7 @@ KINDS = ("conv", "linear", "attention")
 
 
 @dataclass(frozen=True)
-class Product:
+class LayerProduct:
     """``repeats`` independent products C (m x n) = A (m x k) B (k x n).
 
     Attributes
@@ -78,7 +78,7 @@ class Layer:
     input_gradient: bool = True
     input_elements: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"{self.name}: kind must be one of {', '.join(KINDS)}, not {self.kind}")
         for name in ("m", "k", "n", "repeats"):
@@ -103,7 +103,7 @@ class Layer:
         """Multiply-accumulates of the forward product."""
         return self.m * self.k * self.n * self.repeats
 
-    def products(self, training: bool = False) -> tuple[Product, ...]:
+    def products(self, training: bool = False) -> tuple[LayerProduct, ...]:
         """The forward product and, for training, the gradients of its operands.
 
         Forward C = A B reduces over k; the gradient of A, dC B^T, over n; the gradient of B, A^T dC, over m. For a
@@ -113,11 +113,11 @@ class Layer:
         m, k, n, repeats = self.m, self.k, self.n, self.repeats
         a = m * k * repeats if self.input_elements is None else min(self.input_elements, m * k * repeats)
         b, c = k * n * repeats, m * n * repeats
-        products = [Product(FORWARD, m, k, n, repeats, (a, b, c))]
+        products = [LayerProduct(FORWARD, m, k, n, repeats, (a, b, c))]
         if training and self.input_gradient:
-            products.append(Product(INPUT_GRADIENT, m, n, k, repeats, (c, b, a)))
+            products.append(LayerProduct(INPUT_GRADIENT, m, n, k, repeats, (c, b, a)))
         if training:
-            products.append(Product(WEIGHT_GRADIENT, k, m, n, repeats, (a, c, b)))
+            products.append(LayerProduct(WEIGHT_GRADIENT, k, m, n, repeats, (a, c, b)))
         return tuple(products)
 
 
@@ -151,7 +151,7 @@ class Workload:
     not_modelled: dict[str, int] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.layers:
             raise ValueError(f"{self.name} has no layer that is a matrix product")
 
@@ -166,12 +166,12 @@ class Workload:
         return sum(layer.macs for layer in self.layers)
 
     @cached_property
-    def _products(self) -> dict[bool, tuple[tuple[Layer, Product], ...]]:
+    def _products(self) -> dict[bool, tuple[tuple[Layer, LayerProduct], ...]]:
         forward = tuple((layer, layer.products()[0]) for layer in self.layers)
         backward = tuple((layer, p) for layer in reversed(self.layers) for p in layer.products(training=True)[1:])
         return {False: forward, True: forward + backward}
 
-    def products(self, training: bool = False) -> tuple[tuple[Layer, Product], ...]:
+    def products(self, training: bool = False) -> tuple[tuple[Layer, LayerProduct], ...]:
         """(layer, product) in the order of execution: forward, then, for training, the gradients backwards."""
         return self._products[training]
 
@@ -187,7 +187,7 @@ def convolution(
     stride: int = 1,
     padding: int = 0,
     groups: int = 1,
-    **flags,
+    **flags: bool,
 ) -> tuple[Layer, tuple[int, int]]:
     """A convolution as a matrix product, and the height and width of its output.
 

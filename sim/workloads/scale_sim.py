@@ -3,6 +3,7 @@
 """Reader of SCALE-Sim topologies."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 from sim.workloads.layer import Layer, Workload
@@ -91,15 +92,15 @@ def _check_sparsity(path: Path, line: int, cells: list[str]) -> None:
             raise ValueError(f"{path.name}, line {line}, column {number}: sparsity {cell} is not modelled")
 
 
-def _product(name: str, values: dict[str, _Cell], batch: int) -> dict:
+def _product(name: str, values: dict[str, _Cell], batch: int) -> Layer:
     m, k, n = (values[axis].integer() for axis in "mkn")
     repeats = values["repeats"].integer() if "repeats" in values and values["repeats"].text else 1
     if repeats > 1:
-        return {"name": name, "kind": "attention", "m": m, "k": k, "n": n, "repeats": repeats * batch}
-    return {"name": name, "kind": "linear", "m": m * batch, "k": k, "n": n}
+        return Layer(name, "attention", m, k, n, repeats * batch)
+    return Layer(name, "linear", m * batch, k, n)
 
 
-def _convolution(name: str, values: dict[str, _Cell], batch: int) -> dict:
+def _convolution(name: str, values: dict[str, _Cell], batch: int) -> Layer:
     """SCALE-Sim's own rules: no padding, a ragged last stride counts, "DP" in a name means one filter per channel."""
     optional = {key for key in _OPTIONAL & values.keys() if not values[key].text}
     number = {key: cell.integer() for key, cell in values.items() if key not in optional | {"stride_width"}}
@@ -111,15 +112,15 @@ def _convolution(name: str, values: dict[str, _Cell], batch: int) -> dict:
     height = -(-(number["height"] - number["filter_height"]) // number["stride"]) + 1
     width = -(-(number["width"] - number["filter_width"]) // across) + 1
     groups = number["channels"] if "DP" in name else 1
-    return {
-        "name": name,
-        "kind": "conv",
-        "m": batch * height * width,
-        "k": number["channels"] // groups * number["filter_height"] * number["filter_width"],
-        "n": number["filters"],
-        "repeats": groups,
-        "input_elements": batch * number["channels"] * number["height"] * number["width"],
-    }
+    return Layer(
+        name,
+        "conv",
+        m=batch * height * width,
+        k=number["channels"] // groups * number["filter_height"] * number["filter_width"],
+        n=number["filters"],
+        repeats=groups,
+        input_elements=batch * number["channels"] * number["height"] * number["width"],
+    )
 
 
 def read_topology(path: Path, batch: int | None = None) -> Workload:
@@ -146,13 +147,14 @@ def read_topology(path: Path, batch: int | None = None) -> Workload:
     if not lines:
         raise ValueError(f"{path.name}, line 1: is empty; expected a header")
     columns, is_convolution = _header(path, lines[0])
-    rows, samples = [], set()
+    layers: list[Layer] = []
+    samples: set[int] = set()
     for line, cells in enumerate(lines[1:], start=2):
         if not any(cells):
             continue
         _check_sparsity(path, line, cells)
         padded = cells + [""] * (max(columns.values()) + 1 - len(cells))
-        name = padded[0] or f"layer{len(rows) + 1}"
+        name = padded[0] or f"layer{len(layers) + 1}"
         values = {key: _Cell(path, line, at + 1, lines[0][at], padded[at]) for key, at in columns.items()}
         if "samples" in values and values["samples"].text:
             samples.add(values["samples"].integer())
@@ -160,9 +162,9 @@ def read_topology(path: Path, batch: int | None = None) -> Workload:
         if len(samples) > 1 or (own is not None and batch not in (None, own)):
             other = batch if len(samples) == 1 else max(samples)
             raise ValueError(f"{values['samples'].place}: the batch of the file is {own}, not {other}")
-        rows.append((_convolution if is_convolution else _product)(name, values, own or batch or 1))
-    if not rows:
+        layers.append((_convolution if is_convolution else _product)(name, values, own or batch or 1))
+    if not layers:
         raise ValueError(f"{path.name}, line 2: holds no layer")
-    rows[0] |= {"first": True, "input_gradient": False}
-    rows[-1] |= {"last": True}
-    return Workload(path.stem, tuple(Layer(**row) for row in rows), own or batch or 1)
+    layers[0] = replace(layers[0], first=True, input_gradient=False)
+    layers[-1] = replace(layers[-1], last=True)
+    return Workload(path.stem, tuple(layers), own or batch or 1)

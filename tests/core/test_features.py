@@ -9,7 +9,7 @@ import pytest
 import golden
 from hw.command import OperandFormat, OutputFormat, Rounding
 from hw.config import CoreConfig
-from sim.rtl.core import Product, RtlCore, RtlError
+from sim.rtl.core import RtlCore, RtlError, RtlProduct
 
 CONFIG = CoreConfig(
     mantissa_widths=(4, 6), rounding_modes=("nearest", "stochastic"), block_size=16, tile_rows=2, tile_columns=2, lanes=4,
@@ -38,7 +38,7 @@ def test_every_pair_of_widths_equals_golden(core, rounding):
     a, b, _ = matrices(1, 7, 40, 9)
     fields = [{"width_a": x, "width_b": y} for x, y in pairs((4, 6), repeat=2)]
     seeds = {"rounding": Rounding[rounding.upper()], "seed_a": 5, "seed_b": 77}
-    results, _ = core.run([Product(a, b, f | seeds) for f in fields], limit=LIMIT)
+    results, _ = core.run([RtlProduct(a, b, f | seeds) for f in fields], limit=LIMIT)
     for f, c in zip(fields, results, strict=True):
         wanted = golden.matmul(
             a, b, BLOCK[f["width_a"]], BLOCK[f["width_b"]], rounding=rounding, seed_a=5, seed_b=77,
@@ -51,7 +51,7 @@ def test_every_pair_of_widths_equals_golden(core, rounding):
 def test_throughput_of_each_pair_of_widths(core, width_a, width_b, passes):
     a, b, _ = matrices(2, 16, 128, 8)
     core.clear_counters()
-    core.run([Product(a, b, {"width_a": width_a, "width_b": width_b})], limit=LIMIT)
+    core.run([RtlProduct(a, b, {"width_a": width_a, "width_b": width_b})], limit=LIMIT)
     steps = (16 // CONFIG.output_rows) * (8 // CONFIG.columns) * (128 // CONFIG.block_size) * CONFIG.steps
     assert core.counters()["busy"] == steps * passes
 
@@ -60,7 +60,7 @@ def test_packed_operands_equal_golden(core):
     a, b, _ = matrices(3, 7, 40, 9)
     blocks_a, blocks_b = golden.quantize(a, BLOCK[4]), golden.quantize(b, BLOCK[6], axis=0)
     fields = {"width_a": 4, "width_b": 6, "format_a": OperandFormat.PACKED, "format_b": OperandFormat.PACKED}
-    job = Product(a, b, fields, packed_a=bytes(golden.pack(blocks_a)), packed_b=bytes(golden.pack(blocks_b)))
+    job = RtlProduct(a, b, fields, packed_a=bytes(golden.pack(blocks_a)), packed_b=bytes(golden.pack(blocks_b)))
     for c in core.run([job] * 3, limit=LIMIT)[0]:
         equal(c, golden.matmul(blocks_a, blocks_b))
 
@@ -69,7 +69,7 @@ def test_bfloat16_in_and_out(core):
     a, b, _ = (x.astype(ml_dtypes.bfloat16) for x in matrices(4, 7, 40, 9))
     fields = {"format_a": OperandFormat.BFLOAT16, "format_b": OperandFormat.BFLOAT16, "output": OutputFormat.BFLOAT16}
     a, b = a.astype(np.float32), b.astype(np.float32)
-    for c in core.run([Product(a, b, fields)] * 2, limit=LIMIT)[0]:
+    for c in core.run([RtlProduct(a, b, fields)] * 2, limit=LIMIT)[0]:
         equal(c, golden.matmul(a, b, BLOCK[4]).astype(ml_dtypes.bfloat16))
 
 
@@ -77,7 +77,7 @@ def test_bfloat16_in_and_out(core):
 def test_bias_and_relu(core, relu):
     a, b, bias = matrices(5, 9, 40, 37)
     wanted = golden.matmul(a, b, BLOCK[4]) + bias
-    for c in core.run([Product(a, b, {"bias": 1, "relu": relu}, bias=bias)] * 2, limit=LIMIT)[0]:
+    for c in core.run([RtlProduct(a, b, {"bias": 1, "relu": relu}, bias=bias)] * 2, limit=LIMIT)[0]:
         equal(c, np.maximum(wanted, 0) if relu else wanted)
 
 
@@ -90,7 +90,7 @@ def test_results_as_packed_blocks(core, width):
     }  # fmt: skip
     c = np.maximum(golden.matmul(a, b, BLOCK[4], rounding="stochastic", seed_a=3, seed_b=4) + bias, 0)
     blocks = golden.quantize(c.astype(np.float32), BLOCK[width], rounding="stochastic", seed=9)
-    results, _ = core.run([Product(a, b, fields, bias=bias)] * 2, limit=LIMIT)
+    results, _ = core.run([RtlProduct(a, b, fields, bias=bias)] * 2, limit=LIMIT)
     assert results == [bytes(golden.pack(blocks))] * 2
 
 
@@ -99,8 +99,8 @@ def test_two_layers_without_leaving_the_chip(core):
     _, weights, _ = matrices(8, 1, 25, 11)
     hidden = np.maximum(golden.matmul(a, b, BLOCK[4]) + bias, 0).astype(np.float32)
     jobs = [
-        Product(a, b, {"bias": 1, "relu": 1, "output": OutputFormat.RESULTS, "width_c": 6}, bias=bias),
-        Product(hidden, weights, {"format_a": OperandFormat.RESULTS, "width_a": 6}),
+        RtlProduct(a, b, {"bias": 1, "relu": 1, "output": OutputFormat.RESULTS, "width_c": 6}, bias=bias),
+        RtlProduct(hidden, weights, {"format_a": OperandFormat.RESULTS, "width_a": 6}),
     ]
     results, _ = core.run(jobs * 3, limit=LIMIT)
     assert results[::2] == [None] * 3
@@ -111,7 +111,7 @@ def test_two_layers_without_leaving_the_chip(core):
 def test_health_counts_the_conversion_of_results(core):
     a, b, _ = matrices(9, 7, 40, 25)
     core.clear_counters()
-    core.run([Product(a, b, {"output": OutputFormat.PACKED, "width_c": 4})], limit=LIMIT)
+    core.run([RtlProduct(a, b, {"output": OutputFormat.PACKED, "width_c": 4})], limit=LIMIT)
     c = golden.matmul(a, b, BLOCK[4])
     health = [golden.quantize(x, BLOCK[4], axis=axis).health for x, axis in ((a, 1), (b, 0), (c, 1))]
     for name in ("saturated", "flushed", "nan_blocks"):
@@ -131,19 +131,19 @@ def test_health_counts_the_conversion_of_results(core):
 def test_refuses_what_it_cannot_do(core, fields, error):
     a, b, _ = matrices(10, 2, 16, 2)
     with pytest.raises(RtlError, match=f"^the core refused a command: {error}$"):
-        core.run([Product(a, b, {"load_a": 1} | fields)], limit=200)
+        core.run([RtlProduct(a, b, {"load_a": 1} | fields)], limit=200)
     core.reset()
-    equal(core.run([Product(a, b, {})], limit=LIMIT)[0][0], golden.matmul(a, b, BLOCK[4]))
+    equal(core.run([RtlProduct(a, b, {})], limit=LIMIT)[0][0], golden.matmul(a, b, BLOCK[4]))
 
 
 def test_refuses_blocks_wider_than_a_panel_and_results_left_behind(core):
     a, b, _ = matrices(11, 2, 16, CONFIG.panel_columns + 1)
     with pytest.raises(RtlError, match="OUTPUT_TOO_WIDE"):
-        core.run([Product(a, b, {"output": OutputFormat.PACKED})], limit=200)
+        core.run([RtlProduct(a, b, {"output": OutputFormat.PACKED})], limit=200)
     core.reset()
     a, b, _ = matrices(11, 2, 16, 16)
     with pytest.raises(RtlError, match="RESULTS_WAIT"):
-        core.run([Product(a, b, {"output": OutputFormat.RESULTS}), Product(a, b, {})], limit=2000)
+        core.run([RtlProduct(a, b, {"output": OutputFormat.RESULTS}), RtlProduct(a, b, {})], limit=2000)
     core.reset()
 
 
@@ -155,7 +155,7 @@ def test_other_accumulators_equal_golden(accumulator):
     )  # fmt: skip
     kind = golden.accumulator(accumulator, config.block_sum_width)
     core = RtlCore(config, quick=True)
-    jobs = [Product(*matrices(seed, 7, 70, 9)[:2], {}) for seed in range(3)]
+    jobs = [RtlProduct(*matrices(seed, 7, 70, 9)[:2], {}) for seed in range(3)]
     for job, c in zip(jobs, core.run(jobs, limit=LIMIT)[0], strict=True):
         equal(c, golden.matmul(job.a, job.b, BLOCK[4], accumulator=kind))
 
@@ -165,6 +165,6 @@ def test_mixed_results_are_those_of_native_multipliers(core):
         mantissa_widths=(6,), block_size=16, tile_rows=2, tile_columns=2, operand_depth=64, datapath="behavioral"
     )
     a, b, _ = matrices(12, 7, 40, 9)
-    (wide,), _ = RtlCore(native, quick=True).run([Product(a, b, {})], limit=LIMIT)
-    (mixed,), _ = core.run([Product(a, b, {"width_a": 6, "width_b": 6})], limit=LIMIT)
+    (wide,), _ = RtlCore(native, quick=True).run([RtlProduct(a, b, {})], limit=LIMIT)
+    (mixed,), _ = core.run([RtlProduct(a, b, {"width_a": 6, "width_b": 6})], limit=LIMIT)
     equal(mixed, wide)

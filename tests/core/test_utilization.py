@@ -2,7 +2,7 @@ import numpy as np
 
 import golden
 from hw.config import CoreConfig
-from sim.rtl.core import Product, RtlCore
+from sim.rtl.core import RtlCore, RtlProduct
 
 
 def test_large_product_keeps_the_default_array_busy():
@@ -10,7 +10,7 @@ def test_large_product_keeps_the_default_array_busy():
     config = CoreConfig()
     core = RtlCore(config, quick=True)
     rng = np.random.default_rng(1)
-    jobs = [Product(*(rng.normal(size=s).astype(np.float32) for s in ((64, 4096), (4096, 64))), {}) for _ in range(2)]
+    jobs = [RtlProduct(*(rng.normal(size=s).astype(np.float32) for s in ((64, 4096), (4096, 64))), {}) for _ in range(2)]
     steps = 64 * 4096 * 64 // config.macs_per_cycle
     results, cycles = core.run(jobs)
     counters = core.counters()

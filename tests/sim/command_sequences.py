@@ -9,7 +9,7 @@ from hw.command import FIELDS, OperandFormat, OutputFormat, Rounding
 from hw.config import CoreConfig
 from sim.model import Rates
 from sim.network.plan import Command
-from sim.rtl.core import Product
+from sim.rtl.core import RtlProduct
 
 __all__ = ["Sequence", "as_product", "random_rates"]
 
@@ -133,7 +133,7 @@ class Sequence:
         return all(-(-size // units[name]) <= most[name] for name, size in zip("ab", self.held, strict=True))
 
 
-def as_product(command: Command, config: CoreConfig, rng) -> Product:
+def as_product(command: Command, config: CoreConfig, rng) -> RtlProduct:
     """The command for a compiled core, on operands of zeros; at random with what does not change the time."""
 
     def packed(lines: int, width: int) -> bytes:
@@ -141,13 +141,13 @@ def as_product(command: Command, config: CoreConfig, rng) -> Product:
         return bytes(-(-blocks * (config.exponent_width + config.block_size * width) // 8))
 
     if command.refused:
-        return Product(np.zeros((1, 1)), np.zeros((1, 1)), {"width_a": 15, "load_a": 0, "load_b": 0, "store": 0})
+        return RtlProduct(np.zeros((1, 1)), np.zeros((1, 1)), {"width_a": 15, "load_a": 0, "load_b": 0, "store": 0})
     a = np.zeros((command.rows, command.inner), np.float32)
     b = np.zeros((command.inner, command.columns), np.float32)
     values = {name: int(value) for name, value in command._asdict().items() if name in FIELDS}
     values |= {"rounding": Rounding[str(rng.choice(config.rounding_modes)).upper()]}
     values |= {"relu": int("bias" in config.features and rng.random() < 0.5)}
-    return Product(
+    return RtlProduct(
         a, b, values, packed(command.rows, command.width_a), packed(command.columns, command.width_b),
         np.zeros(command.columns, np.float32) if command.bias else None,
     )  # fmt: skip

@@ -5,7 +5,7 @@ import pytest
 
 import golden
 from hw.config import CoreConfig
-from sim.rtl import Product, RtlCore, RtlError, cache_folder, compile_core
+from sim.rtl import RtlCore, RtlError, RtlProduct, cache_folder, compile_core
 
 CONFIG = CoreConfig(block_size=4, tile_rows=1, tile_columns=1, lanes=4, operand_depth=4)
 
@@ -20,7 +20,7 @@ def test_a_cut_library_is_built_again(monkeypatch, tmp_path):
     built = library.stat().st_mtime_ns
     assert compile_core(CONFIG, quick=True).stat().st_mtime_ns == built
     a = np.ones((1, 4), np.float32)
-    (c,), _ = RtlCore(CONFIG, quick=True).run([Product(a, a.T.copy(), {})])
+    (c,), _ = RtlCore(CONFIG, quick=True).run([RtlProduct(a, a.T.copy(), {})])
     assert np.array_equal(c, golden.matmul(a, a.T.copy(), golden.BlockFormat(4, 4)))
 
 

@@ -10,7 +10,7 @@ import pytest
 import golden
 from hw.command import Rounding
 from hw.config import CoreConfig
-from sim.rtl.core import Product, Rates, RtlCore, RtlError
+from sim.rtl.core import Rates, RtlCore, RtlError, RtlProduct
 
 CONFIGS = {
     "classic": CoreConfig(
@@ -49,7 +49,7 @@ def random_matrix(random, *shape):
     return np.where(random.random(shape) < 0.002, random.choice(special, shape), matrix)
 
 
-def random_product(rng: Random, config: CoreConfig) -> Product:
+def random_product(rng: Random, config: CoreConfig) -> RtlProduct:
     random = np.random.default_rng(rng.getrandbits(32))
     rows, columns = rng.randint(1, 3 * config.output_rows + 1), rng.randint(1, 2 * config.panel_columns + 1)
     inner = rng.randint(1, 3 * config.block_size)
@@ -58,10 +58,10 @@ def random_product(rng: Random, config: CoreConfig) -> Product:
         "rounding": Rounding[rng.choice(config.rounding_modes).upper()],
         "seed_a": rng.getrandbits(32) | 1, "seed_b": rng.getrandbits(32) | 1,
     }  # fmt: skip
-    return Product(random_matrix(random, rows, inner), random_matrix(random, inner, columns), fields)
+    return RtlProduct(random_matrix(random, rows, inner), random_matrix(random, inner, columns), fields)
 
 
-def expected(product: Product, config: CoreConfig) -> np.ndarray:
+def expected(product: RtlProduct, config: CoreConfig) -> np.ndarray:
     widths = product.fields["width_a"], product.fields["width_b"]
     formats = [golden.BlockFormat(width, config.block_size, config.exponent_width) for width in widths]
     accumulator = golden.accumulator(config.accumulator, config.block_sum_width)  # as wide as the widest mantissas need
@@ -110,7 +110,7 @@ def test_refused_commands_raise_their_code_and_the_core_works_on(classic, fields
     product = random_product(Random(4), classic.config)
     classic.reset()
     with pytest.raises(RtlError, match=f"^the core refused a command: {code}$"):
-        classic.run([Product(product.a, product.b, product.fields | fields)], limit=2000)
+        classic.run([RtlProduct(product.a, product.b, product.fields | fields)], limit=2000)
     classic.reset()
     (result,), _ = classic.run([product], limit=LIMIT)
     np.testing.assert_array_equal(result.view(np.uint32), expected(product, classic.config).view(np.uint32))
@@ -126,6 +126,6 @@ def test_a_core_that_does_not_finish_raises(classic):
 def test_unknown_fields_and_values_too_large_are_refused(classic):
     product = random_product(Random(6), classic.config)
     with pytest.raises(ValueError, match=r"^unknown command field speed$"):
-        classic.run([Product(product.a, product.b, {"speed": 1})])
+        classic.run([RtlProduct(product.a, product.b, {"speed": 1})])
     with pytest.raises(ValueError, match=r"^width_a must be between 0 and 15, not 16$"):
-        classic.run([Product(product.a, product.b, {"width_a": 16})])
+        classic.run([RtlProduct(product.a, product.b, {"width_a": 16})])
