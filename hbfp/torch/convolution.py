@@ -42,8 +42,8 @@ def gather_product(
     torch.Tensor
         float32 (outputs, filters).
     """
-    format = slot.run.format
-    if not _native(slot) or slot.rounding == "stochastic" or x.shape[1] % format.block_size:
+    format = _native(slot)
+    if format is None or slot.rounding == "stochastic" or x.shape[1] % format.block_size:
         return product(slot, stage, call, patches(x, geometry), filters.t())
     block, seeds = format.block(slot.width), slot.seeds(stage, call)
     pixels = as_blocks(x, 1, block, slot, seeds[0])  # blocks lie inside a position: the same under every position
@@ -72,15 +72,15 @@ def scatter_product(
         float32 (pixels, channels).
     """
     channels = filters.shape[1] // geometry.positions
-    if not _native(slot):
+    format = _native(slot)
+    if format is None:
         parts = product(slot, stage, call, rows, filters).unflatten(1, (-1, channels))
         total = rows.new_zeros(pixels, channels)
         for position, index in enumerate(torch.from_numpy(geometry.by_position).to(rows.device)):
             there = index >= 0
             total[index[there]] += parts[there, position]
         return total
-    format, seeds = slot.run.format, slot.seeds(stage, call)
-    block = format.block(slot.width)
+    block, seeds = format.block(slot.width), slot.seeds(stage, call)
     a, b = as_blocks(rows, 1, block, slot, seeds[0]), as_blocks(filters, 0, block, slot, seeds[1])
     out = np.zeros((pixels, channels), np.float32)
     for position, index in enumerate(_places(geometry, channels)):
@@ -94,10 +94,10 @@ def weight_product(
     slot: Slot, stage: str, call: int, x: torch.Tensor, rows: torch.Tensor, geometry: Geometry
 ) -> torch.Tensor:
     """Transposed patches of x times rows; float32 (filters, positions * channels)."""
-    if not _native(slot):
+    format = _native(slot)
+    if format is None:
         return product(slot, stage, call, patches(x, geometry).t(), rows).t()
-    format, seeds = slot.run.format, slot.seeds(stage, call)
-    block, channels = format.block(slot.width), x.shape[1]
+    block, channels, seeds = format.block(slot.width), x.shape[1], slot.seeds(stage, call)
     a = native.quantize_columns(
         contiguous(x), _places(geometry, channels), channels, block, slot.rounding, seeds[0], format.power_of_two
     )
@@ -108,9 +108,12 @@ def weight_product(
     return finish(slot, stage, native.multiply(turned, a, format.accumulator), x.device)
 
 
-def _native(slot: Slot) -> bool:
+def _native(slot: Slot) -> HBFP | None:
+    """The slot's format, if the compiled kernels multiply in it."""
     format = slot.run.format
-    return slot.machine is None and isinstance(format, HBFP) and format.accumulator != "aligned"
+    if slot.machine is None and isinstance(format, HBFP) and format.accumulator != "aligned":
+        return format
+    return None
 
 
 def _places(geometry: Geometry, channels: int) -> NDArray[np.int64]:

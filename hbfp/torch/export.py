@@ -47,10 +47,10 @@ def export_onnx(model: nn.Module, run: Run, inputs: Mapping[str, torch.Tensor], 
     from hbfp.run.widths import METADATA
 
     export(restore(deepcopy(model)), {name: value.numpy() for name, value in inputs.items()}, path)
-    graph, widths = onnx.load(path), {}
-    layers = run.widths()
+    graph, layers = onnx.load(path), run.widths()
+    widths: dict[str, int] = {}
     for node in graph.graph.node:
-        scopes = next((literal_eval(p.value) for p in node.metadata_props if p.key == SCOPES), [])
+        scopes: list[str] = next((literal_eval(p.value) for p in node.metadata_props if p.key == SCOPES), [])
         for layer in scopes[1:-1]:
             if layer in layers and node.op_type in ("Conv", "ConvTranspose", "Gemm", "MatMul"):
                 widths[node.name] = layers[layer]
@@ -66,7 +66,7 @@ def pack_weights(model: nn.Module) -> dict[str, dict[str, Any]]:
     """
     packed = {}
     for name, module in model.named_modules():
-        if not isinstance(module, Layer):
+        if not (isinstance(module, Layer) and isinstance(module, nn.Module)):
             continue
         run = next(iter(module.slots.values())).run
         if not isinstance(run.format, HBFP):

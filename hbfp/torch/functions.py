@@ -1,6 +1,7 @@
 """Products with their gradients, each reduced over, and quantized along, its own axis."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 
@@ -15,6 +16,13 @@ from hbfp.torch.run import STAGES, Slot, contiguous
 __all__ = ["convolution", "linear", "matmul", "transposed_convolution"]
 
 FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT = STAGES[:3]
+_Function = TypeVar("_Function", bound=Callable[..., torch.Tensor])
+
+
+def _uncompiled(function: _Function) -> _Function:
+    """The function as it is, left out of what ``torch.compile`` compiles."""
+    left: _Function = torch.compiler.disable(function)
+    return left
 
 
 def _float32(name: str, x: torch.Tensor) -> torch.Tensor:
@@ -118,37 +126,40 @@ class _TransposedConvolution(torch.autograd.Function):
         return dx, dw, None, None, None
 
 
-@torch.compiler.disable
+@_uncompiled
 def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, slot: Slot) -> torch.Tensor:
     """``x @ weight.T + bias``, float32 (..., inputs) by (outputs, inputs); the bias is added in float32."""
     x, weight = _float32("x", x), _float32("weight", weight)
     with torch.autocast(x.device.type, enabled=False):
-        result = _Linear.apply(x.reshape(-1, x.shape[-1]), weight, slot).reshape(*x.shape[:-1], -1)
+        rows: torch.Tensor = _Linear.apply(x.reshape(-1, x.shape[-1]), weight, slot)
+        result = rows.reshape(*x.shape[:-1], -1)
         return result if bias is None else result + bias
 
 
-@torch.compiler.disable
+@_uncompiled
 def matmul(a: torch.Tensor, b: torch.Tensor, slot: Slot) -> torch.Tensor:
     """``a @ b`` of stacks of float32 matrices with equal outer axes."""
     a, b = _float32("a", a), _float32("b", b)
     with torch.autocast(a.device.type, enabled=False):
-        result = _Matmul.apply(a.reshape(-1, *a.shape[-2:]), b.reshape(-1, *b.shape[-2:]), slot)
+        result: torch.Tensor = _Matmul.apply(a.reshape(-1, *a.shape[-2:]), b.reshape(-1, *b.shape[-2:]), slot)
         return result.reshape(*a.shape[:-1], b.shape[-1])
 
 
-@torch.compiler.disable
+@_uncompiled
 def convolution(x: torch.Tensor, filters: torch.Tensor, geometry: Geometry, slot: Slot) -> torch.Tensor:
     """Of pixels (pixels, channels) with filters (filters, positions * channels): (outputs, filters)."""
     x, filters = _float32("x", x), _float32("weight", filters)
     with torch.autocast(x.device.type, enabled=False):
-        return _Convolution.apply(x, filters, geometry, slot)
+        result: torch.Tensor = _Convolution.apply(x, filters, geometry, slot)
+        return result
 
 
-@torch.compiler.disable
+@_uncompiled
 def transposed_convolution(
     rows: torch.Tensor, filters: torch.Tensor, geometry: Geometry, pixels: int, slot: Slot
 ) -> torch.Tensor:
     """Of rows (inputs, filters) with filters (filters, positions * channels): pixels (pixels, channels)."""
     rows, filters = _float32("x", rows), _float32("weight", filters)
     with torch.autocast(rows.device.type, enabled=False):
-        return _TransposedConvolution.apply(rows, filters, geometry, pixels, slot)
+        result: torch.Tensor = _TransposedConvolution.apply(rows, filters, geometry, pixels, slot)
+        return result

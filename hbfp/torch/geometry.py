@@ -32,7 +32,7 @@ class Geometry:
     @property
     def positions(self) -> int:
         """Positions of the kernel."""
-        return self.index.shape[1]
+        return int(self.index.shape[1])
 
 
 @lru_cache(maxsize=64)

@@ -187,7 +187,7 @@ class MultiheadAttention(Layer, nn.MultiheadAttention):
 
     roles = ("query", "key", "value", "scores", "values")
 
-    def forward(  # type: ignore[override]
+    def forward(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor,
         key_padding_mask: torch.Tensor | None = None, need_weights: bool = True,
         attn_mask: torch.Tensor | None = None, average_attn_weights: bool = True, is_causal: bool = False,
@@ -200,13 +200,13 @@ class MultiheadAttention(Layer, nn.MultiheadAttention):
             query, key, value = (x.unsqueeze(0) for x in (query, key, value))
         elif not self.batch_first:
             query, key, value = (x.transpose(0, 1) for x in (query, key, value))
-        heads = [
+        q, k, v = (
             linear(x, weight, bias, self._slot(role)).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
             for x, (role, weight, bias) in zip((query, key, value), self._projections(), strict=True)
-        ]
-        mask = _masks(attn_mask, key_padding_mask, heads[0].shape, heads[1].shape)
+        )
+        mask = _masks(attn_mask, key_padding_mask, q.shape, k.shape)
         attended, weights = scaled_dot_product_attention(
-            *heads, self._slot("scores"), self._slot("values"), mask,
+            q, k, v, self._slot("scores"), self._slot("values"), mask,
             self.dropout if self.training else 0.0, is_causal and mask is None,
         )  # fmt: skip
         result = self.out_proj(attended.transpose(1, 2).flatten(-2))

@@ -102,10 +102,11 @@ def quantize_rows(
     x: Array, format: BlockFormat, rounding: str = "nearest", seed: int | None = None, power_of_two: str = "exact"
 ) -> BlockTensor:
     """``golden.quantize(x, format, 1, ...)`` of a contiguous float32 matrix."""
-    mantissas, fields, health = _outputs(*x.shape, format)
+    rows, length = x.shape
+    mantissas, fields, health = _outputs(rows, length, format)
     draws = _draws(rounding, seed, mantissas.shape)
     library().hbfp_quantize_rows(
-        _pointer(x), *_numbers(*x.shape), *_options(format, rounding, power_of_two), _pointer(draws),
+        _pointer(x), *_numbers(rows, length), *_options(format, rounding, power_of_two), _pointer(draws),
         _pointer(mantissas), _pointer(fields), _pointer(health), torch.get_num_threads(),
     )  # fmt: skip
     return BlockTensor(mantissas, fields, format, x.shape, 1, 1, Health(*map(int, health)))

@@ -77,9 +77,9 @@ def product(
         return slot.check(result, stage)
     assert isinstance(format, HBFP)
     if machine is not None:
-        operands = [contiguous(x) if isinstance(x, torch.Tensor) else x for x in (a, b)]
+        one, other = (contiguous(x) if isinstance(x, torch.Tensor) else x for x in (a, b))
         array = machine.matmul(
-            *operands, width_a=slot.width, width_b=slot.width, rounding=slot.rounding, seed_a=seeds[0],
+            one, other, width_a=slot.width, width_b=slot.width, rounding=slot.rounding, seed_a=seeds[0],
             seed_b=seeds[1],
         )  # fmt: skip
     else:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from golden import Health
+from golden import BlockTensor, Health
 from golden.format import check_choice, check_range
 from hbfp.torch.formats import HBFP, Format
 from hbfp.torch.schedule import Place, Schedule, schedule
@@ -24,8 +24,9 @@ class Machine(Protocol):
     """What multiplies instead of this process: any device of ``sim.devices``."""
 
     def matmul(
-        self, a: NDArray[Any], b: NDArray[Any], *, width_a: int, width_b: int, rounding: str, seed_a: int, seed_b: int
-    ) -> Any:
+        self, a: NDArray[np.float32] | BlockTensor, b: NDArray[np.float32] | BlockTensor, *, width_a: int, width_b: int,
+        rounding: str, seed_a: int, seed_b: int,
+    ) -> Any:  # fmt: skip
         """``a @ b``, float32, A in blocks along its rows and B along its columns."""
         ...
 

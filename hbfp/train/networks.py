@@ -68,7 +68,8 @@ class ResNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.blocks(functional.relu(self.norm(self.stem(x))))
-        return self.head(y.mean((2, 3)))
+        logits: torch.Tensor = self.head(y.mean((2, 3)))
+        return logits
 
 
 def resnet18(channels: int = 3, classes: int = 10) -> ResNet:
@@ -85,7 +86,8 @@ class RowLSTM(nn.Module):
         self.head = nn.Linear(hidden, classes)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.head(self.lstm(x.flatten(1, 2))[0][:, -1])
+        logits: torch.Tensor = self.head(self.lstm(x.flatten(1, 2))[0][:, -1])
+        return logits
 
 
 class CharacterTransformer(nn.Module):
@@ -117,4 +119,5 @@ class CharacterTransformer(nn.Module):
         length = x.shape[1]
         mask = nn.Transformer.generate_square_subsequent_mask(length)
         hidden = self.encoder(self.embedding(x) + self.positions[:length], mask=mask, is_causal=True)
-        return self.head(hidden)
+        logits: torch.Tensor = self.head(hidden)
+        return logits
