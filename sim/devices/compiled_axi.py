@@ -8,7 +8,7 @@ import numpy as np
 
 from hw.config import CoreConfig
 from sim.devices.packets import Words
-from sim.rtl.core import compile_library
+from sim.rtl.library import load_library
 
 __all__ = ["CompiledAxi"]
 
@@ -41,7 +41,7 @@ class CompiledAxi:
 
         component = AxiCore(replace(config, datapath="behavioral"), bus_width)
         defines = ["-DHAS_BIAS"] if "bias" in config.features else []
-        library = ctypes.CDLL(str(compile_library(component, SHIM, "axi", component.module_name, defines, quick)))
+        library = load_library(component, SHIM, "axi", component.module_name, defines, quick)
         words = ctypes.POINTER(ctypes.c_uint32)
         library.axi_open.restype = ctypes.c_void_p
         library.axi_cycles.restype = ctypes.c_uint64

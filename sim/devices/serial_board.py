@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hw.config import CoreConfig
-from sim.rtl.core import compile_library
+from sim.rtl.library import load_library
 
 __all__ = ["SerialBoard"]
 
@@ -18,12 +18,12 @@ DIVISOR = 4
 CHUNK = 4000
 
 
-def _compile(config: CoreConfig) -> Path:
-    """Shared library of the board's top, compiled once per content."""
+def _load(config: CoreConfig) -> ctypes.CDLL:
+    """The board's top, compiled once per content."""
     from hw.serial.serial_core import SerialCore
 
     component = SerialCore(replace(config, datapath="behavioral"), DIVISOR)
-    return compile_library(component, SHIM, "board", component.module_name)
+    return load_library(component, SHIM, "board", component.module_name)
 
 
 class SerialBoard:
@@ -33,7 +33,7 @@ class SerialBoard:
     """
 
     def __init__(self, config: CoreConfig, disturb=None):
-        self._library = ctypes.CDLL(str(_compile(config)))
+        self._library = _load(config)
         self._library.board_open.restype = ctypes.c_void_p
         for name in ("board_close", "board_busy", "board_cycles", "board_run"):
             getattr(self._library, name).argtypes = [ctypes.c_void_p]

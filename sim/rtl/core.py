@@ -1,10 +1,6 @@
 """The generated Verilog, compiled by Verilator and called from Python."""
 
 import ctypes
-import fcntl
-import hashlib
-import os
-import subprocess
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,36 +11,12 @@ from hw.command import CommandError, OperandFormat, OutputFormat, pack_command
 from hw.config import CoreConfig
 from hw.timing import Timing
 from sim.model.port import Rates
-from sim.rtl import verilator
 from sim.rtl.beats import bias_beats, operand_beats, packed_beats, result_beat_count, result_matrix
+from sim.rtl.library import RtlError, cache_folder, compile_library, load_library
 
 __all__ = ["Rates", "RtlCore", "RtlError", "RtlProduct", "cache_folder", "compile_core", "compile_library"]
 
-ROOT = Path(__file__).parents[2]
 SHIM = Path(__file__).with_name("core.cpp")
-
-
-class RtlError(RuntimeError):
-    """A core that refused a command or did not finish."""
-
-
-def cache_folder() -> Path:
-    """Where compiled cores are kept: ``$HBFP_CACHE``, the build folder of a checkout, or the user's cache folder.
-
-    Raises
-    ------
-    RtlError
-        if the variable names no place for a folder.
-    """
-    if "HBFP_CACHE" in os.environ:
-        named = os.environ["HBFP_CACHE"]
-        folder = Path(named)
-        if not named or (folder.exists() and not folder.is_dir()):
-            raise RtlError(f"HBFP_CACHE must name a folder, not {named or 'nothing'}")
-        return folder
-    if (ROOT / "pyproject.toml").exists():
-        return ROOT / "build" / "cores"
-    return Path.home() / ".cache" / "hbfp"
 
 
 def compile_core(config: CoreConfig, quick: bool = False) -> Path:
@@ -55,81 +27,17 @@ def compile_core(config: CoreConfig, quick: bool = False) -> Path:
     Raises
     ------
     RtlError
-        if the compiler fails; the text names its log.
+        as of ``sim.rtl.library.compile_library``.
     """
+    return compile_library(*_parts(config), quick)
+
+
+def _parts(config: CoreConfig) -> tuple:
+    """What ``compile_library`` takes of a core."""
     from hw.core.core import Core
 
     core = Core(replace(config, datapath="behavioral"))
-    defines = ["-DHAS_BIAS"] if "bias" in config.features else []
-    return compile_library(core, SHIM, "core", config.name, defines, quick)
-
-
-def compile_library(component, shim: Path, stem: str, name: str, defines=(), quick: bool = False) -> Path:
-    """Shared library of a component's Verilog and a C++ file that drives its model, compiled once per content.
-
-    The model's class is ``V<stem>``; ``name`` begins the name of its folder in ``cache_folder()``.
-
-    Raises
-    ------
-    RtlError
-        if the compiler fails; the text names its log.
-    """
-    from hw.emit import emit_verilog
-
-    text = emit_verilog(component)
-    key = hashlib.sha256((f"{quick}{text}" + shim.read_text()).encode()).hexdigest()[:16]
-    folder = cache_folder() / f"{name}-{key}"
-    library = folder / f"{stem}.so"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / "lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not _is_whole(library):
-                source = folder / f"{stem}.v"
-                source.write_text(text)
-                _compile(source, component.module_name, shim, library, defines, quick)
-                library.with_suffix(".sha256").write_text(_digest(library))
-    except OSError as error:
-        raise RtlError(f"compiled cores cannot be kept in {folder}: {error.strerror}") from None
-    return library
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _is_whole(library: Path) -> bool:
-    """Whether a library is the one that was put there: not cut by a full disk or a copy."""
-    noted = library.with_suffix(".sha256")
-    return library.exists() and noted.exists() and noted.read_text() == _digest(library)
-
-
-def _compile(source: Path, top: str, shim: Path, library: Path, defines, quick: bool) -> None:
-    verilator.activate()
-    folder, stem = source.parent, source.stem
-    root, objects = verilator.verilator_root(), folder / "objects"
-    make = verilator.QUICK_MAKE_VARIABLES if quick else ("OPT_FAST=-O2",)
-    runtime = verilator.RuntimeObjects(cache_folder(), f"library {' '.join(make)}")
-    commands = [
-        [
-            "verilator", "--cc", "-O3", "--no-timing", "-Wno-fatal", "--x-assign", "fast", "--x-initial", "fast",
-            "--top-module", top, "--prefix", f"V{stem}", "--Mdir", str(objects), "-CFLAGS", "-fPIC", str(source),
-        ],
-        *runtime.copying(objects),
-        ["make", "-C", str(objects), "-f", f"V{stem}.mk", *make],
-        [
-            "g++", "-std=c++17", "-O0" if quick else "-O2", "-fPIC", "-shared", *defines,
-            f"-I{objects}", f"-I{root / 'include'}",
-            f"-I{root / 'include' / 'vltstd'}", str(shim), str(objects / f"libV{stem}.a"),
-            str(objects / "libverilated.a"), "-lpthread", "-o", str(library.with_suffix(".tmp")),
-        ],
-    ]  # fmt: skip
-    with open(folder / "build.log", "w") as log:
-        for command in commands:
-            if subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode:
-                raise RtlError(f"compiling the {stem} failed; see {folder / 'build.log'}")
-    runtime.keep(objects)
-    library.with_suffix(".tmp").rename(library)
+    return core, SHIM, "core", config.name, ["-DHAS_BIAS"] if "bias" in config.features else []
 
 
 class _Port(ctypes.Structure):
@@ -220,7 +128,7 @@ class RtlCore:
 
         self.config = config
         self.counter_names = tuple(COUNTERS)
-        library = ctypes.CDLL(str(compile_core(config, quick)))
+        library = load_library(*_parts(config), quick)
         library.core_open.restype = ctypes.c_void_p
         library.core_run.restype = ctypes.c_int64
         library.core_run.argtypes = [ctypes.c_void_p, *[ctypes.POINTER(_Port)] * 5, ctypes.c_int64]

@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import tempfile
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -75,14 +76,28 @@ class RuntimeObjects:
 
     def copying(self, build: Path | str) -> list[list[str]]:
         """Commands that copy what is there beside a model that was just written, which spares its compilation."""
-        compiled = sorted(map(str, self.store.glob("*.o")))
-        return [["cp", *compiled, str(build)]] if compiled else []
+        return [["cp", str(path), str(Path(build) / f"{name}.o")] for name, path in self._whole().items()]
 
     def keep(self, build: Path) -> None:
         """Take what a build has compiled and the store lacks."""
         self.store.mkdir(parents=True, exist_ok=True)
+        whole = self._whole()
         for compiled in build.glob("verilated*.o"):
-            if not (self.store / compiled.name).exists():
-                copy = self.store / f"{compiled.name}.{os.getpid()}"
-                shutil.copyfile(compiled, copy)
-                copy.replace(self.store / compiled.name)
+            if compiled.stem not in whole:
+                content = compiled.read_bytes()
+                with tempfile.NamedTemporaryFile(dir=self.store, delete=False) as copy:
+                    copy.write(content)
+                os.replace(copy.name, self.store / f"{compiled.stem}.{_digest(content)}.o")
+
+    def _whole(self) -> dict[str, Path]:
+        """Objects by name whose content is what it was, which their files' names tell."""
+        found = {}
+        for path in sorted(self.store.glob("*.*.o")):
+            name, digest, _ = path.name.rsplit(".", 2)
+            if _digest(path.read_bytes()) == digest:
+                found[name] = path
+        return found
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

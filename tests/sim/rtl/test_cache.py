@@ -1,5 +1,7 @@
 """The folder of compiled cores: what is cut is built again, what is no folder is refused."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,8 @@ CONFIG = CoreConfig(block_size=4, tile_rows=1, tile_columns=1, lanes=4, operand_
 
 
 def test_a_cut_library_is_built_again(monkeypatch, tmp_path):
+    for store in cache_folder().glob("runtime-*"):
+        shutil.copytree(store, tmp_path / store.name)
     monkeypatch.setenv("HBFP_CACHE", str(tmp_path))
     library = compile_core(CONFIG, quick=True)
     whole = library.read_bytes()
