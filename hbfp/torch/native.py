@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
+from contextlib import suppress
 from functools import cache
 from math import prod
 from pathlib import Path
@@ -51,7 +52,7 @@ def library(flags: tuple[str, ...] = ()) -> ctypes.CDLL:
     FileNotFoundError
         without a compiler.
     RuntimeError
-        when it fails, with its message.
+        when it fails, with its message; when there is no place for the result.
     """
     compiler = os.environ.get("CXX", "g++")
     if shutil.which(compiler) is None:
@@ -59,14 +60,25 @@ def library(flags: tuple[str, ...] = ()) -> ctypes.CDLL:
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout
     text = "\0".join([*FLAGS, *flags, version, _machine()]).encode() + SOURCE.read_bytes()
     path = _folder() / f"torch-{hashlib.sha256(text).hexdigest()[:16]}" / "kernels.so"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"kernels.{os.getpid()}.so")
-        done = subprocess.run([compiler, *FLAGS, *flags, "-o", str(part), str(SOURCE)], capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f"{compiler} could not compile {SOURCE.name}:\n{done.stderr}")
-        part.replace(path)
-    return ctypes.CDLL(str(path))
+    command = [compiler, *FLAGS, *flags, str(SOURCE)]
+    try:
+        if path.exists():
+            with suppress(OSError):  # it was cut, or is another machine's: built again
+                return ctypes.CDLL(str(path))
+        _build(command, path)
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        raise RuntimeError(f"compiled kernels cannot be kept in {path.parent}: {error.strerror or error}") from None
+
+
+def _build(command: list[str], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"kernels.{os.getpid()}.so")
+    done = subprocess.run([*command, "-o", str(part)], capture_output=True, text=True)
+    if done.returncode:
+        part.unlink(missing_ok=True)
+        raise RuntimeError(f"{command[0]} could not compile {SOURCE.name}:\n{done.stderr}")
+    part.replace(path)
 
 
 def _pointer(x: Array | None) -> ctypes.c_void_p:

@@ -97,3 +97,20 @@ def test_without_a_compiler_it_says_so(monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(FileNotFoundError, match="no-such-compiler is not on the PATH"):
         native.library(("-DHBFP_OTHER",))
+
+
+def test_cut_kernels_are_built_again(monkeypatch, tmp_path):
+    monkeypatch.setenv("HBFP_CACHE", str(tmp_path))
+    monkeypatch.setattr(native, "FLAGS", ("-O0", "-shared", "-fPIC", "-std=c++17"))
+    build = native.library.__wrapped__
+    assert build()
+    (kept,) = tmp_path.glob("torch-*/kernels.so")
+    kept.unlink()
+    kept.write_bytes(b"\x7fELF")
+    assert build().hbfp_multiply
+
+
+def test_kernels_without_a_place_say_so(monkeypatch):
+    monkeypatch.setenv("HBFP_CACHE", "/dev/null/kernels")
+    with pytest.raises(RuntimeError, match=r"^compiled kernels cannot be kept in /dev/null/kernels/.*: Not a directory$"):
+        native.library(("-DHBFP_NOWHERE",))
