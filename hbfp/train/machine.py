@@ -61,7 +61,7 @@ class TiledWeights:
     def matmul(self, a: NDArray[np.float32], b: NDArray[np.float32] | BlockTensor, **options: Any) -> Any:
         """As ``sim.devices.Device.matmul``; B may be blocks."""
         from hw.command import OperandFormat, Rounding
-        from sim.rtl.core import Product
+        from sim.rtl.core import RtlProduct
 
         if not isinstance(b, BlockTensor):
             return self.core.matmul(a, b, **options)
@@ -69,7 +69,7 @@ class TiledWeights:
             "width_a": options["width_a"], "width_b": b.format.mantissa_width, "format_b": OperandFormat.PACKED,
             "rounding": Rounding[options["rounding"].upper()], "seed_a": options["seed_a"],
         }  # fmt: skip
-        product = Product(a, np.empty(b.shape, np.float32), fields, packed_b=golden.pack(b).tobytes())
+        product = RtlProduct(a, np.empty(b.shape, np.float32), fields, packed_b=golden.pack(b).tobytes())
         return self.core._core.run([product])[0][0]
 
 
@@ -116,7 +116,8 @@ def train_on(
 
     trainings[1].model.register_forward_pre_hook(before_step)
 
-    for training, where in zip(trainings, (None, _with_tiles(machine) if tiles else machine), strict=True):
+    places: tuple[Any, ...] = (None, _with_tiles(machine) if tiles else machine)
+    for training, where in zip(trainings, places, strict=True):
         start = time.monotonic()
         with device(where):
             training.fit(steps, after_step)
