@@ -122,7 +122,7 @@ def _fused_conv(at: Lowering) -> None:
 
 def _dequantized(at: Lowering, value: str, scale: int, zero: int, **values: int) -> str:
     inputs = [value, at.node.input[scale], at.given(zero)]
-    return at.make("DequantizeLinear", [name for name in inputs if name], **values)
+    return at.make("DequantizeLinear", [name for name in inputs if name], None, **values)
 
 
 def _qlinear(at: Lowering) -> None:
