@@ -2,15 +2,10 @@
 
 import argparse
 import json
-from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
@@ -18,16 +13,7 @@ from hw.config import CoreConfig
 from hw.files import check_outputs, write_files
 from hw.options import CommandLineError, add_config_options, config_from_options
 
-if TYPE_CHECKING:
-    from hbfp.run.network import Network
-    from hbfp.run.result import Result
-    from sim.devices import Device
-
 __all__ = ["DEVICES", "main"]
-
-Arrays = dict[str, NDArray[Any]]
-Labels = NDArray[np.integer]
-
 
 DEVICES = ("golden", "cycle", "rtl", "board", "fp32")
 """Where products run; "fp32" is ONNX Runtime alone."""
@@ -60,7 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_config_options(parser)
 
 
-def _arrays(path: Path) -> Arrays:
+def _arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path) as file:
             return {name: file[name] for name in file.files}
@@ -68,7 +54,7 @@ def _arrays(path: Path) -> Arrays:
         raise ValueError(f"input must be an .npz file of arrays, not {path}: {error}") from None
 
 
-def _labels(path: Path) -> Labels:
+def _labels(path: Path) -> np.ndarray:
     try:
         labels = np.load(path)
     except (OSError, ValueError) as error:
@@ -78,7 +64,7 @@ def _labels(path: Path) -> Labels:
     return labels
 
 
-def _inputs(options: Namespace, network: "Network") -> Arrays:
+def _inputs(options, network) -> dict[str, np.ndarray]:
     import onnx
 
     if (options.input is None) == (options.random is None):
@@ -86,7 +72,7 @@ def _inputs(options: Namespace, network: "Network") -> Arrays:
     if options.input is not None:
         return _arrays(options.input)
     rng = np.random.default_rng(options.random)
-    inputs: Arrays = {}
+    inputs = {}
     for value in network.inputs:
         kind = value.type.tensor_type
         shape = [extent.dim_value for extent in kind.shape.dim]
@@ -96,7 +82,7 @@ def _inputs(options: Namespace, network: "Network") -> Arrays:
     return inputs
 
 
-def _config(options: Namespace, widths: Iterable[int]) -> CoreConfig:
+def _config(options, widths) -> CoreConfig:
     """The machine asked for, with the widths and the bias that the network needs where nothing else was said."""
     if options.mantissa == CoreConfig.mantissa_widths:
         options.mantissa = tuple(sorted(set(widths)))
@@ -106,7 +92,7 @@ def _config(options: Namespace, widths: Iterable[int]) -> CoreConfig:
     return config_from_options(options)
 
 
-def _device(options: Namespace, widths: Iterable[int]) -> "Device":
+def _device(options, widths):
     from sim.devices import CycleDevice, GoldenDevice, RtlDevice
 
     if options.device == "board":
@@ -116,19 +102,18 @@ def _device(options: Namespace, widths: Iterable[int]) -> "Device":
         if not options.port:
             raise ValueError("port must be given with --device board: --port /dev/ttyUSB0")
         return RegisterDevice(SerialLink(options.port))
-    kinds: dict[str, type[Device]] = {"golden": GoldenDevice, "cycle": CycleDevice, "rtl": RtlDevice}
-    return kinds[options.device](_config(options, widths))
+    return {"golden": GoldenDevice, "cycle": CycleDevice, "rtl": RtlDevice}[options.device](_config(options, widths))
 
 
-def _npz(arrays: Arrays) -> bytes:
+def _npz(arrays: dict[str, np.ndarray]) -> bytes:
     from io import BytesIO
 
     file = BytesIO()
-    np.savez(file, **arrays)  # type: ignore[arg-type]  # NumPy types its keyword allow_pickle alone
+    np.savez(file, **arrays)
     return file.getvalue()
 
 
-def run_network(options: Namespace) -> int:
+def run_network(options) -> int:
     """Run, report and write; 0."""
     from hbfp.run.network import Network
     from hbfp.run.widths import read_widths
@@ -146,7 +131,7 @@ def run_network(options: Namespace) -> int:
     labels = _labels(options.labels) if options.labels else None
     if options.device == "fp32":
         return _fp32(options, network, inputs, labels)
-    if labels is not None and options.search is not None:
+    if options.search is not None:
         return _search(options, network, inputs, labels)
     plan = read_widths(options.widths) if options.widths else options.schedule
     device = _device(options, network.widths(plan).values())
@@ -155,11 +140,11 @@ def run_network(options: Namespace) -> int:
     return _report(options, result, device, labels, network.outputs[0])
 
 
-def _fp32(options: Namespace, network: "Network", inputs: Arrays, labels: Labels | None) -> int:
+def _fp32(options, network, inputs, labels) -> int:
     from hbfp.run.search import accuracy
 
     outputs = network.fp32(inputs)
-    values: dict[str, Any] = {"device": "fp32"}
+    values = {"device": "fp32"}
     if labels is not None:
         values["accuracy"] = accuracy(outputs[network.outputs[0]], labels)
     _write(options, _npz(outputs), values, [])
@@ -168,7 +153,7 @@ def _fp32(options: Namespace, network: "Network", inputs: Arrays, labels: Labels
     return 0
 
 
-def _search(options: Namespace, network: "Network", inputs: Arrays, labels: Labels) -> int:
+def _search(options, network, inputs, labels) -> int:
     from hbfp.run.report import show_choice
     from hbfp.run.search import search
     from sim.devices import CycleDevice
@@ -183,7 +168,7 @@ def _search(options: Namespace, network: "Network", inputs: Arrays, labels: Labe
     return 0
 
 
-def _report(options: Namespace, result: "Result", device: "Device", labels: Labels | None, first: str) -> int:
+def _report(options, result, device, labels, first: str) -> int:
     from hbfp.run.report import show, summary
     from hbfp.run.search import accuracy
 
@@ -199,13 +184,12 @@ def _report(options: Namespace, result: "Result", device: "Device", labels: Labe
     return 0
 
 
-def _write(options: Namespace, output: bytes, values: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+def _write(options, output: bytes, values: dict, rows: list[dict]) -> None:
     """The files and what goes to standard output."""
     from sim.study.report import to_csv
 
-    files: dict[Path, str | bytes] = {options.output: output} if options.output else {}
-    texts: tuple[Callable[[], str], ...] = (lambda: json.dumps(values, indent=1) + "\n", lambda: to_csv(rows))
-    for where, text in zip((options.json, options.csv), texts, strict=True):
+    files = {options.output: output} if options.output else {}
+    for where, text in ((options.json, lambda: json.dumps(values, indent=1) + "\n"), (options.csv, lambda: to_csv(rows))):
         if where == "-":
             print(text(), end="")
         elif where:
@@ -218,22 +202,27 @@ def _console() -> Console:
     return console if console.is_terminal else Console(width=160)
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int, str], None]]:
+class _progress:
     """A progress bar as a function of what is done, of how much, and what comes."""
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what)
+
+    def __enter__(self):
+        self._bar = Progress(console=Console(stderr=True), transient=True)
+        self._task = self._bar.add_task("", total=None)
+        self._bar.__enter__()
+        return lambda done, total, what: self._bar.update(self._task, completed=done, total=total, description=what)
+
+    def __exit__(self, *error):
+        self._bar.__exit__(*error)
 
 
-def _main(options: Namespace) -> int:
+def _main(options) -> int:
     try:
         return run_network(options)
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise CommandLineError(str(error)) from None
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments=None) -> int:
     """Entry point; returns the exit status."""
     from hw.options import run
 

@@ -1,12 +1,8 @@
 """The products of a node, on a device."""
 
-from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from onnx import NodeProto
 
 import golden
 from golden.convolution import output_size
@@ -14,12 +10,10 @@ from sim.graphs.load import GraphError, attributes, label
 
 __all__ = ["OPERATIONS", "compute"]
 
-Array = NDArray[np.float32]
-Multiply = Callable[[Array, Array, Array | None], Array]
-Attributes = dict[str, Any]
+Multiply = "Callable[[np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]"
 
 
-def compute(node: NodeProto, inputs: list[Array], multiply: Multiply) -> Array:
+def compute(node, inputs: list[np.ndarray], multiply: Multiply) -> np.ndarray:
     """The result of a node that is nothing but products, and a bias per column.
 
     Parameters
@@ -42,13 +36,13 @@ def compute(node: NodeProto, inputs: list[Array], multiply: Multiply) -> Array:
     return OPERATIONS[node.op_type](attributes(node), inputs, multiply)
 
 
-def _gemm(values: Attributes, inputs: list[Array], multiply: Multiply) -> Array:
+def _gemm(values, inputs, multiply):
     a, b, *bias = inputs
     a, b = a.T if values.get("transA") else a, b.T if values.get("transB") else b
     return multiply(a, b, bias[0] if bias else None)
 
 
-def _matmul(values: Attributes, inputs: list[Array], multiply: Multiply) -> Array:
+def _matmul(values, inputs, multiply):
     """Leading axes of A are rows where B is one matrix; otherwise one product after another."""
     a, b = (np.swapaxes(x, -1, -2) if values.get(flip) else x for x, flip in zip(inputs, ("transA", "transB"), strict=True))
     vector_a, vector_b = a.ndim == 1, b.ndim == 1
@@ -64,7 +58,7 @@ def _matmul(values: Attributes, inputs: list[Array], multiply: Multiply) -> Arra
     return result[..., 0] if vector_b else result
 
 
-def _convolution(values: Attributes, inputs: list[Array], multiply: Multiply) -> Array:
+def _convolution(values, inputs, multiply):
     """Each group's patches times its filters."""
     x, w, *bias = inputs
     axes, groups = x.ndim - 2, values.get("group", 1)
@@ -81,15 +75,11 @@ def _convolution(values: Attributes, inputs: list[Array], multiply: Multiply) ->
     return np.ascontiguousarray(np.moveaxis(result, -1, 1))
 
 
-def _pads(
-    values: Attributes, size: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
-) -> list[int]:
+def _pads(values, size, kernel, strides, dilations) -> list[int]:
     """Zeros before and behind each axis, from ``pads`` or ``auto_pad``."""
     kind = values.get("auto_pad", b"NOTSET").decode()
-    if kind == "NOTSET" and "pads" in values:
-        return list(values["pads"])
     if kind in ("NOTSET", "VALID"):
-        return [0] * (2 * len(size))
+        return values.get("pads", [0] * (2 * len(size))) if kind == "NOTSET" else [0] * (2 * len(size))
     before, behind = [], []
     for extent, taps, step, dilation in zip(size, kernel, strides, dilations, strict=True):
         total = max(0, (-(-extent // step) - 1) * step + (taps - 1) * dilation + 1 - extent)
@@ -99,7 +89,5 @@ def _pads(
     return before + behind
 
 
-OPERATIONS: dict[str, Callable[[Attributes, list[Array], Multiply], Array]] = {
-    "MatMul": _matmul, "FusedMatMul": _matmul, "Gemm": _gemm, "Conv": _convolution,
-}  # fmt: skip
+OPERATIONS = {"MatMul": _matmul, "FusedMatMul": _matmul, "Gemm": _gemm, "Conv": _convolution}
 """What runs on a device as it is."""

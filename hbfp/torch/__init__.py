@@ -22,7 +22,6 @@ from hbfp.torch.layers import (
 )
 from hbfp.torch.run import Diverged, Run, device
 from hbfp.torch.schedule import Schedule, schedule
-from hbfp.torch.wide import keep_wide
 
 __all__ = [
     "FORMATS",
@@ -45,7 +44,6 @@ __all__ = [
     "device",
     "export_onnx",
     "format_named",
-    "keep_wide",
     "pack_weights",
     "restore",
     "scaled_dot_product_attention",

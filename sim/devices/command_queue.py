@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -11,10 +12,42 @@ from hw.bus.registers import offset_of
 from hw.config import CoreConfig
 from sim.devices.packets import Words
 
-__all__ = ["CommandQueue", "Parcel", "RegisterStreams", "Stuck"]
+__all__ = ["CommandQueue", "Parcel", "RegisterStreams", "Streams", "Stuck", "Transport"]
 
 CHUNK = 1024
 """Words offered at once, so that results are not left waiting for long."""
+
+
+class Transport(Protocol):
+    """Registers of a core, wherever it is."""
+
+    def read(self, offset: int, count: int = 1, fixed: bool = False) -> list[int]:
+        """Up to ``count`` words from a register on, or from it alone; fewer if the core had no more."""
+        ...
+
+    def write(self, offset: int, words: list[int], fixed: bool = False) -> int:
+        """Write words from a register on, or all to it; returns how many the core took."""
+        ...
+
+
+class Streams(Protocol):
+    """Ways of operands to a core, and of C from it."""
+
+    def parts(self, name: str, packets: list[Words]) -> list[Words]:
+        """What ``send`` takes one after another."""
+        ...
+
+    def send(self, name: str, words: Words) -> int:
+        """Offer words to the stream "a", "b" or "bias"; returns how many were taken."""
+        ...
+
+    def receive(self, count: int) -> list[int]:
+        """Up to ``count`` words of C; fewer if there are no more yet."""
+        ...
+
+    def flush(self) -> None:
+        """The core was reset: nothing is on its way."""
+        ...
 
 
 class Stuck(Exception):
@@ -51,20 +84,20 @@ class RegisterStreams:
     Lines are padded to whole beats of the core, so that they need no mark at their ends.
     """
 
-    def __init__(self, transport, config: CoreConfig):
+    def __init__(self, transport: Transport, config: CoreConfig):
         self.transport = transport
         self._beats = {"a": config.lanes, "b": config.lanes, "bias": config.tile_columns}
         self._refused = dict.fromkeys(self._beats, False)
 
-    def parts(self, name: str, packets: list[Words]) -> list[list[int]]:
+    def parts(self, name: str, packets: list[Words]) -> list[Words]:
         """What ``send`` takes one after another."""
         beat = self._beats[name]
-        return [np.concatenate([np.pad(packet, (0, -len(packet) % beat)) for packet in packets]).tolist()]
+        return [np.concatenate([np.pad(packet, (0, -len(packet) % beat)) for packet in packets])]
 
-    def send(self, name: str, words: list[int]) -> int:
+    def send(self, name: str, words: Words) -> int:
         """Offer words; returns how many were taken. After a refusal a single word tries whether there is room again."""
         offered = words[:1] if self._refused[name] else words[:CHUNK]
-        taken = self.transport.write(offset_of(f"data_{name}"), offered, True)
+        taken = self.transport.write(offset_of(f"data_{name}"), offered.tolist(), True)
         self._refused[name] = taken < len(offered)
         return taken
 
@@ -93,13 +126,13 @@ class CommandQueue:
         seconds in which something has to move.
     """
 
-    def __init__(self, transport, streams, depth: int, timeout: float):
+    def __init__(self, transport: Transport, streams: Streams, depth: int, timeout: float):
         self.transport = transport
         self.streams = streams
         self.depth = depth
         self.timeout = timeout
 
-    def run(self, parcels: Iterable[Parcel], check: Callable[[], None]) -> None:
+    def run(self, parcels: Iterable[Parcel], check: Callable[[], object]) -> None:
         """Carry out commands; ``check`` is called when nothing moves, and raises if there is a reason.
 
         Raises
@@ -108,7 +141,7 @@ class CommandQueue:
             after ``timeout`` without progress.
         """
         self._flying: deque[Parcel] = deque()
-        self._unsent: dict[str, deque[tuple[Parcel, list[int]]]] = {}
+        self._unsent: dict[str, deque[tuple[Parcel, Words]]] = {}
         self._loaded = False
         source = iter(parcels)
         waiting = next(source, None)

@@ -53,9 +53,9 @@ class CompiledAxi:
             getattr(library, name).argtypes = [ctypes.c_void_p, *arguments]
         self._library = library
         self._beat = bus_width // 32
-        self._handle = library.axi_open()
+        self._handle: int | None = library.axi_open()
 
-    def __del__(self):
+    def __del__(self) -> None:
         if getattr(self, "_handle", None):
             self._library.axi_close(self._handle)
             self._handle = None
@@ -63,11 +63,11 @@ class CompiledAxi:
     @property
     def cycles(self) -> int:
         """Clock cycles so far."""
-        return self._library.axi_cycles(self._handle)
+        return int(self._library.axi_cycles(self._handle))
 
     def read(self, offset: int, count: int = 1, fixed: bool = False) -> list[int]:
         """Up to ``count`` words from a register on, or from it alone; fewer if one was refused."""
-        words = []
+        words: list[int] = []
         for index in range(count):
             word = ctypes.c_uint32()
             if self._library.axi_access(self._handle, 0, offset + 4 * index * (not fixed), ctypes.byref(word)):
@@ -96,7 +96,10 @@ class CompiledAxi:
     def receive(self, count: int) -> list[int]:
         """Up to ``count`` words of C, after at most ``PATIENCE`` cycles."""
         words = np.empty(count, np.uint32)
-        return words[: self._library.axi_receive(self._handle, words.ctypes.data, count, PATIENCE)].tolist()
+        received: list[int] = words[
+            : self._library.axi_receive(self._handle, words.ctypes.data, count, PATIENCE)
+        ].tolist()
+        return received
 
     def flush(self) -> None:
         """Drop packets that still wait, and words of C that nobody fetched."""

@@ -1,13 +1,14 @@
 """The one interface to a machine, wherever it is."""
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import golden
 from hw.config import CoreConfig
-from sim.devices.jobs import Task, columns_in_blocks
+from sim.devices.jobs import Matrix, Task, columns_in_blocks
 from sim.network.cycles import check_width
 from sim.network.plan import panels
 
@@ -38,7 +39,7 @@ class Device:
         rounding: str = "nearest", seed_a: int | None = None, seed_b: int | None = None,
         bias: NDArray[np.float32] | None = None, relu: bool = False, output: str = "fp32", width_c: int | None = None,
         seed_c: int | None = None,
-    ) -> NDArray[np.float32] | golden.BlockTensor:  # fmt: skip
+    ) -> Matrix:  # fmt: skip
         """``a @ b`` in the machine's blocks, and what the machine does to its results: the same bits from every device.
 
         Parameters
@@ -84,17 +85,16 @@ class Device:
         if a.shape[1] != b.shape[0]:
             raise ValueError(f"a's {a.shape[1]} columns must be as many as b's {b.shape[0]} rows")
         narrowest = self.config.mantissa_widths[0]
-        widths = [narrowest if width is None else width for width in (width_a, width_b, width_c)]
-        for width in widths:
+        widths = (narrowest if width is None else width for width in (width_a, width_b, width_c))
+        width_a, width_b, width_c = widths
+        for width in (width_a, width_b, width_c):
             check_width(self.config, width)
         self._check_output(b.shape[1], bias, relu, output)
-        seeds = {"seed_a": seed_a, "seed_b": seed_b} | ({"seed_c": seed_c} if output == "blocks" else {})
-        self._check_rounding(a.shape[0], a.shape[1], b.shape[1], rounding, seeds)
-        if rounding != "stochastic":
-            seeds = {}
-        return self._in_panels(Task(a, b, *widths, rounding, seeds, bias, bool(relu), output))
+        wanted = {"seed_a": seed_a, "seed_b": seed_b} | ({"seed_c": seed_c} if output == "blocks" else {})
+        seeds = self._seeds(a.shape[0], a.shape[1], b.shape[1], rounding, wanted)
+        return self._in_panels(Task(a, b, width_a, width_b, width_c, rounding, seeds, bias, bool(relu), output))
 
-    def _in_panels(self, task: Task):
+    def _in_panels(self, task: Task) -> Matrix:
         """C, which becomes blocks some columns at a time."""
         columns = task.sizes[2]
         step = columns_in_blocks(self.config, *task.sizes[1:]) if task.output == "blocks" else columns
@@ -106,11 +106,12 @@ class Device:
         for start in range(0, columns, step):
             part = slice(start, min(start + step, columns))
             bias = None if task.bias is None else task.bias[part]
-            parts.append(self._product(replace(task, b=task.b[:, part], bias=bias)))
+            made = self._product(replace(task, b=task.b[:, part], bias=bias))
+            parts.append(cast(golden.BlockTensor, made))  # the output is blocks
         mantissas, fields = (np.concatenate([getattr(p, name) for p in parts], 1) for name in ("mantissas", "fields"))
         return golden.BlockTensor(mantissas, fields, parts[0].format, (task.sizes[0], columns), 1)
 
-    def _check_output(self, columns: int, bias, relu, output: str) -> None:
+    def _check_output(self, columns: int, bias: object, relu: object, output: str) -> None:
         if not isinstance(relu, bool | np.bool_):
             raise TypeError(f"relu must be True or False, not {relu!r}")
         if not isinstance(output, str) or output not in OUTPUTS:
@@ -126,19 +127,25 @@ class Device:
                 has = ", ".join(self.config.features) or "none"
                 raise ValueError(f"{name} needs a machine with the feature {feature}; this one has {has}")
 
-    def _check_rounding(self, rows: int, inner: int, columns: int, rounding: str, seeds: dict) -> None:
+    def _seeds(
+        self, rows: int, inner: int, columns: int, rounding: str, seeds: dict[str, int | None]
+    ) -> dict[str, int]:
+        """The seeds of stochastic rounding, of which there are none in another."""
         config = self.config
         if rounding not in config.rounding_modes:
             known = ", ".join(config.rounding_modes)
             raise ValueError(f"rounding must be one of the configuration's {known}, not {rounding}")
         if rounding != "stochastic":
-            return
+            return {}
+        checked = {}
         for name, seed in seeds.items():
             if not isinstance(seed, int | np.integer) or not 0 < seed < 1 << 32:
                 raise ValueError(f"{name} must be between 1 and 4294967295, not {seed}")
+            checked[name] = int(seed)
         if panels(config, rows, inner, columns).inner_panels > 1:
             longest = config.operand_depth * config.block_size
             raise ValueError(f"stochastic rounding needs an inner size of at most {longest}, not {inner}")
+        return checked
 
     def reset(self) -> None:
         """As after power-on, all counters 0."""
@@ -164,5 +171,5 @@ class Device:
         counters = self.counters
         return golden.Health(**{name: counters[name] for name in HEALTH})
 
-    def _product(self, task: Task):
+    def _product(self, task: Task) -> Matrix:
         raise NotImplementedError

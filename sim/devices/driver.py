@@ -1,17 +1,19 @@
 """A core behind registers as a device, whatever the transport."""
 
 import time
+from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 import golden
 from hw.bus.registers import CAPABILITIES, FAULTS, IDENTITY, INTERRUPTS, VERSION, offset_of, register_map
 from hw.command import CommandError, OperandFormat, pack_command
 from hw.config import ACCUMULATORS, FEATURES, ROUNDING_MODES, CoreConfig
 from hw.core.counters import COUNTERS
-from sim.devices.command_queue import CommandQueue, Parcel, RegisterStreams, Stuck
+from sim.devices.command_queue import CommandQueue, Parcel, RegisterStreams, Streams, Stuck, Transport
 from sim.devices.device import HEALTH, Device
-from sim.devices.jobs import Assembly, Job, Task, jobs
-from sim.devices.packets import bias_packets, block_packets, matrix_packets, result_from_words, result_words
+from sim.devices.jobs import Assembly, Job, Matrix, Task, jobs
+from sim.devices.packets import Words, bias_packets, block_packets, matrix_packets, result_from_words, result_words
 
 __all__ = ["DriverError", "RegisterDevice"]
 
@@ -28,11 +30,9 @@ class DriverError(RuntimeError):
 class RegisterDevice(Device):
     """The machine at the other end of a transport.
 
-    A transport has ``read(offset, count, fixed)``, which returns words, and ``write(offset, words, fixed)``, which
-    returns how many were taken. For a core with streams beside its registers it also has ``parts``, ``send``,
-    ``receive`` and ``flush`` of ``sim.devices.command_queue.RegisterStreams``, a packet to each part. The configuration is what
-    the registers say. After an error or an interrupt the machine is reset, at the latest before the next product, and can be
-    used again.
+    A transport is a ``sim.devices.command_queue.Transport``. For a core with streams beside its registers it is also a
+    ``Streams``, a packet to each part. The configuration is what the registers say. After an error or an interrupt the
+    machine is reset, at the latest before the next product, and can be used again.
 
     Parameters
     ----------
@@ -58,7 +58,8 @@ class RegisterDevice(Device):
     """
 
     def __init__(
-        self, transport, timeout: float = 10.0, progress=None, operands: str | None = None, depth: int | None = None
+        self, transport: Transport, timeout: float = 10.0, progress: Callable[[int, int], object] | None = None,
+        operands: str | None = None, depth: int | None = None,
     ):  # fmt: skip
         self.transport = transport
         self.timeout = timeout
@@ -84,9 +85,9 @@ class RegisterDevice(Device):
         """What was queued or in execution is gone, all counters are 0. Also after ``transport`` was replaced."""
         if self.capabilities["stream_words"] and not hasattr(self.transport, "send"):
             raise DriverError("the core takes its operands from streams, and the transport has none")
-        self._streams = (
-            self.transport if hasattr(self.transport, "send") else RegisterStreams(self.transport, self.config)
-        )
+        self._streams: Streams = RegisterStreams(self.transport, self.config)
+        if hasattr(self.transport, "send"):
+            self._streams = cast(Streams, self.transport)
         self._streams.flush()  # so that no operand goes on after the reset
         self._write("control", 3)
         self._streams.flush()  # and no result from before it is left
@@ -102,16 +103,16 @@ class RegisterDevice(Device):
         counters = dict(zip(COUNTERS, words, strict=True))
         return counters | {name: counters[name] + count for name, count in self._converted.items()}
 
-    def _product(self, task: Task):
+    def _product(self, task: Task) -> Matrix:
         work = list(jobs(self.config, task))
-        blocks = {}
+        blocks: dict[str, golden.BlockTensor] = {}
         if self.operands == "packed":
             blocks = {name: task.blocks(name, self.config) for name in "ab"}
         result = Assembly(self.config, task)
         done = 0
         self._recover()
 
-        def deliver(job: Job, words) -> None:
+        def deliver(job: Job, words: Words) -> None:
             nonlocal done
             if job.stores:
                 result.put(job, result_from_words(words, job.fields, self.config))
@@ -136,7 +137,9 @@ class RegisterDevice(Device):
         if not self._sound:
             self.reset()
 
-    def _parcel(self, task: Task, job: Job, blocks, deliver) -> Parcel:
+    def _parcel(
+        self, task: Task, job: Job, blocks: dict[str, golden.BlockTensor], deliver: Callable[[Words], None]
+    ) -> Parcel:
         packets, formats = {}, {}
         a, b = task.operands(job)
         for name, lines in (("a", a), ("b", b.T)):
@@ -216,9 +219,7 @@ def _config(capabilities: dict[str, int]) -> CoreConfig:
         rounding_modes=tuple(n for i, n in enumerate(ROUNDING_MODES) if c["rounding_modes"] >> i & 1),
         features=tuple(n for i, n in enumerate(FEATURES) if c["features"] >> i & 1),
         accumulator=ACCUMULATORS[c["accumulator"]], tile_rows=c["rows"], tile_columns=c["tile_columns"],
-        mesh_columns=c["columns"] // c["tile_columns"],
-        **{name: c[name] for name in (
-            "block_size", "exponent_width", "dot", "interleave", "lanes", "panel_columns", "operand_depth",
-            "queue_depth",
-        )},
+        mesh_columns=c["columns"] // c["tile_columns"], block_size=c["block_size"], exponent_width=c["exponent_width"],
+        dot=c["dot"], interleave=c["interleave"], lanes=c["lanes"], panel_columns=c["panel_columns"],
+        operand_depth=c["operand_depth"], queue_depth=c["queue_depth"],
     )  # fmt: skip

@@ -10,9 +10,12 @@ import golden
 from golden.stochastic import leap
 from hw.command import FIELDS, OutputFormat, Rounding
 from hw.config import CoreConfig
-from sim.network.plan import Command, Loop, Piece, panels, pieces, plan, whole_blocks
+from sim.network.plan import Command, CommandFields, Loop, Piece, panels, pieces, plan, whole_blocks
 
-__all__ = ["Assembly", "Job", "Task", "block_format", "columns_in_blocks", "commands", "jobs"]
+__all__ = ["Assembly", "Job", "Matrix", "Task", "block_format", "columns_in_blocks", "commands", "jobs"]
+
+Matrix = NDArray[np.float32] | golden.BlockTensor
+"""C: float32, shape (rows, columns), or that matrix in blocks along axis 1."""
 
 FORMATS = {"fp32": OutputFormat.FP32, "bfloat16": OutputFormat.BFLOAT16, "blocks": OutputFormat.PACKED}
 
@@ -78,7 +81,7 @@ class Task:
 
     def bias_of(self, job: Job) -> NDArray[np.float32] | None:
         """The part of the bias that a command adds."""
-        return self.bias[job.columns] if job.fields["bias"] else None
+        return self.bias[job.columns] if self.bias is not None and job.fields["bias"] else None
 
 
 def jobs(config: CoreConfig, task: Task) -> Iterator[Job]:
@@ -100,10 +103,11 @@ def jobs(config: CoreConfig, task: Task) -> Iterator[Job]:
 def commands(config: CoreConfig, task: Task) -> Iterable[Command | Loop]:
     """The commands of ``jobs`` as the cycle model takes them, equal ones in loops."""
     if task.output != "blocks":
-        ends = {"output": FORMATS[task.output], "bias": task.bias is not None}
+        ends: CommandFields = {"output": FORMATS[task.output], "bias": task.bias is not None}
         return plan(config, *task.sizes, task.width_a, task.width_b, **ends)
     return (
-        Command(**{name: job.fields[name] for name in Command._fields if name in FIELDS}) for job in jobs(config, task)
+        piece.command._replace(output=OutputFormat.PACKED, width_c=task.width_c, bias=task.bias is not None)
+        for piece in _pieces(config, task)
     )
 
 
@@ -157,13 +161,13 @@ class Assembly:
 
     def put(self, job: Job, result: NDArray[np.float32] | bytes) -> None:
         """A job's part."""
-        if self.format is None:
+        if self.format is None or not isinstance(result, bytes):
             self.matrix[job.rows, job.columns] = result
             return
         part = golden.unpack(result, self.format, job.shape)
         self.mantissas[job.rows], self.fields[job.rows] = part.mantissas, part.fields
 
-    def value(self) -> NDArray[np.float32] | golden.BlockTensor:
+    def value(self) -> Matrix:
         """All of C."""
         if self.format is None:
             return self.matrix

@@ -8,9 +8,10 @@ from hw.command import OutputFormat
 from hw.config import CoreConfig
 from sim.rtl.beats import halves, panels_of
 
-__all__ = ["bias_packets", "block_packets", "matrix_packets", "result_from_words", "result_words"]
+__all__ = ["Words", "bias_packets", "block_packets", "matrix_packets", "result_from_words", "result_words"]
 
 Words = NDArray[np.uint32]
+"""Words of a packet: uint32, shape (words,)."""
 
 
 def matrix_packets(lines: NDArray[np.float32], bfloat16: bool = False) -> list[Words]:

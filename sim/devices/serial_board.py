@@ -5,8 +5,10 @@ import os
 import select
 import threading
 import tty
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 from hw.config import CoreConfig
 from sim.rtl.library import load_library
@@ -32,7 +34,7 @@ class SerialBoard:
     ``disturb`` may replace the bytes on their way: a function of (bytes, "to" or "from" the board).
     """
 
-    def __init__(self, config: CoreConfig, disturb=None):
+    def __init__(self, config: CoreConfig, disturb: Callable[[bytes, str], bytes] | None = None):
         self._library = _load(config)
         self._library.board_open.restype = ctypes.c_void_p
         for name in ("board_close", "board_busy", "board_cycles", "board_run"):
@@ -44,7 +46,7 @@ class SerialBoard:
         self._library.board_cycles.restype = ctypes.c_uint64
         self.disturb = disturb or (lambda data, way: data)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self._handle = self._library.board_open(DIVISOR)
         self._master, slave = os.openpty()
         tty.setraw(slave)
@@ -55,7 +57,7 @@ class SerialBoard:
         self._thread.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.unplug()
         self._library.board_close(self._handle)
 
@@ -71,7 +73,7 @@ class SerialBoard:
     @property
     def cycles(self) -> int:
         """Clock cycles so far."""
-        return self._library.board_cycles(self._handle)
+        return int(self._library.board_cycles(self._handle))
 
     def _run(self) -> None:
         pending, sent, received = b"", ctypes.c_int(), ctypes.create_string_buffer(CHUNK)

@@ -63,7 +63,9 @@ class SerialLink:
         self.timeout = timeout
         self.attempts = attempts
         self.repeats = self.traffic = 0
-        self._serial = None
+        self._serial: serial.Serial | None = None
+        self._session: int | None = None
+        self._number = 0
         self.open()
 
     def open(self) -> None:
@@ -109,18 +111,19 @@ class SerialLink:
                 break
         return done
 
-    def _ask(self, action: Action, offset: int, words) -> Answer:
+    def _ask(self, action: Action, offset: int, words: list[int] | int) -> Answer:
         """The answer to a request; whatever else happens ends the session."""
-        if self._serial is None:
+        line = self._serial
+        if line is None:
             raise LinkError(f"serial port {self.port} is closed")
         answer = None
         try:
             if self._session is None:
                 self._session, self._number = 1 + secrets.randbelow(0xFFFF), secrets.randbelow(0x10000)
-                self._serial.reset_input_buffer()
+                line.reset_input_buffer()
                 action |= Action.OPEN
             frame = encode_request(self._session, self._number, action, offset // 4, words)
-            answer = self._asked(frame, reads=not action & Action.WRITE)
+            answer = self._asked(line, frame, reads=not action & Action.WRITE)
             self._number = next_number(self._number)
         except (serial.SerialException, OSError, TypeError) as error:  # TypeError: the port was closed meanwhile
             self.close()
@@ -130,13 +133,13 @@ class SerialLink:
                 self._session = None
         return answer
 
-    def _asked(self, frame: bytes, reads: bool) -> Answer:
+    def _asked(self, line: serial.Serial, frame: bytes, reads: bool) -> Answer:
         """Send a request until it is answered as done, or refused by a register."""
         for attempt in range(self.attempts):
             self.repeats += attempt > 0
-            self._serial.write(frame)
+            line.write(frame)
             self.traffic += len(frame)
-            answer = self._answer(reads)
+            answer = self._answer(line, reads)
             if answer is None or answer.status in (Status.CHECKSUM, Status.COUNT):
                 continue
             if answer.status in (Status.SESSION, Status.ORDER):
@@ -144,22 +147,22 @@ class SerialLink:
             return answer
         raise LinkError(f"serial port {self.port} gave no valid answer to {self.attempts} requests")
 
-    def _answer(self, reads: bool) -> Answer | None:
+    def _answer(self, line: serial.Serial, reads: bool) -> Answer | None:
         """The answer to the present request; None if none comes in time, or it is corrupted. Others are dropped."""
         deadline = time.monotonic() + self.timeout
         while time.monotonic() < deadline:
-            if self._serial.read(1) != bytes([ANSWER]):
+            if line.read(1) != bytes([ANSWER]):
                 continue
-            header = self._serial.read(ANSWER_HEADER.size)
+            header = line.read(ANSWER_HEADER.size)
             if len(header) < ANSWER_HEADER.size:
                 break
             size = (4 * header[-1] if reads else 0) + CHECKSUM.size
-            frame = bytes([ANSWER]) + header + self._serial.read(size)
+            frame = bytes([ANSWER]) + header + line.read(size)
             self.traffic += len(frame)
             answer = decode_answer(frame, reads)
             if answer is None:
                 time.sleep(0.01)
-                self._serial.reset_input_buffer()
+                line.reset_input_buffer()
                 break
             if answer.status == Status.CHECKSUM or (answer.session, answer.number) == (self._session, self._number):
                 return answer

@@ -5,7 +5,7 @@ import numpy as np
 import golden
 from hw.config import CoreConfig
 from sim.devices.device import HEALTH, RESULTS, Device
-from sim.devices.jobs import Assembly, Task, block_format, commands, jobs
+from sim.devices.jobs import Assembly, Matrix, Task, block_format, commands, jobs
 from sim.model import CoreModel, Rates
 
 __all__ = ["CycleDevice", "GoldenDevice", "RtlDevice"]
@@ -28,7 +28,7 @@ class GoldenDevice(Device):
         """Those of values: ``HEALTH`` and ``RESULTS``."""
         return dict(self._health)
 
-    def _product(self, task: Task):
+    def _product(self, task: Task) -> Matrix:
         config = self.config
         a, b = (task.blocks(name, config) for name in "ab")
         for blocks, loads in zip((a, b), task.loads(config), strict=True):
@@ -40,8 +40,9 @@ class GoldenDevice(Device):
         if task.output == "bfloat16":
             return (golden.to_bfloat16(c).astype(np.uint32) << 16).view(np.float32)
         if task.output == "blocks":
-            c = golden.quantize(c, block_format(config, task.width_c), 1, task.rounding, task.seeds.get("seed_c"))
-            self._count(c.health)
+            packed = golden.quantize(c, block_format(config, task.width_c), 1, task.rounding, task.seeds.get("seed_c"))
+            self._count(packed.health)
+            return packed
         return c
 
     def _count(self, health: golden.Health, times: int = 1) -> None:
@@ -74,7 +75,7 @@ class CycleDevice(GoldenDevice):
         """All cycle counters and those of values."""
         return self._model.counters | self._health
 
-    def _product(self, task: Task):
+    def _product(self, task: Task) -> Matrix:
         c = super()._product(task)
         self._model.run(commands(self.config, task))
         return c
@@ -114,7 +115,7 @@ class RtlDevice(Device):
         """All of the core's counters."""
         return self._core.counters()
 
-    def _product(self, task: Task):
+    def _product(self, task: Task) -> Matrix:
         from sim.rtl.core import RtlProduct
 
         work = list(jobs(self.config, task))
@@ -122,6 +123,6 @@ class RtlDevice(Device):
         results, _ = self._core.run(products, self._rates)
         c = Assembly(self.config, task)
         for job, result in zip(work, results, strict=True):
-            if job.stores:
+            if result is not None:
                 c.put(job, result)
         return c.value()

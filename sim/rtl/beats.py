@@ -1,5 +1,7 @@
 """Matrices to and from the beats of a core's streams."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from hw.config import CoreConfig
@@ -56,7 +58,7 @@ def bias_beats(bias: np.ndarray, rows: int, config: CoreConfig) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def panels_of(rows: int, columns: int, config: CoreConfig):
+def panels_of(rows: int, columns: int, config: CoreConfig) -> Iterator[tuple[slice, slice]]:
     """Rows and columns of each panel of C, in the order in which they leave."""
     for row in range(0, rows, config.output_rows):
         for column in range(0, columns, config.panel_columns):

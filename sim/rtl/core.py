@@ -4,8 +4,10 @@ import ctypes
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hw.command import CommandError, OperandFormat, OutputFormat, pack_command
 from hw.config import CoreConfig
@@ -13,6 +15,9 @@ from hw.timing import Timing
 from sim.model.port import Rates
 from sim.rtl.beats import bias_beats, operand_beats, packed_beats, result_beat_count, result_matrix
 from sim.rtl.library import RtlError, cache_folder, compile_library, load_library
+
+if TYPE_CHECKING:
+    from amaranth.lib.wiring import Component
 
 __all__ = ["Rates", "RtlCore", "RtlError", "RtlProduct", "cache_folder", "compile_core", "compile_library"]
 
@@ -32,12 +37,16 @@ def compile_core(config: CoreConfig, quick: bool = False) -> Path:
     return compile_library(*_parts(config), quick)
 
 
-def _parts(config: CoreConfig) -> tuple:
+def _parts(config: CoreConfig) -> tuple["Component", Path, str, str, list[str]]:
     """What ``compile_library`` takes of a core."""
     from hw.core.core import Core
 
     core = Core(replace(config, datapath="behavioral"))
     return core, SHIM, "core", config.name, ["-DHAS_BIAS"] if "bias" in config.features else []
+
+
+Result = NDArray[np.float32] | bytes | None
+"""C of a command: float32, shape (rows, columns); the bytes of packed blocks; None where nothing is sent."""
 
 
 class _Port(ctypes.Structure):
@@ -67,7 +76,7 @@ class RtlProduct:
 
     a: np.ndarray
     b: np.ndarray
-    fields: dict
+    fields: dict[str, int]
     packed_a: bytes = b""
     packed_b: bytes = b""
     bias: np.ndarray | None = None
@@ -98,11 +107,11 @@ class RtlProduct:
 
     def _packed_bits(self, config: CoreConfig) -> int:
         width = self.fields.get("width_c", config.mantissa_widths[0])
-        blocks = self.a.shape[0] * -(-self.b.shape[1] // config.block_size)
+        blocks: int = self.a.shape[0] * -(-self.b.shape[1] // config.block_size)
         return blocks * (config.exponent_width + config.block_size * width)
 
-    def result(self, beats: np.ndarray, config: CoreConfig):
-        """C from its beats: float32, or for packed blocks the bytes."""
+    def result(self, beats: np.ndarray, config: CoreConfig) -> Result:
+        """C from its beats."""
         if not self.stores:
             return None
         rows, columns = self.a.shape[0], self.b.shape[1]
@@ -137,11 +146,11 @@ class RtlCore:
         library.core_words.argtypes = [ctypes.c_void_p, ctypes.c_int]
         library.core_counters.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
         self._library = library
-        self._handle = library.core_open()
+        self._handle: int | None = library.core_open()
         self._words = [library.core_words(self._handle, i) for i in range(5)]
         self.reset()
 
-    def __del__(self):
+    def __del__(self) -> None:
         if getattr(self, "_handle", None):
             self._library.core_close(self._handle)
             self._handle = None
@@ -161,14 +170,13 @@ class RtlCore:
         self._library.core_counters(self._handle, words.ctypes.data)
         return dict(zip(self.counter_names, map(int, words), strict=False))
 
-    def run(self, products: list[RtlProduct], rates: Rates = Rates(), limit: int = 1 << 34) -> tuple[list, int]:  # noqa: B008
+    def run(self, products: list[RtlProduct], rates: Rates = Rates(), limit: int = 1 << 34) -> tuple[list[Result], int]:  # noqa: B008
         """Run commands back to back.
 
         Returns
         -------
-        tuple[list, int]
-            C of each product (float32, shape (rows, columns); bytes for packed blocks; None where nothing is sent)
-            and the cycles taken.
+        tuple[list[Result], int]
+            C of each product and the cycles taken.
 
         Raises
         ------
@@ -225,7 +233,7 @@ class RtlCore:
     def _describe(self, beats: np.ndarray, rate: Fraction) -> _Port:
         return _Port(beats.ctypes.data, len(beats), 0, rate.numerator, rate.denominator)
 
-    def _port(self, parts: list[np.ndarray], words: int, rate: Fraction):
+    def _port(self, parts: list[np.ndarray], words: int, rate: Fraction) -> tuple[_Port, np.ndarray]:
         beats = np.concatenate([np.atleast_2d(p) for p in parts]) if parts else np.zeros((0, words), np.uint32)
         if beats.shape[1] != words:
             beats = np.pad(beats, ((0, 0), (0, words - beats.shape[1])))

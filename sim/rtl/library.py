@@ -6,9 +6,14 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sim.rtl import verilator
+
+if TYPE_CHECKING:
+    from amaranth.lib.wiring import Component
 
 __all__ = ["RtlError", "cache_folder", "compile_library", "load_library"]
 
@@ -39,8 +44,9 @@ def cache_folder() -> Path:
 
 
 def compile_library(
-    component, shim: Path, stem: str, name: str, defines=(), quick: bool = False, again: bool = False
-) -> Path:
+    component: "Component", shim: Path, stem: str, name: str, defines: Sequence[str] = (), quick: bool = False,
+    again: bool = False,
+) -> Path:  # fmt: skip
     """Shared library of a component's Verilog and a C++ file that drives its model, compiled once per content.
 
     The model's class is ``V<stem>``; ``name`` begins the name of its folder in ``cache_folder()``. A library is built in
@@ -76,7 +82,7 @@ def compile_library(
 
 
 def load_library(
-    component, shim: Path, stem: str, name: str, defines=(), quick: bool = False
+    component: "Component", shim: Path, stem: str, name: str, defines: Sequence[str] = (), quick: bool = False
 ) -> ctypes.CDLL:
     """``compile_library``, loaded. One that does not load, being another machine's or linked in parts, is built again.
 
@@ -106,7 +112,7 @@ def _is_whole(library: Path) -> bool:
     return library.exists() and noted.exists() and noted.read_bytes() == _digest(library).encode()
 
 
-def _compile(source: Path, top: str, shim: Path, library: Path, defines, quick: bool) -> None:
+def _compile(source: Path, top: str, shim: Path, library: Path, defines: Sequence[str], quick: bool) -> None:
     """Build in a fresh folder: objects that a build left behind which was cut may be cut too."""
     folder, stem = source.parent, source.stem
     objects, part = folder / "objects", folder / "objects" / library.name

@@ -133,12 +133,12 @@ def test_an_interrupt_at_any_access_leaves_a_working_device(board, name):
     device = RegisterDevice(link, timeout=0.5)
     asked, where = link._asked, offset_of(name) // 4
 
-    def interrupted(frame, reads):
+    def interrupted(line, frame, reads):
         if decode_request(frame).address == where:
-            link._serial.write(frame)
+            line.write(frame)
             link._asked = asked
             raise KeyboardInterrupt
-        return asked(frame, reads)
+        return asked(line, frame, reads)
 
     link._asked = interrupted
     with pytest.raises(KeyboardInterrupt):

@@ -105,9 +105,10 @@ def test_a_refused_word_is_tried_alone():
     offered = []
     write = core.write
     core.write = lambda at, words, fixed=False: offered.append(len(words)) or write(at, words, fixed)
+    words = np.array([1, 2, 3], np.uint32)
     for _ in range(2):
-        assert streams.send("a", [1, 2, 3]) == 0
+        assert streams.send("a", words) == 0
     core.room = 10
-    assert streams.send("a", [1, 2, 3]) == 1
-    assert streams.send("a", [2, 3]) == 2
+    assert streams.send("a", words) == 1
+    assert streams.send("a", words[1:]) == 2
     assert offered == [3, 1, 1, 2]
