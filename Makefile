@@ -6,7 +6,7 @@ READY = $(VENV)/.ready
 SIM ?= verilator
 WAVES ?= 0
 
-.PHONY: demo help sim test lint docs bench synth silicon train train-full train-digits board clean
+.PHONY: demo help sim test lint docs bench synth silicon train train-full board clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## handwritten digits through the generated RTL (the default)
@@ -49,9 +49,6 @@ train: $(READY)  ## training in PyTorch: accuracy of each format, tables and plo
 
 train-full: $(READY)  ## the same with a transformer and rendered characters (hours; goes on where it was killed)
 	$(RUN) -m hbfp.train --full
-
-train-digits: $(READY)  ## the NumPy experiment behind docs/training.json
-	$(RUN) -m golden.train
 
 BOARD ?= ulx3s
 board: $(READY)  ## bitstream of a board, with the tools of pip (BOARD=ulx3s|ice40_hx8k)

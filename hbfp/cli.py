@@ -9,6 +9,7 @@ COMMANDS = {
     "generate": ("hw.generate", "Verilog of a core, or of any component of it"),
     "run": ("hbfp.run.cli", "a network of yours with its products on a device"),
     "train": ("hbfp.train.__main__", "accuracy of formats in training, with PyTorch"),
+    "train-on": ("hbfp.train.machine", "a training run through a machine, bit for bit"),
     "sim": ("sim.cli", "cycles, traffic and bounds of a network on a machine"),
     "synth": ("synth.__main__", "area, clock and density of number formats"),
     "bus": ("hw.bus.cli", "the core on AXI, its registers and documents"),

@@ -35,6 +35,6 @@ def _main(options: argparse.Namespace) -> int:
     return 0
 
 
-def main(arguments=None) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     return run("hbfp completion", "Write a shell's completion script.", _options, _main, arguments)

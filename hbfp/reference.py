@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
+from unittest.mock import patch
 
 from hbfp.cli import COMMANDS
 from hw.files import write_files
@@ -15,21 +17,21 @@ __all__ = ["commands_page", "main", "parser_of"]
 class _Seen(Exception):
     """Carries a parser out of a program that was about to use it."""
 
+    def __init__(self, parser: argparse.ArgumentParser):
+        self.parser = parser
+
 
 def parser_of(module: str) -> argparse.ArgumentParser:
     """The parser of a program, complete, before it parses anything."""
-    kept = argparse.ArgumentParser.parse_args
 
-    def show(parser, *_):
+    def show(parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         raise _Seen(parser)
 
-    argparse.ArgumentParser.parse_args = show
-    try:
-        import_module(module).main([])
-    except _Seen as seen:
-        return seen.args[0]
-    finally:
-        argparse.ArgumentParser.parse_args = kept
+    with patch.object(argparse.ArgumentParser, "parse_args", show):
+        try:
+            import_module(module).main([])
+        except _Seen as seen:
+            return seen.parser
     raise LookupError(f"{module} has no parser")
 
 

@@ -2,10 +2,15 @@
 
 import argparse
 import json
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
@@ -13,7 +18,16 @@ from hw.config import CoreConfig
 from hw.files import check_outputs, write_files
 from hw.options import CommandLineError, add_config_options, config_from_options
 
+if TYPE_CHECKING:
+    from hbfp.run.network import Network
+    from hbfp.run.result import Result
+    from sim.devices import Device
+
 __all__ = ["DEVICES", "main"]
+
+Arrays = dict[str, NDArray[Any]]
+Labels = NDArray[np.integer]
+
 
 DEVICES = ("golden", "cycle", "rtl", "board", "fp32")
 """Where products run; "fp32" is ONNX Runtime alone."""
@@ -46,7 +60,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_config_options(parser)
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
+def _arrays(path: Path) -> Arrays:
     try:
         with np.load(path) as file:
             return {name: file[name] for name in file.files}
@@ -54,7 +68,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
         raise ValueError(f"input must be an .npz file of arrays, not {path}: {error}") from None
 
 
-def _labels(path: Path) -> np.ndarray:
+def _labels(path: Path) -> Labels:
     try:
         labels = np.load(path)
     except (OSError, ValueError) as error:
@@ -64,7 +78,7 @@ def _labels(path: Path) -> np.ndarray:
     return labels
 
 
-def _inputs(options, network) -> dict[str, np.ndarray]:
+def _inputs(options: Namespace, network: "Network") -> Arrays:
     import onnx
 
     if (options.input is None) == (options.random is None):
@@ -72,7 +86,7 @@ def _inputs(options, network) -> dict[str, np.ndarray]:
     if options.input is not None:
         return _arrays(options.input)
     rng = np.random.default_rng(options.random)
-    inputs = {}
+    inputs: Arrays = {}
     for value in network.inputs:
         kind = value.type.tensor_type
         shape = [extent.dim_value for extent in kind.shape.dim]
@@ -82,7 +96,7 @@ def _inputs(options, network) -> dict[str, np.ndarray]:
     return inputs
 
 
-def _config(options, widths) -> CoreConfig:
+def _config(options: Namespace, widths: Iterable[int]) -> CoreConfig:
     """The machine asked for, with the widths and the bias that the network needs where nothing else was said."""
     if options.mantissa == CoreConfig.mantissa_widths:
         options.mantissa = tuple(sorted(set(widths)))
@@ -92,7 +106,7 @@ def _config(options, widths) -> CoreConfig:
     return config_from_options(options)
 
 
-def _device(options, widths):
+def _device(options: Namespace, widths: Iterable[int]) -> "Device":
     from sim.devices import CycleDevice, GoldenDevice, RtlDevice
 
     if options.device == "board":
@@ -102,18 +116,19 @@ def _device(options, widths):
         if not options.port:
             raise ValueError("port must be given with --device board: --port /dev/ttyUSB0")
         return RegisterDevice(SerialLink(options.port))
-    return {"golden": GoldenDevice, "cycle": CycleDevice, "rtl": RtlDevice}[options.device](_config(options, widths))
+    kinds: dict[str, type[Device]] = {"golden": GoldenDevice, "cycle": CycleDevice, "rtl": RtlDevice}
+    return kinds[options.device](_config(options, widths))
 
 
-def _npz(arrays: dict[str, np.ndarray]) -> bytes:
+def _npz(arrays: Arrays) -> bytes:
     from io import BytesIO
 
     file = BytesIO()
-    np.savez(file, **arrays)
+    np.savez(file, **arrays)  # type: ignore[arg-type]  # NumPy types its keyword allow_pickle alone
     return file.getvalue()
 
 
-def run_network(options) -> int:
+def run_network(options: Namespace) -> int:
     """Run, report and write; 0."""
     from hbfp.run.network import Network
     from hbfp.run.widths import read_widths
@@ -131,7 +146,7 @@ def run_network(options) -> int:
     labels = _labels(options.labels) if options.labels else None
     if options.device == "fp32":
         return _fp32(options, network, inputs, labels)
-    if options.search is not None:
+    if labels is not None and options.search is not None:
         return _search(options, network, inputs, labels)
     plan = read_widths(options.widths) if options.widths else options.schedule
     device = _device(options, network.widths(plan).values())
@@ -140,11 +155,11 @@ def run_network(options) -> int:
     return _report(options, result, device, labels, network.outputs[0])
 
 
-def _fp32(options, network, inputs, labels) -> int:
+def _fp32(options: Namespace, network: "Network", inputs: Arrays, labels: Labels | None) -> int:
     from hbfp.run.search import accuracy
 
     outputs = network.fp32(inputs)
-    values = {"device": "fp32"}
+    values: dict[str, Any] = {"device": "fp32"}
     if labels is not None:
         values["accuracy"] = accuracy(outputs[network.outputs[0]], labels)
     _write(options, _npz(outputs), values, [])
@@ -153,7 +168,7 @@ def _fp32(options, network, inputs, labels) -> int:
     return 0
 
 
-def _search(options, network, inputs, labels) -> int:
+def _search(options: Namespace, network: "Network", inputs: Arrays, labels: Labels) -> int:
     from hbfp.run.report import show_choice
     from hbfp.run.search import search
     from sim.devices import CycleDevice
@@ -168,7 +183,7 @@ def _search(options, network, inputs, labels) -> int:
     return 0
 
 
-def _report(options, result, device, labels, first: str) -> int:
+def _report(options: Namespace, result: "Result", device: "Device", labels: Labels | None, first: str) -> int:
     from hbfp.run.report import show, summary
     from hbfp.run.search import accuracy
 
@@ -184,12 +199,13 @@ def _report(options, result, device, labels, first: str) -> int:
     return 0
 
 
-def _write(options, output: bytes, values: dict, rows: list[dict]) -> None:
+def _write(options: Namespace, output: bytes, values: dict[str, Any], rows: list[dict[str, Any]]) -> None:
     """The files and what goes to standard output."""
     from sim.study.report import to_csv
 
-    files = {options.output: output} if options.output else {}
-    for where, text in ((options.json, lambda: json.dumps(values, indent=1) + "\n"), (options.csv, lambda: to_csv(rows))):
+    files: dict[Path, str | bytes] = {options.output: output} if options.output else {}
+    texts: tuple[Callable[[], str], ...] = (lambda: json.dumps(values, indent=1) + "\n", lambda: to_csv(rows))
+    for where, text in zip((options.json, options.csv), texts, strict=True):
         if where == "-":
             print(text(), end="")
         elif where:
@@ -202,27 +218,22 @@ def _console() -> Console:
     return console if console.is_terminal else Console(width=160)
 
 
-class _progress:
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int, str], None]]:
     """A progress bar as a function of what is done, of how much, and what comes."""
-
-    def __enter__(self):
-        self._bar = Progress(console=Console(stderr=True), transient=True)
-        self._task = self._bar.add_task("", total=None)
-        self._bar.__enter__()
-        return lambda done, total, what: self._bar.update(self._task, completed=done, total=total, description=what)
-
-    def __exit__(self, *error):
-        self._bar.__exit__(*error)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what)
 
 
-def _main(options) -> int:
+def _main(options: Namespace) -> int:
     try:
         return run_network(options)
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise CommandLineError(str(error)) from None
 
 
-def main(arguments=None) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     from hw.options import run
 

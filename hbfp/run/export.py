@@ -5,13 +5,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["export", "exported"]
 
 
-def export(module, inputs: Mapping[str, np.ndarray], path: Path) -> None:
+def export(module: "nn.Module", inputs: Mapping[str, ArrayLike], path: Path) -> None:
     """Write a ``torch.nn.Module`` as an ONNX file by way of ``torch.export``.
 
     Parameters
@@ -38,7 +43,7 @@ def export(module, inputs: Mapping[str, np.ndarray], path: Path) -> None:
 
 
 @contextmanager
-def exported(module, inputs: Mapping[str, np.ndarray]) -> Iterator[Path]:
+def exported(module: "nn.Module", inputs: Mapping[str, ArrayLike]) -> Iterator[Path]:
     """A context with the path of such a file."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "module.onnx"

@@ -1,8 +1,11 @@
 """The product layers of a network: where they are, and what they are called."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto
 
 from hbfp.run.products import OPERATIONS
 from sim.graphs.load import GraphError, label, subgraphs, walk
@@ -16,14 +19,15 @@ class Place:
     """A product layer's place in the network, as schedules ask for it."""
 
     name: str
-    node: object
+    node: NodeProto
     first: bool
     last: bool = True
 
 
 def place_layers(
-    nodes: list, constants: dict[str, np.ndarray], shapes: dict[str, tuple[int, ...]], name: str, allow_missing: bool
-) -> tuple[dict[int, Place], list[str]]:
+    nodes: list[NodeProto], constants: Mapping[str, NDArray[Any]], shapes: Mapping[str, tuple[int, ...]], name: str,
+    allow_missing: bool,
+) -> tuple[dict[int, Place], list[str]]:  # fmt: skip
     """Places of the products by the identity of their nodes, and what holds products and cannot run on a device.
 
     Raises
@@ -35,7 +39,7 @@ def place_layers(
     missing: list[str] = []
     deep: set[str] = set()
     constant = set(constants)
-    known = Shapes(name, shapes, constant, {}, [])
+    known = Shapes(name, dict(shapes), constant, {}, [])
     for node in nodes:
         inputs = {name for name in node.input if name}
         if inputs and inputs <= constant and not list(subgraphs(node)):
@@ -64,7 +68,7 @@ def place_layers(
     return places, missing
 
 
-def _holds_products(node, known: Shapes) -> bool:
+def _holds_products(node: NodeProto, known: Shapes) -> bool:
     """Whether a node that is none of ``OPERATIONS`` holds products."""
     if list(subgraphs(node)):
         return any(("" if n.domain == "ai.onnx" else n.domain, n.op_type) in RULES for g in subgraphs(node) for n in walk(g))

@@ -1,17 +1,19 @@
 # Ref: ONNX operator schemas: LSTM, GRU, RNN, Gemm, ConvTranspose, QLinearConv (onnx.ai/onnx/operators).
 """Operations that hold products beside other things, as plain products and the rest."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import prod
+from typing import Any
 
 import numpy as np
-from onnx import NodeProto, helper, numpy_helper
+from numpy.typing import ArrayLike, NDArray
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from sim.graphs.load import GraphError, attributes, label
 
 __all__ = ["Lowering", "lower"]
 
-Arrays = dict[str, np.ndarray]
+Arrays = dict[str, NDArray[Any]]
 
 
 class Lowering:
@@ -31,15 +33,15 @@ class Lowering:
         self.node, self.constants, self.sizes, self.version = node, constants, sizes, version
         self.name = node.name or node.output[0]
         self.nodes: list[NodeProto] = []
-        self.added: dict[str, np.ndarray] = {}
+        self.added: Arrays = {}
 
-    def constant(self, value) -> str:
+    def constant(self, value: ArrayLike) -> str:
         """The name of a new constant."""
         name = f"{self.name}/constant{len(self.added)}"
         self.added[name] = np.asarray(value)
         return name
 
-    def weights(self, index: int) -> np.ndarray:
+    def weights(self, index: int) -> NDArray[Any]:
         """An input that must be a constant."""
         name = self.node.input[index] if index < len(self.node.input) else ""
         if name not in self.constants:
@@ -50,12 +52,23 @@ class Lowering:
         """The name of an optional input, or nothing."""
         return self.node.input[index] if index < len(self.node.input) else ""
 
-    def make(self, operation: str, inputs, output: str | None = None, count: int = 0, **values):
-        """Append a node; returns its output's name, or ``count`` names."""
+    def make(self, operation: str, inputs: Iterable[str], output: str | None = None, **values: Any) -> str:
+        """Append a node with the attributes; returns its output's name."""
+        return self._append(operation, inputs, [output] if output else 1, values)[0]
+
+    def split(self, value: str, count: int, axis: int = 1) -> list[str]:
+        """Append a node that cuts a tensor into equal parts; returns their names."""
+        equal = {"num_outputs": count} if self.version >= 18 else {}
+        return self._append("Split", [value], count, {"axis": axis, **equal})
+
+    def _append(
+        self, operation: str, inputs: Iterable[str], outputs: list[str] | int, values: Mapping[str, Any]
+    ) -> list[str]:
+        """A node whose outputs have these names, or so many names after its own."""
         name = f"{self.name}/{operation}{len(self.nodes)}"
-        outputs = [f"{name}:{i}" for i in range(count)] if count else [output or f"{name}:0"]
-        self.nodes.append(helper.make_node(operation, list(inputs), outputs, name=name, **values))
-        return outputs if count else outputs[0]
+        names = [f"{name}:{i}" for i in range(outputs)] if isinstance(outputs, int) else outputs
+        self.nodes.append(helper.make_node(operation, list(inputs), names, name=name, **values))
+        return names
 
     def reshape(self, value: str, shape: list[int]) -> str:
         """Append a node that gives a tensor another shape."""
@@ -72,7 +85,7 @@ def _gemm(at: Lowering) -> None:
     """Only a product and a bias per column is left to the device."""
     values, node = attributes(at.node), at.node
     flips = {name: values.get(name, 0) for name in ("transA", "transB")}
-    result = at.make("Gemm", node.input[:2], **flips)
+    result = at.make("Gemm", node.input[:2], None, **flips)
     at.nodes[-1].name = at.name
     if values.get("alpha", 1.0) != 1:
         result = at.make("Mul", [result, at.constant(np.float32(values["alpha"]))])
@@ -82,7 +95,7 @@ def _gemm(at: Lowering) -> None:
     at.make("Add" if addend else "Identity", [result, addend] if addend else [result], node.output[0])
 
 
-def _simple_gemm(node: NodeProto, constants) -> bool:
+def _simple_gemm(node: NodeProto, constants: Arrays) -> bool:
     values = attributes(node)
     bias = constants.get(node.input[2]) if len(node.input) > 2 and node.input[2] else None
     plain_bias = len(node.input) < 3 or not node.input[2] or (bias is not None and bias.ndim == 1 and bias.size > 1)
@@ -107,9 +120,9 @@ def _fused_conv(at: Lowering) -> None:
     at.make(kind, [result], at.node.output[0])
 
 
-def _dequantized(at: Lowering, value: str, scale: int, zero: int, **values) -> str:
+def _dequantized(at: Lowering, value: str, scale: int, zero: int, **values: int) -> str:
     inputs = [value, at.node.input[scale], at.given(zero)]
-    return at.make("DequantizeLinear", [name for name in inputs if name], **values)
+    return at.make("DequantizeLinear", [name for name in inputs if name], None, **values)
 
 
 def _qlinear(at: Lowering) -> None:
@@ -142,7 +155,7 @@ def _einsum(at: Lowering) -> None:
     size = {name: prod(extents[c] for c in axes) for name, axes in
             (("outer", outer), ("rows", rows), ("inner", inner), ("columns", columns))}  # fmt: skip
 
-    def matrix(operand: str, term: str, axes, *shape: str) -> str:
+    def matrix(operand: str, term: str, axes: list[str], *shape: str) -> str:
         ordered = at.make("Einsum", [operand], equation=f"{term}->{''.join(axes)}")
         return at.reshape(ordered, [size[name] for name in shape])
 
@@ -179,9 +192,11 @@ def _attention(at: Lowering) -> None:
 
     node = at.node
     schema = onnx.defs.get_schema("Attention", at.version)
-    types = [helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, at.sizes[name]).SerializeToString() if name
+    types = [helper.make_tensor_type_proto(TensorProto.FLOAT, at.sizes[name]).SerializeToString() if name
              else onnx.TypeProto().SerializeToString() for name in node.input]  # fmt: skip
-    text = schema.get_context_dependent_function(node.SerializeToString(), types)
+    text = schema.get_context_dependent_function(  # type: ignore[attr-defined]  # not in onnx's own stubs
+        node.SerializeToString(), types
+    )
     body = onnx.FunctionProto.FromString(text)
     names = dict(zip(body.input, node.input, strict=False)) | dict(zip(body.output, node.output, strict=False))
     number = 0
@@ -207,7 +222,9 @@ RULES: dict[tuple[str, str], Callable[[Lowering], None]] = {
 }
 
 
-def lower(nodes, constants: Arrays, sizes: dict[str, tuple[int, ...]], version: int) -> Iterator[tuple[NodeProto, Arrays]]:
+def lower(
+    nodes: Iterable[NodeProto], constants: Arrays, sizes: dict[str, tuple[int, ...]], version: int
+) -> Iterator[tuple[NodeProto, Arrays]]:
     """Nodes with all composite ones replaced, each with the constants it brings.
 
     Parameters
@@ -244,6 +261,6 @@ def lower(nodes, constants: Arrays, sizes: dict[str, tuple[int, ...]], version: 
             added = {}
 
 
-def tensors(values: dict[str, np.ndarray]):
+def tensors(values: Arrays) -> list[TensorProto]:
     """Constants as initializers."""
     return [numpy_helper.from_array(value, name) for name, value in values.items()]

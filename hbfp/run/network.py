@@ -1,21 +1,26 @@
 """A network of a user's, run with its products on a device."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from onnx import ModelProto, NodeProto
 
 import golden
-from golden.schedule import Schedule
 from hbfp.run.layers import place_layers
-from hbfp.run.lowering import lower, tensors
-from hbfp.run.products import compute
+from hbfp.run.lowering import Arrays, lower, tensors
+from hbfp.run.products import Array, compute
 from hbfp.run.result import LayerResult, Result, with_sqnr
 from hbfp.run.segment import Segment, reads, session
-from hbfp.run.widths import METADATA, check_widths, layer_widths
+from hbfp.run.widths import METADATA, Plan, check_widths, layer_widths
 from sim.devices import Device
 from sim.graphs.load import GraphError, check_graph, parse_graph, subgraphs
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["LayerResult", "Network", "Result", "run"]
 
@@ -57,7 +62,7 @@ class Network:
         version = next(o.version for o in self.opsets if o.domain in ("", "ai.onnx"))
         nodes = self._fold(model.graph.node)
         shapes |= {name: value.shape for name, value in self.constants.items()}
-        self.nodes = []
+        self.nodes: list[NodeProto] = []
         for node, added in lower(nodes, self.constants, shapes, version):
             self.nodes.append(node)
             self.constants |= added
@@ -67,12 +72,12 @@ class Network:
         if not self.layers:
             raise GraphError(f"{self.path.name} has no layer that is a matrix product")
 
-    def _constants(self, model, inner: bool = True) -> dict[str, np.ndarray]:
+    def _constants(self, model: ModelProto, inner: bool = True) -> Arrays:
         """Constants of a model by name, those in other files included."""
         import onnx
 
         graph, folder = model.graph, str(self.path.parent)
-        found = {}
+        found: Arrays = {}
         for tensor in graph.initializer:
             try:
                 found[tensor.name] = onnx.numpy_helper.to_array(tensor, folder)
@@ -87,9 +92,11 @@ class Network:
                 found[node.output[0]] = onnx.numpy_helper.to_array(node.attribute[0].t)
         return found
 
-    def _fold(self, nodes) -> list:
+    def _fold(self, nodes: Iterable[NodeProto]) -> list[NodeProto]:
         """The nodes without those of constants alone, whose results join the constants: weights in another order."""
-        known, folded, kept = set(self.constants), [], []
+        known = set(self.constants)
+        folded: list[NodeProto] = []
+        kept: list[NodeProto] = []
         for node in nodes:
             inputs = [name for name in node.input if name]
             if inputs and known.issuperset(inputs) and not list(subgraphs(node)) and "Random" not in node.op_type:
@@ -102,7 +109,7 @@ class Network:
             self._segment(folded, outputs).run(self.constants)
         return kept
 
-    def _complete(self, whole):
+    def _complete(self, whole: ModelProto) -> ModelProto:
         """The model with all its weights inside, as ONNX Runtime takes it."""
         del whole.graph.sparse_initializer[:]
         made = {name for node in whole.graph.node for name in node.output}
@@ -112,7 +119,7 @@ class Network:
         whole.graph.initializer.extend(t for t in kept if t.name in known or t.name in self.constants)
         return whole
 
-    def widths(self, plan: Schedule | str | Mapping[str, int] | None = None) -> dict[str, int]:
+    def widths(self, plan: Plan | None = None) -> dict[str, int]:
         """The mantissa width of each layer by name: of the plan, else of the file's metadata, else 4 bits.
 
         Raises
@@ -128,7 +135,7 @@ class Network:
             plan = check_widths(json.loads(self.metadata[METADATA]), where)
         return layer_widths(list(self.layers.values()), plan or "all-4", where)
 
-    def _check_inputs(self, inputs: Mapping[str, np.ndarray]) -> None:
+    def _check_inputs(self, inputs: Mapping[str, ArrayLike]) -> None:
         import onnx
 
         for value in self.inputs:
@@ -148,14 +155,14 @@ class Network:
                 known = ", ".join(value.name for value in self.inputs)
                 raise ValueError(f"{self.path.name}: there is no input {name}; the inputs are {known}")
 
-    def fp32(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def fp32(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
         """Outputs of ONNX Runtime alone."""
         self._check_inputs(inputs)
         alone = session(self.whole, self.path.name)
         return dict(zip(self.outputs, alone.run(self.outputs, dict(inputs)), strict=True))
 
     def run(
-        self, inputs: Mapping[str, np.ndarray], device: Device, plan=None, rounding: str = "nearest",
+        self, inputs: Mapping[str, NDArray[Any]], device: Device, plan: Plan | None = None, rounding: str = "nearest",
         progress: Callable[[int, int, str], None] | None = None, compare: bool = True,
     ) -> Result:  # fmt: skip
         """Outputs with all products on a device.
@@ -187,7 +194,7 @@ class Network:
                 known = ", ".join(map(str, device.config.mantissa_widths))
                 raise ValueError(f"layer {name}: width must be one of the machine's {known}, not {width}")
         reference = self._reference(inputs) if compare else {}
-        values: dict[str, np.ndarray] = {name: np.asarray(x) for name, x in inputs.items()}
+        values: Arrays = {name: np.asarray(x) for name, x in inputs.items()}
         results: list[LayerResult] = []
         for step in self._steps:
             if isinstance(step, Segment):
@@ -203,17 +210,20 @@ class Network:
         outputs = {name: values[name] if name in values else self.constants[name] for name in self.outputs}
         return Result(outputs, tuple(results), tuple(self.missing))
 
-    def _layer(self, node, name, width, values, device, rounding, results) -> np.ndarray:
+    def _layer(
+        self, node: NodeProto, name: str, width: int, values: Arrays, device: Device, rounding: str,
+        results: list[LayerResult],
+    ) -> NDArray[np.float32]:  # fmt: skip
         """One layer on the device, and its record."""
         before, macs = device.counters, 0
 
-        def multiply(a, b, bias):
+        def multiply(a: Array, b: Array, bias: Array | None) -> Array:
             nonlocal macs
             macs += a.shape[0] * a.shape[1] * b.shape[1]
-            options = {"width_a": width, "width_b": width, "rounding": rounding}
-            if bias is None or "bias" in device.config.features:
-                return device.matmul(a, b, **options, bias=bias)
-            return golden.finish(device.matmul(a, b, **options), bias)
+            fused = bias is not None and "bias" in device.config.features
+            c = device.matmul(a, b, width_a=width, width_b=width, rounding=rounding, bias=bias if fused else None)
+            assert isinstance(c, np.ndarray)
+            return c if fused or bias is None else golden.finish(c, bias)
 
         inputs = [values[x] if x in values else self.constants[x] for x in node.input if x]
         result = compute(node, inputs, multiply)
@@ -224,7 +234,7 @@ class Network:
         results.append(LayerResult(name, node.op_type, width, macs, float("inf"), *lost, cycles, busy))
         return result
 
-    def _reference(self, inputs) -> dict[str, np.ndarray]:
+    def _reference(self, inputs: Mapping[str, ArrayLike]) -> Arrays:
         """Results of all layers in FP32 by ONNX Runtime, where it has them."""
         import onnx
 
@@ -237,14 +247,14 @@ class Network:
             return {}
         return {name: values[name] for name in names}
 
-    def _segment(self, nodes: list, outputs: list[str]) -> Segment:
+    def _segment(self, nodes: list[NodeProto], outputs: list[str]) -> Segment:
         return Segment(nodes, outputs, self.constants, self.opsets, self.path.name)
 
     @cached_property
-    def _steps(self) -> list:
+    def _steps(self) -> list[NodeProto | Segment]:
         """Products, and segments of everything between them."""
-        steps: list = []
-        waiting: list = []
+        steps: list[NodeProto | list[NodeProto]] = []
+        waiting: list[NodeProto] = []
         for node in self.nodes:
             if id(node) not in self.layers:
                 waiting.append(node)
@@ -255,20 +265,23 @@ class Network:
             steps.append(node)
         steps += [waiting] if waiting else []
         needed = set(self.outputs)
-        done = []
+        done: list[NodeProto | Segment] = []
         for step in reversed(steps):
             if isinstance(step, list):
                 made = [name for node in step for name in node.output if name in needed]
                 for node in step:
                     needed.update(reads(node))
-                step = self._segment(step, made)
+                done.append(self._segment(step, made))
             else:
                 needed.update(step.input)
-            done.append(step)
+                done.append(step)
         return done[::-1]
 
 
-def run(model, inputs: Mapping[str, np.ndarray], device: Device, plan=None, **options) -> Result:
+def run(
+    model: "Path | str | nn.Module", inputs: Mapping[str, NDArray[Any]], device: Device, plan: Plan | None = None,
+    **options: Any,
+) -> Result:  # fmt: skip
     """Run a network once: ``Network(model).run(inputs, device, plan)``.
 
     Parameters

@@ -1,8 +1,12 @@
 """The products of a node, on a device."""
 
+from collections.abc import Callable, Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto
 
 import golden
 from golden.convolution import output_size
@@ -10,10 +14,12 @@ from sim.graphs.load import GraphError, attributes, label
 
 __all__ = ["OPERATIONS", "compute"]
 
-Multiply = "Callable[[np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]"
+Array = NDArray[np.float32]
+Multiply = Callable[[Array, Array, Array | None], Array]
+Attributes = dict[str, Any]
 
 
-def compute(node, inputs: list[np.ndarray], multiply: Multiply) -> np.ndarray:
+def compute(node: NodeProto, inputs: list[Array], multiply: Multiply) -> Array:
     """The result of a node that is nothing but products, and a bias per column.
 
     Parameters
@@ -36,13 +42,13 @@ def compute(node, inputs: list[np.ndarray], multiply: Multiply) -> np.ndarray:
     return OPERATIONS[node.op_type](attributes(node), inputs, multiply)
 
 
-def _gemm(values, inputs, multiply):
+def _gemm(values: Attributes, inputs: list[Array], multiply: Multiply) -> Array:
     a, b, *bias = inputs
     a, b = a.T if values.get("transA") else a, b.T if values.get("transB") else b
     return multiply(a, b, bias[0] if bias else None)
 
 
-def _matmul(values, inputs, multiply):
+def _matmul(values: Attributes, inputs: list[Array], multiply: Multiply) -> Array:
     """Leading axes of A are rows where B is one matrix; otherwise one product after another."""
     a, b = (np.swapaxes(x, -1, -2) if values.get(flip) else x for x, flip in zip(inputs, ("transA", "transB"), strict=True))
     vector_a, vector_b = a.ndim == 1, b.ndim == 1
@@ -58,7 +64,7 @@ def _matmul(values, inputs, multiply):
     return result[..., 0] if vector_b else result
 
 
-def _convolution(values, inputs, multiply):
+def _convolution(values: Attributes, inputs: list[Array], multiply: Multiply) -> Array:
     """Each group's patches times its filters."""
     x, w, *bias = inputs
     axes, groups = x.ndim - 2, values.get("group", 1)
@@ -75,11 +81,15 @@ def _convolution(values, inputs, multiply):
     return np.ascontiguousarray(np.moveaxis(result, -1, 1))
 
 
-def _pads(values, size, kernel, strides, dilations) -> list[int]:
+def _pads(
+    values: Attributes, size: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> list[int]:
     """Zeros before and behind each axis, from ``pads`` or ``auto_pad``."""
     kind = values.get("auto_pad", b"NOTSET").decode()
+    if kind == "NOTSET" and "pads" in values:
+        return list(values["pads"])
     if kind in ("NOTSET", "VALID"):
-        return values.get("pads", [0] * (2 * len(size))) if kind == "NOTSET" else [0] * (2 * len(size))
+        return [0] * (2 * len(size))
     before, behind = [], []
     for extent, taps, step, dilation in zip(size, kernel, strides, dilations, strict=True):
         total = max(0, (-(-extent // step) - 1) * step + (taps - 1) * dilation + 1 - extent)
@@ -89,5 +99,7 @@ def _pads(values, size, kernel, strides, dilations) -> list[int]:
     return before + behind
 
 
-OPERATIONS = {"MatMul": _matmul, "FusedMatMul": _matmul, "Gemm": _gemm, "Conv": _convolution}
+OPERATIONS: dict[str, Callable[[Attributes, list[Array], Multiply], Array]] = {
+    "MatMul": _matmul, "FusedMatMul": _matmul, "Gemm": _gemm, "Conv": _convolution,
+}  # fmt: skip
 """What runs on a device as it is."""

@@ -1,5 +1,7 @@
 """What a run says: a table for people, JSON and CSV for programs."""
 
+from typing import Any
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -10,7 +12,7 @@ from hbfp.run.search import Choice
 __all__ = ["show", "show_choice", "summary"]
 
 
-def summary(result: Result, device: str, **more) -> dict:
+def summary(result: Result, device: str, **more: Any) -> dict[str, Any]:
     """JSON-ready values of a run."""
     return {
         "device": device, "cycles": result.cycles, **more, "missing": list(result.missing),

@@ -1,8 +1,10 @@
 """What a run gives: outputs, and a record of each layer."""
 
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["LayerResult", "Result", "with_sqnr"]
 
@@ -37,7 +39,7 @@ class LayerResult:
     cycles: int | None
     utilization: float | None
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """JSON-ready values."""
         return asdict(self) | {"sqnr": None if np.isinf(self.sqnr) else self.sqnr}
 
@@ -46,17 +48,18 @@ class LayerResult:
 class Result:
     """Outputs by the graph's names, and what each layer did."""
 
-    outputs: dict[str, np.ndarray]
+    outputs: dict[str, NDArray[Any]]
     layers: tuple[LayerResult, ...]
     missing: tuple[str, ...] = ()
 
     @property
     def cycles(self) -> int | None:
         """Of all layers together; None where the device has no time."""
-        return sum(layer.cycles for layer in self.layers) if all(x.cycles is not None for x in self.layers) else None
+        counts = [layer.cycles for layer in self.layers if layer.cycles is not None]
+        return sum(counts) if len(counts) == len(self.layers) else None
 
 
-def with_sqnr(layer: LayerResult, result: np.ndarray, wanted: np.ndarray) -> LayerResult:
+def with_sqnr(layer: LayerResult, result: NDArray[Any], wanted: NDArray[Any]) -> LayerResult:
     """The record with the signal-to-noise ratio of the layer's result."""
     noise = ((result - wanted) ** 2).sum()
     power = (wanted**2).sum()

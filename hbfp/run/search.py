@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hbfp.run.network import Network, Result
 from sim.devices import Device
@@ -45,7 +47,7 @@ class Choice:
     steps: tuple[Step, ...]
 
 
-def accuracy(output: np.ndarray, labels: np.ndarray) -> float:
+def accuracy(output: NDArray[Any], labels: NDArray[np.integer]) -> float:
     """Share of samples whose largest output is the one of their label.
 
     Raises
@@ -60,7 +62,7 @@ def accuracy(output: np.ndarray, labels: np.ndarray) -> float:
 
 
 def search(
-    network: Network, inputs: Mapping[str, np.ndarray], labels: np.ndarray, device: Device, least: float,
+    network: Network, inputs: Mapping[str, NDArray[Any]], labels: NDArray[np.integer], device: Device, least: float,
     narrow: int = 4, wide: int = 6, progress: Callable[[int, int, str], None] | None = None,
 ) -> Choice:  # fmt: skip
     """Narrow the layers one by one, those first that change the output least for each cycle they save.
@@ -84,12 +86,12 @@ def search(
     Raises
     ------
     ValueError
-        if even all wide layers do not reach the accuracy.
+        if even all wide layers do not reach the accuracy; for a device without cycles.
     """
     names = [place.name for place in network.layers.values()]
     count, done = 2 * len(names) + 2, 0
 
-    def tried(widths: Mapping[str, int], what: str) -> tuple[Result, np.ndarray, float]:
+    def tried(widths: Mapping[str, int], what: str) -> tuple[Result, NDArray[Any], float]:
         nonlocal done
         if progress:
             progress(done, count, what)
@@ -100,20 +102,26 @@ def search(
 
     widths = dict.fromkeys(names, wide)
     base, output, reached = tried(widths, f"all {wide}")
-    all_wide = reached, base.cycles
+    all_wide = reached, _cycles(base)
     if reached < least:
         raise ValueError(f"accuracy must be at most {reached:.4f}, which all layers in {wide} bits reach, not {least:g}")
     low, _, low_accuracy = tried(dict.fromkeys(names, narrow), f"all {narrow}")
-    cycles = {layer.name: layer.cycles for layer in base.layers}
     steps = []
     for name in names:
         result, changed, alone = tried(widths | {name: narrow}, name)
         error = float(((changed - output) ** 2).mean() / ((output**2).mean() or 1))
-        saved = cycles[name] - next(layer.cycles for layer in result.layers if layer.name == name)
-        steps.append(Step(name, alone, error, saved))
+        steps.append(Step(name, alone, error, _cycles(base, name) - _cycles(result, name)))
     best = base
     for step in sorted(steps, key=lambda step: step.error / max(step.saved, 1)):
         result, _, now = tried(widths | {step.layer: narrow}, f"{step.layer} too")
         if now >= least:
             widths[step.layer], best, reached = narrow, result, now
-    return Choice(widths, reached, best.cycles, all_wide, (low_accuracy, low.cycles), tuple(steps))
+    return Choice(widths, reached, _cycles(best), all_wide, (low_accuracy, _cycles(low)), tuple(steps))
+
+
+def _cycles(result: Result, name: str | None = None) -> int:
+    """Cycles of a layer, or of all."""
+    cycles = result.cycles if name is None else next(layer.cycles for layer in result.layers if layer.name == name)
+    if cycles is None:
+        raise ValueError("device must be one that counts cycles")
+    return cycles

@@ -1,14 +1,20 @@
 """What lies between the products of a network: ONNX Runtime computes it."""
 
-import numpy as np
+from typing import TYPE_CHECKING
 
-from hbfp.run.lowering import tensors
+import onnx
+from onnx import ModelProto, NodeProto, OperatorSetIdProto
+
+from hbfp.run.lowering import Arrays, tensors
 from sim.graphs.load import GraphError, subgraphs, walk
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 __all__ = ["Segment", "reads", "session"]
 
 
-def reads(node) -> set[str]:
+def reads(node: NodeProto) -> set[str]:
     """Tensors that a node takes, its graphs' from outside included."""
     return {name for name in node.input if name} | {n for g in subgraphs(node) for x in walk(g) for n in x.input if n}
 
@@ -26,13 +32,15 @@ class Segment:
         of the network.
     """
 
-    def __init__(self, nodes: list, outputs: list[str], constants: dict[str, np.ndarray], opsets: list, name: str):
+    def __init__(
+        self, nodes: list[NodeProto], outputs: list[str], constants: Arrays, opsets: list[OperatorSetIdProto], name: str
+    ):
         self.nodes, self.outputs, self.constants, self.opsets, self.name = nodes, outputs, constants, opsets, name
         made = {name for node in nodes for name in node.output}
         self.reads = sorted({name for node in nodes for name in reads(node)} - made)
-        self._session = None
+        self._session: InferenceSession | None = None
 
-    def run(self, values: dict[str, np.ndarray]) -> None:
+    def run(self, values: Arrays) -> None:
         """Put the outputs among the values."""
         given = {name: values[name] for name in self.reads if name in values}
         if not self.outputs:
@@ -41,9 +49,7 @@ class Segment:
             self._session = session(self._model(given), self.name)
         values.update(zip(self.outputs, self._session.run(self.outputs, given), strict=True))
 
-    def _model(self, given: dict[str, np.ndarray]):
-        import onnx
-
+    def _model(self, given: Arrays) -> ModelProto:
         inputs = [onnx.helper.make_tensor_value_info(name, onnx.helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
                   for name, x in given.items()]  # fmt: skip
         constants = {n: self.constants[n] for n in self.reads if n not in given and n in self.constants}
@@ -52,7 +58,7 @@ class Segment:
         return onnx.helper.make_model(graph, opset_imports=self.opsets, ir_version=10)
 
 
-def session(model, name: str):
+def session(model: ModelProto, name: str) -> "InferenceSession":
     """An ONNX Runtime session of a model, as deterministic as it can be."""
     try:
         import onnxruntime

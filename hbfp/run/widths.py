@@ -1,16 +1,19 @@
 """Which mantissa width each layer of a network runs in."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from golden.schedule import Schedule, schedule
+from hbfp.run.layers import Place
 
 __all__ = ["METADATA", "layer_widths", "read_widths"]
 
 METADATA = "hbfp.widths"
 """Key of a graph's metadata: a JSON object of patterns of layers' names and mantissa widths."""
+Plan = Schedule | str | Mapping[str, int]
+"""A schedule, its name, or mantissa widths by patterns of layers' names."""
 
 
 def read_widths(path: Path) -> dict[str, int]:
@@ -27,23 +30,24 @@ def read_widths(path: Path) -> dict[str, int]:
         raise ValueError(f"{path}: is no file of widths: {str(error)[:200]}") from None
 
 
-def check_widths(widths, where: str) -> dict[str, int]:
+def check_widths(widths: object, where: str) -> dict[str, int]:
     """The widths, if they are an object of patterns and widths from 2 to 10."""
     if not isinstance(widths, dict) or not widths:
         raise ValueError(f"{where}: must be a JSON object of layers' names and mantissa widths")
-    for name, width in widths.items():
+    checked: dict[str, int] = widths
+    for name, width in checked.items():
         if isinstance(width, bool) or not isinstance(width, int) or not 2 <= width <= 10:
             raise ValueError(f"{where}: {name}: a mantissa width must be an integer between 2 and 10, not {width!r}")
-    return widths
+    return checked
 
 
-def layer_widths(layers, plan: Schedule | str | Mapping[str, int], where: str = "widths") -> dict[str, int]:
+def layer_widths(layers: Sequence[Place], plan: Plan, where: str = "widths") -> dict[str, int]:
     """The width of each layer, by its name.
 
     Parameters
     ----------
     layers
-        with ``name``, ``first`` and ``last``.
+        of the network, in order.
     plan
         a schedule, its name, or patterns of names and widths, of which the first that fits counts. Layers that no
         pattern fits have 4 bits.
@@ -54,8 +58,8 @@ def layer_widths(layers, plan: Schedule | str | Mapping[str, int], where: str = 
         for a pattern that fits no layer.
     """
     if not isinstance(plan, Mapping):
-        plan = schedule(plan) if isinstance(plan, str) else plan
-        return {layer.name: plan.mantissa_width(layer) for layer in layers}
+        by_place = schedule(plan) if isinstance(plan, str) else plan
+        return {layer.name: by_place.mantissa_width(layer) for layer in layers}
     for pattern in plan:
         if not any(fnmatchcase(layer.name, pattern) for layer in layers):
             raise ValueError(f"{where}: {pattern} fits no layer; the layers are {', '.join(layer.name for layer in layers)}")

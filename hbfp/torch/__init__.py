@@ -22,6 +22,7 @@ from hbfp.torch.layers import (
 )
 from hbfp.torch.run import Diverged, Run, device
 from hbfp.torch.schedule import Schedule, schedule
+from hbfp.torch.wide import keep_wide
 
 __all__ = [
     "FORMATS",
@@ -44,6 +45,7 @@ __all__ = [
     "device",
     "export_onnx",
     "format_named",
+    "keep_wide",
     "pack_weights",
     "restore",
     "scaled_dot_product_attention",

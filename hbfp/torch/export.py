@@ -7,14 +7,14 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from golden import dequantize, pack, quantize, unpack
 from hbfp.torch.convert import restore
 from hbfp.torch.formats import HBFP
-from hbfp.torch.layers import Layer, _TransposedConvolution
+from hbfp.torch.layers import Layer, TransposedLayer
+from hbfp.torch.matrices import as_matrix, as_weight
 from hbfp.torch.run import Run
 
 __all__ = ["export_onnx", "pack_weights", "unpack_weights"]
@@ -75,8 +75,8 @@ def pack_weights(model: nn.Module) -> dict[str, dict[str, Any]]:
         for own, parameter in module.named_parameters(recurse=False):
             if parameter.dim() < 2:
                 continue
-            first = isinstance(module, _TransposedConvolution)
-            blocks = quantize(_matrix(parameter.detach(), first), run.format.block(width), 1)
+            first = isinstance(module, TransposedLayer)
+            blocks = quantize(as_matrix(parameter, first), run.format.block(width), 1)
             packed[f"{name}.{own}" if name else own] = {
                 "data": torch.from_numpy(pack(blocks)), "shape": tuple(parameter.shape), "mantissa_width": width,
                 "block_size": run.format.block_size, "exponent_width": run.format.exponent_width, "inputs_first": first,
@@ -90,17 +90,6 @@ def unpack_weights(packed: Mapping[str, Mapping[str, Any]]) -> dict[str, torch.T
     for name, entry in packed.items():
         shape, first = entry["shape"], entry["inputs_first"]
         format = HBFP(block_size=entry["block_size"], exponent_width=entry["exponent_width"]).block(entry["mantissa_width"])
-        matrix = _matrix(torch.empty(shape), first)
-        values = torch.from_numpy(dequantize(unpack(entry["data"].numpy(), format, matrix.shape, 1)))
-        if first:
-            weights[name] = values.t().reshape(shape)
-        else:
-            weights[name] = values.reshape(shape[0], *shape[2:], shape[1]).movedim(-1, 1).contiguous()
+        matrix = as_matrix(torch.empty(shape), first)
+        weights[name] = as_weight(dequantize(unpack(entry["data"].numpy(), format, matrix.shape, 1)), shape, first)
     return weights
-
-
-def _matrix(weight: torch.Tensor, inputs_first: bool) -> np.ndarray:
-    """(outputs, inputs): rows that products reduce over, channels innermost."""
-    turned = weight.flatten(1).t() if inputs_first else weight.movedim(1, -1).flatten(1)
-    matrix: np.ndarray = turned.contiguous().cpu().numpy()
-    return matrix

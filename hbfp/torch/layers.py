@@ -16,7 +16,7 @@ from hbfp.torch.run import Run, Slot
 
 __all__ = [
     "LAYERS", "LSTM", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Layer",
-    "Linear", "MultiheadAttention", "scaled_dot_product_attention",
+    "Linear", "MultiheadAttention", "TransposedLayer", "scaled_dot_product_attention",
 ]  # fmt: skip
 
 
@@ -109,7 +109,7 @@ class Conv3d(_Convolution, nn.Conv3d):
     """float32 (batch, channels, depth, height, width)."""
 
 
-class _TransposedConvolution(Layer):
+class TransposedLayer(Layer):
     """Transposed convolutions: the products of a convolution in the other direction; reduced over the channels."""
 
     def forward(self, input: torch.Tensor, output_size: list[int] | None = None) -> torch.Tensor:
@@ -136,15 +136,15 @@ class _TransposedConvolution(Layer):
         return _image(rows if self.bias is None else rows + self.bias, len(input), shape)  # type: ignore[attr-defined]
 
 
-class ConvTranspose1d(_TransposedConvolution, nn.ConvTranspose1d):
+class ConvTranspose1d(TransposedLayer, nn.ConvTranspose1d):
     """float32 (batch, channels, length)."""
 
 
-class ConvTranspose2d(_TransposedConvolution, nn.ConvTranspose2d):
+class ConvTranspose2d(TransposedLayer, nn.ConvTranspose2d):
     """float32 (batch, channels, height, width)."""
 
 
-class ConvTranspose3d(_TransposedConvolution, nn.ConvTranspose3d):
+class ConvTranspose3d(TransposedLayer, nn.ConvTranspose3d):
     """float32 (batch, channels, depth, height, width)."""
 
 

@@ -8,18 +8,32 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["CharacterTransformer", "ResNet", "RowLSTM", "perceptron", "resnet18"]
+__all__ = ["CharacterTransformer", "ResNet", "RowLSTM", "convolutional", "perceptron", "resnet18"]
 
 
 def perceptron(*sizes: int) -> nn.Sequential:
     """Linear layers with ReLU between them, on flattened inputs; He initialisation, biases of zero."""
     layers: list[nn.Module] = [nn.Flatten()]
     for inputs, outputs in pairwise(sizes):
-        linear = nn.Linear(inputs, outputs)
-        nn.init.normal_(linear.weight, std=(2 / inputs) ** 0.5)
-        nn.init.zeros_(linear.bias)
-        layers += [linear, nn.ReLU()]
+        layers += [_initialized(nn.Linear(inputs, outputs)), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
+
+
+def convolutional(filters: tuple[int, ...], classes: int, side: int = 8) -> nn.Sequential:
+    """3x3 convolutions of so many filters, each halved by pooling, and a linear layer; initialised as ``perceptron``."""
+    layers: list[nn.Module] = []
+    channels = 1
+    for count in filters:
+        layers += [_initialized(nn.Conv2d(channels, count, 3, padding=1)), nn.ReLU(), nn.MaxPool2d(2)]
+        channels, side = count, side // 2
+    return nn.Sequential(*layers, nn.Flatten(), _initialized(nn.Linear(side * side * channels, classes)))
+
+
+def _initialized(layer: nn.Linear | nn.Conv2d) -> nn.Module:
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 class Residual(nn.Module):

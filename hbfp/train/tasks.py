@@ -7,7 +7,7 @@ from torch import nn
 
 from hbfp.torch import HBFP, Format, Schedule, Values
 from hbfp.train.data import Data, characters, cifar10, digits, documentation
-from hbfp.train.networks import CharacterTransformer, ResNet, RowLSTM, perceptron
+from hbfp.train.networks import CharacterTransformer, ResNet, RowLSTM, convolutional, perceptron
 
 __all__ = ["FORMATS", "FULL", "QUICK", "TASKS", "Recipe", "Task"]
 
@@ -25,9 +25,13 @@ class Recipe:
     optimizer
         "sgd" (Nesterov momentum 0.9, weight decay 1e-4) or "adamw" (weight decay 0.01).
     rate
-        divided by 10 after half and after three quarters of the epochs.
+        divided by 10 after half and after three quarters of the epochs, or falling to 0 by half a ``cosine``.
     samples
         of the training data used in an epoch; None for all.
+    warm_up
+        steps in which the rate rises from 0.
+    wide
+        mantissa bits of HBFP's weights between updates; None keeps float32.
     """
 
     epochs: int
@@ -35,6 +39,9 @@ class Recipe:
     optimizer: str
     rate: float
     samples: int | None = None
+    warm_up: int = 0
+    cosine: bool = False
+    wide: int | None = 16
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,19 @@ OTHERS = ("BF16", "MXFP6", "MXFP4", "INT4")
 ABLATIONS = ("HBFP4, last epoch 6", "HBFP4, ends 6", "Booster, last 3 epochs")
 BLOCKS = ("HBFP4, blocks of 16", "HBFP4, blocks of 256", "HBFP4, to nearest")
 
+CLASSIC = ("FP32", "HBFP8", "HBFP6", "HBFP4", "Booster")
+
 TASKS = {
+    "mlp": Task(
+        "MLP 64-64-64-10, digits", lambda: perceptron(64, 64, 64, 10), digits, Recipe(20, 64, "sgd", 0.05), CLASSIC
+    ),
+    "cnn": Task(
+        "CNN 8, 16 filters, digits", lambda: convolutional((8, 16), 10), digits, Recipe(10, 64, "sgd", 0.05), CLASSIC
+    ),
+    "narrow-cnn": Task(
+        "narrow CNN 4, 4 filters, digits", lambda: convolutional((4, 4), 10), digits, Recipe(10, 64, "sgd", 0.05),
+        ("FP32", "HBFP4", "Booster"),
+    ),
     "narrow-mlp": Task(
         "narrow, deep MLP 64-16-16-16-16-10, digits", lambda: perceptron(64, 16, 16, 16, 16, 10), digits,
         Recipe(20, 64, "sgd", 0.02), (*MAIN, *ABLATIONS, *BLOCKS, *OTHERS),

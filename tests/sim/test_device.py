@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import golden
 from hw.config import CoreConfig
 from sim.devices import CycleDevice, GoldenDevice, RtlDevice
 from sim.network.plan import panels
@@ -99,12 +100,11 @@ def test_reset_starts_anew(devices):
 
 
 def test_a_training_step_is_the_same_on_every_device(devices):
-    """Devices serve ``golden.train`` as they are."""
-    from golden.train.device import GoldenDevice as TrainingDevice
-
+    """Devices serve training as they are."""
     a, b = matrices(20, 50, 12, seed=3)
     options = {"width_a": 4, "width_b": 6, "rounding": "stochastic", "seed_a": 77, "seed_b": 78}
-    reference = TrainingDevice(block_size=CONFIG.block_size).matmul(a, b, **options)
+    formats = golden.BlockFormat(4, CONFIG.block_size), golden.BlockFormat(6, CONFIG.block_size)
+    reference = golden.matmul(a, b, *formats, rounding="stochastic", seed_a=77, seed_b=78)
     assert np.array_equal(reference, everywhere(devices, a, b, **options))
     assert {device.block_size for device in devices} == {CONFIG.block_size}
 

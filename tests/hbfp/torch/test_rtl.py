@@ -10,9 +10,9 @@ from hbfp.run import Network
 from hbfp.torch import HBFP, convert, device
 from hbfp.torch.export import export_onnx
 from hbfp.train.data import digits
+from hbfp.train.machine import CONFIG
 from hbfp.train.networks import perceptron
 from sim.devices import RtlDevice
-from sim.train import CONFIG
 
 
 @pytest.fixture(scope="module")
