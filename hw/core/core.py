@@ -227,7 +227,7 @@ class Core(Component):
             final = output.i_job.payload
             m.d.comb += [
                 getattr(final, name).eq(getattr(job, name))
-                for name in ("output", "bias", "relu", "columns", "rounding")
+                for name in ("output", "bias", "relu", "rounding")
             ]
             m.d.comb += [final.width.eq(job.width_c), final.seed.eq(job.seed_c)]
             ready = ready & output.i_job.ready

@@ -204,6 +204,7 @@ class CommandDecoder(Component):
             | (self.waiting.width != job.width_a)
         )  # fmt: skip
         random = job.rounding == Rounding.STOCHASTIC
+        in_rows = to_blocks & (random | (job.output == OutputFormat.RESULTS))
         no_seed = compared((job.seed_a == 0) | (job.seed_b == 0)) | (to_blocks & compared(job.seed_c == 0))
         rules = [
             (zero_size, CommandError.ZERO_SIZE),
@@ -213,7 +214,7 @@ class CommandDecoder(Component):
             (~known(job.rounding, [Rounding[mode.upper()] for mode in c.rounding_modes]), CommandError.ROUNDING),
             (~formats, CommandError.FORMAT),
             (random & no_seed, CommandError.SEED),
-            (to_blocks & compared(job.columns > c.panel_columns), CommandError.OUTPUT_TOO_WIDE),
+            (in_rows & compared(job.columns > c.panel_columns), CommandError.OUTPUT_TOO_WIDE),
             (self.waiting.present & ~from_results, CommandError.RESULTS_WAIT),
             (unusable("a", job.row_groups) | (from_results & no_results), CommandError.A_NOT_LOADED),
             (unusable("b", job.column_groups), CommandError.B_NOT_LOADED),

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from hw.accumulate.bfloat16_packer import Bfloat16Packer, word_beat
 from hw.accumulate.result_finisher import ResultFinisher, finished_beat
-from hw.command import SIZE_WIDTH, OutputFormat
+from hw.command import OutputFormat
 from hw.config import CoreConfig
 from hw.core.requantizer import Requantizer
 from hw.core.result_buffer import beat_layout
@@ -24,7 +24,7 @@ __all__ = ["OutputStage", "output_layout"]
 def output_layout() -> data.StructLayout:
     """What the output stage needs of a job."""
     return data.StructLayout(
-        {"output": 2, "bias": 1, "relu": 1, "columns": SIZE_WIDTH, "width": 4, "rounding": 2, "seed": 32}
+        {"output": 2, "bias": 1, "relu": 1, "width": 4, "rounding": 2, "seed": 32}
     )
 
 
@@ -193,10 +193,9 @@ class OutputStage(Component):
         m.d.comb += [
             *(
                 getattr(requantizer.i.payload, name).eq(getattr(results.payload, name))
-                for name in ("data", "keep", "last")
+                for name in ("data", "keep", "row_last", "last")
             ),
             requantizer.i.valid.eq(results.valid & to_blocks),
-            requantizer.settings.columns.eq(job.columns),
             requantizer.settings.width.eq(job.width),
             requantizer.settings.rounding.eq(job.rounding),
             requantizer.settings.seed.eq(job.seed),

@@ -5,7 +5,6 @@ from amaranth.lib import data, stream
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import Component, In, Out
 
-from hw.command import SIZE_WIDTH
 from hw.config import CoreConfig
 from hw.core.result_buffer import beat_layout
 from hw.emit import place
@@ -17,15 +16,15 @@ __all__ = ["Requantizer", "requantize_layout"]
 
 
 def requantize_layout() -> data.StructLayout:
-    """Settings of one C: its columns, and the conversion's."""
-    return data.StructLayout({"columns": SIZE_WIDTH, "width": 4, "rounding": 2, "seed": 32})
+    """Settings of the conversion of one C."""
+    return data.StructLayout({"width": 4, "rounding": 2, "seed": 32})
 
 
 class Requantizer(Component):
     """Gathers beats of ``tile_columns`` results into beats of ``lanes`` and quantizes each row of C along itself.
 
-    C must come row by row, so it is at most a panel wide. Rows end with the columns of C; their last block is padded.
-    Throughput is one beat in per cycle; latency is that of ``BlockQuantizer`` and one cycle to gather.
+    C comes panel by panel, whose widths are whole blocks, but for the last at the east: its rows end with the columns
+    of C, and their last block is padded. Throughput is one beat in per cycle; latency is that of ``BlockQuantizer`` and one cycle to gather.
 
     Attributes
     ----------
@@ -69,12 +68,7 @@ class Requantizer(Component):
         quantizer = place(m, platform, "quantizer", self.quantizer)
         parts, beats = c.lanes // c.tile_columns, c.block_size // c.lanes
         part, beat = Signal(range(max(parts, 2))), Signal(range(beats))
-        left, fresh_row, fresh = Signal(SIZE_WIDTH), Signal(init=1), Signal(init=1)
-        remaining = Signal(SIZE_WIDTH)
-        with m.If(fresh_row):
-            m.d.comb += remaining.eq(self.settings.columns)
-        with m.Else():
-            m.d.comb += remaining.eq(left)
+        fresh = Signal(init=1)
 
         # Gathering: the register fills part by part and moves on when it is full or the row ends.
         words = Signal(data.ArrayLayout(32 * c.tile_columns, parts))
@@ -85,7 +79,7 @@ class Requantizer(Component):
         m.d.comb += [
             self.i.ready.eq(~gathered | quantizer.i.ready),
             take.eq(self.i.valid & self.i.ready),
-            row_ends.eq(remaining <= c.tile_columns),
+            row_ends.eq(self.i.payload.row_last),
             part_ends.eq(row_ends | (part == parts - 1)),
             block_ends.eq(row_ends | ((part == parts - 1) & (beat == beats - 1))),
         ]
@@ -96,8 +90,6 @@ class Requantizer(Component):
             m.d.sync += [
                 words[part].eq(Cat(self.i.payload.data)),
                 mask[part].eq(self.i.payload.keep),
-                left.eq(remaining - c.tile_columns),
-                fresh_row.eq(row_ends),
                 part.eq(part + 1),
             ]
             with m.If(part_ends):

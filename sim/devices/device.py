@@ -1,14 +1,11 @@
 """The one interface to a machine, wherever it is."""
 
-from dataclasses import replace
-from typing import cast
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import golden
 from hw.config import CoreConfig
-from sim.devices.jobs import Matrix, Task, columns_in_blocks
+from sim.devices.jobs import FORMATS, Matrix, Task, widest_rows
 from sim.network.cycles import check_width
 from sim.network.plan import panels
 
@@ -70,8 +67,8 @@ class Device:
         ------
         TypeError, ValueError
             for operands that are not float32 matrices of matching shapes; for what the machine cannot do.
-            Stochastic rounding and blocks of C need a reduction that the operand buffers hold whole, both together
-            a C no wider than a panel of the result buffer.
+            Stochastic rounding needs a reduction that the operand buffers hold whole, and that of C into blocks a C
+            no wider than a panel of the result buffer.
         """
         for name, x in (("a", a), ("b", b)):
             if isinstance(x, np.ma.MaskedArray):
@@ -92,24 +89,8 @@ class Device:
         self._check_output(b.shape[1], bias, relu, output)
         wanted = {"seed_a": seed_a, "seed_b": seed_b} | ({"seed_c": seed_c} if output == "blocks" else {})
         seeds = self._seeds(a.shape[0], a.shape[1], b.shape[1], rounding, wanted)
-        return self._in_panels(Task(a, b, width_a, width_b, width_c, rounding, seeds, bias, bool(relu), output))
-
-    def _in_panels(self, task: Task) -> Matrix:
-        """C, which becomes blocks some columns at a time."""
-        columns = task.sizes[2]
-        step = columns_in_blocks(self.config, *task.sizes[1:]) if task.output == "blocks" else columns
-        if step == columns:
-            return self._product(task)
-        if task.seeds:
-            raise ValueError(f"stochastic rounding of C needs at most {step} columns, not {columns}")
-        parts = []
-        for start in range(0, columns, step):
-            part = slice(start, min(start + step, columns))
-            bias = None if task.bias is None else task.bias[part]
-            made = self._product(replace(task, b=task.b[:, part], bias=bias))
-            parts.append(cast(golden.BlockTensor, made))  # the output is blocks
-        mantissas, fields = (np.concatenate([getattr(p, name) for p in parts], 1) for name in ("mantissas", "fields"))
-        return golden.BlockTensor(mantissas, fields, parts[0].format, (task.sizes[0], columns), 1)
+        panels(self.config, *a.shape, b.shape[1], FORMATS[output])  # which raises where a block of C has no room
+        return self._product(Task(a, b, width_a, width_b, width_c, rounding, seeds, bias, bool(relu), output))
 
     def _check_output(self, columns: int, bias: object, relu: object, output: str) -> None:
         if not isinstance(relu, bool | np.bool_):
@@ -145,6 +126,9 @@ class Device:
         if panels(config, rows, inner, columns).inner_panels > 1:
             longest = config.operand_depth * config.block_size
             raise ValueError(f"stochastic rounding needs an inner size of at most {longest}, not {inner}")
+        widest = widest_rows(config, inner)
+        if "seed_c" in checked and columns > widest:
+            raise ValueError(f"stochastic rounding of C needs at most {widest} columns, not {columns}")
         return checked
 
     def reset(self) -> None:

@@ -10,14 +10,16 @@ import golden
 from golden.stochastic import leap
 from hw.command import FIELDS, OutputFormat, Rounding
 from hw.config import CoreConfig
-from sim.network.plan import Command, CommandFields, Loop, Piece, panels, pieces, plan, whole_blocks
+from sim.network.plan import Command, CommandFields, Loop, Piece, panels, pieces, plan
+from sim.rtl.beats import result_blocks
 
-__all__ = ["Assembly", "Job", "Matrix", "Task", "block_format", "columns_in_blocks", "commands", "jobs"]
+__all__ = ["FORMATS", "Assembly", "Job", "Matrix", "Task", "block_format", "commands", "jobs", "widest_rows"]
 
 Matrix = NDArray[np.float32] | golden.BlockTensor
 """C: float32, shape (rows, columns), or that matrix in blocks along axis 1."""
 
 FORMATS = {"fp32": OutputFormat.FP32, "bfloat16": OutputFormat.BFLOAT16, "blocks": OutputFormat.PACKED}
+"""In which C leaves the core, by the names of ``Device.matmul``."""
 
 
 def block_format(config: CoreConfig, width: int) -> golden.BlockFormat:
@@ -65,9 +67,14 @@ class Task:
         """Rows, inner size, columns."""
         return *self.a.shape, self.b.shape[1]
 
+    @property
+    def in_rows(self) -> bool:
+        """Whether C's rows have to leave whole, because the random numbers of their elements follow one another."""
+        return "seed_c" in self.seeds
+
     def loads(self, config: CoreConfig) -> tuple[int, int]:
         """How often each element of A and of B is loaded."""
-        return (1, 1) if self.output == "blocks" else panels(config, *self.sizes).loads
+        return (1, 1) if self.in_rows else panels(config, *self.sizes, FORMATS[self.output]).loads
 
     def blocks(self, name: str, config: CoreConfig) -> golden.BlockTensor:
         """Operand "a" or "b" as golden converts it, and as the core would."""
@@ -102,7 +109,7 @@ def jobs(config: CoreConfig, task: Task) -> Iterator[Job]:
 
 def commands(config: CoreConfig, task: Task) -> Iterable[Command | Loop]:
     """The commands of ``jobs`` as the cycle model takes them, equal ones in loops."""
-    if task.output != "blocks":
+    if not task.in_rows:
         ends: CommandFields = {"output": FORMATS[task.output], "bias": task.bias is not None}
         return plan(config, *task.sizes, task.width_a, task.width_b, **ends)
     return (
@@ -112,9 +119,9 @@ def commands(config: CoreConfig, task: Task) -> Iterable[Command | Loop]:
 
 
 def _pieces(config: CoreConfig, task: Task) -> Iterator[Piece]:
-    """The plan; where C becomes blocks, commands of whole rows of C, for which B stays."""
-    if task.output != "blocks":
-        yield from pieces(config, *task.sizes, task.width_a, task.width_b)
+    """The plan; where C leaves in whole rows, commands of these, for which B stays."""
+    if not task.in_rows:
+        yield from pieces(config, *task.sizes, task.width_a, task.width_b, output=FORMATS[task.output])
         return
     rows, inner, columns = task.sizes
     step = config.rows * (config.operand_depth // -(-inner // config.block_size))
@@ -123,20 +130,10 @@ def _pieces(config: CoreConfig, task: Task) -> Iterator[Piece]:
         yield Piece(Command(*sizes, task.width_a, task.width_b, load_b=row == 0), row, 0, 0)
 
 
-def columns_in_blocks(config: CoreConfig, inner: int, columns: int) -> int:
-    """How many of the columns a command may have whose C becomes blocks: a panel's, and whole blocks or all.
-
-    Raises
-    ------
-    ValueError
-        if there is no room for a block of them.
-    """
+def widest_rows(config: CoreConfig, inner: int) -> int:
+    """Columns of the widest C whose rows leave whole, for operands that the buffers hold."""
     groups = config.operand_depth // -(-inner // config.block_size)
-    step = whole_blocks(config, columns, groups * config.columns)
-    if not step:
-        depth = config.operand_depth // -(-min(columns, config.block_size) // config.columns)
-        raise ValueError(f"output blocks needs an inner size of at most {depth * config.block_size}, not {inner}")
-    return step
+    return min(config.panel_columns, groups * config.columns)
 
 
 def _later(seed: int, draws: int) -> int:
@@ -146,9 +143,10 @@ def _later(seed: int, draws: int) -> int:
 
 
 class Assembly:
-    """C from the results of its jobs: matrices, or the bytes of packed blocks, which hold whole rows."""
+    """C from the results of its jobs: matrices, or the bytes of packed blocks, panel by panel."""
 
     def __init__(self, config: CoreConfig, task: Task):
+        self.config = config
         rows, _, columns = task.sizes
         self.format = block_format(config, task.width_c) if task.output == "blocks" else None
         self.shape = rows, columns
@@ -164,8 +162,10 @@ class Assembly:
         if self.format is None or not isinstance(result, bytes):
             self.matrix[job.rows, job.columns] = result
             return
-        part = golden.unpack(result, self.format, job.shape)
-        self.mantissas[job.rows], self.fields[job.rows] = part.mantissas, part.fields
+        part = result_blocks(result, self.format, *job.shape, self.config)
+        first = job.columns.start // self.format.block_size
+        place = job.rows, slice(first, first + part.fields.shape[1])
+        self.mantissas[place], self.fields[place] = part.mantissas, part.fields
 
     def value(self) -> Matrix:
         """All of C."""

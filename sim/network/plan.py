@@ -106,8 +106,7 @@ def panels(config: CoreConfig, m: int, k: int, n: int, output: OutputFormat = Ou
     The operand that stays is the one that makes the busier of the two streams less busy, and then both, and then the
     smaller one. The other comes in up to ``PARTS`` parts even where the buffers would hold it, so that loading,
     computing and storing overlap. If k does not fit, commands accumulate in the array, so each covers one output tile
-    and as much of k as its rows leave room for. Where C becomes blocks, a command has whole blocks of a row of C, and no
-    more than the result buffer can gather.
+    and as much of k as its rows leave room for. Where C becomes blocks, a command has whole blocks of a row of C.
 
     Raises
     ------
@@ -124,7 +123,7 @@ def panels(config: CoreConfig, m: int, k: int, n: int, output: OutputFormat = Ou
     groups_a, groups_b = min(groups_a, LARGEST // config.rows), min(groups_b, LARGEST // config.columns)
     rows, columns = min(m, config.rows * groups_a), min(n, config.columns * groups_b)
     if output == OutputFormat.PACKED:
-        room, columns = min(columns, config.panel_columns), whole_blocks(config, n, columns)
+        room, columns = columns, whole_blocks(config, n, columns)
         if not columns:
             needed = ceil(config.block_size / config.columns) * blocks
             raise ValueError(
@@ -154,11 +153,7 @@ def panels(config: CoreConfig, m: int, k: int, n: int, output: OutputFormat = Ou
 
 
 def whole_blocks(config: CoreConfig, n: int, most: int) -> int:
-    """Columns of a command whose C becomes blocks: all ``n``, or whole blocks of no more than ``most`` and a panel has.
-
-    0 if there is no room for a block.
-    """
-    most = min(most, config.panel_columns)
+    """Columns of a command whose C becomes blocks: all ``n``, or whole blocks of no more than ``most``; 0 for none."""
     return n if n <= most else most // config.block_size * config.block_size
 
 

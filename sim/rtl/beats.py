@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+import golden
 from hw.config import CoreConfig
 
 __all__ = [
-    "bias_beats", "halves", "operand_beats", "packed_beats", "panels_of", "result_beat_count", "result_matrix",
+    "bias_beats", "halves", "operand_beats", "packed_beats", "panels_of", "result_beat_count", "result_blocks",
+    "result_matrix",
 ]  # fmt: skip
 
 
@@ -99,3 +101,21 @@ def result_matrix(beats: np.ndarray, rows: int, columns: int, config: CoreConfig
         result[r, c] = panel.reshape(height, per_row * per_beat)[:, :width]
         start += height * per_row
     return result.view(np.float32)
+
+
+def result_blocks(
+    packed: bytes, format: golden.BlockFormat, rows: int, columns: int, config: CoreConfig
+) -> golden.BlockTensor:
+    """C of this shape in blocks along its rows, from the bytes that leave the core: panel by panel, each row by row."""
+    count = -(-columns // format.block_size)
+    flat = golden.unpack(packed, format, (rows * count, format.block_size))
+    mantissas, fields = np.empty((rows, count, format.block_size), format.dtype), np.empty((rows, count), np.uint16)
+    start = 0
+    for r, c in panels_of(rows, columns, config):
+        place = r, slice(c.start // format.block_size, -(-c.stop // format.block_size))
+        shape = fields[place].shape
+        end = start + shape[0] * shape[1]
+        mantissas[place] = flat.mantissas[start:end].reshape(*shape, -1)
+        fields[place] = flat.fields[start:end].reshape(shape)
+        start = end
+    return golden.BlockTensor(mantissas, fields, format, (rows, columns), 1)

@@ -66,7 +66,8 @@ class Machine:
         rule(CommandError.FORMAT, values["format_a"] in operands_a and values["format_b"] in operands)
         rule(CommandError.FORMAT, values["output"] in outputs)
         rule(CommandError.FORMAT, "bias" in c.features or not (values["bias"] or values["relu"]))
-        rule(CommandError.OUTPUT_TOO_WIDE, not stores_blocks or values["columns"] <= c.panel_columns)
+        in_rows = values["output"] == OutputFormat.RESULTS or values["rounding"] == Rounding.STOCHASTIC
+        rule(CommandError.OUTPUT_TOO_WIDE, not (stores_blocks and in_rows) or values["columns"] <= c.panel_columns)
         rule(CommandError.RESULTS_WAIT, not self.waiting or from_results)
         shape = values["rows"], values["columns"]
         one_tile = sizes["row_groups"] <= c.interleave and sizes["column_groups"] == 1
@@ -123,6 +124,8 @@ def random_command(rng: Random, config: CoreConfig, machine: Machine, previous: 
         {rng.choice(("format_a", "format_b", "output")): rng.randrange(4)}, {rng.choice(("bias", "relu")): 1},
         {"format_b": OperandFormat.RESULTS}, {"output": OutputFormat.RESULTS},
         {"output": OutputFormat.PACKED, "columns": config.panel_columns + 1},
+        {"output": OutputFormat.PACKED, "columns": config.panel_columns + 1, "rounding": 1},
+        {"output": OutputFormat.RESULTS, "columns": config.panel_columns + 1},
     ]  # fmt: skip
     for _ in range(rng.choice((0, 0, 1, 1, 2))):
         command |= rng.choice(changes)

@@ -48,7 +48,7 @@ class Job:
     @property
     def payload(self) -> int:
         return pack(output_layout(), {
-            "output": self.output, "bias": self.bias, "relu": self.relu, "columns": self.columns, "width": self.width,
+            "output": self.output, "bias": self.bias, "relu": self.relu, "width": self.width,
             "rounding": 0, "seed": 1,
         })  # fmt: skip
 

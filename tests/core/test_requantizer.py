@@ -1,4 +1,4 @@
-"""The requantizer: rows of C, beat by beat, into the blocks that golden makes of them."""
+"""The requantizer: rows of C's panels, beat by beat, into the blocks that golden makes of them."""
 
 from random import Random
 
@@ -46,7 +46,7 @@ class Result:
         """Beats of C; what is beyond its columns carries noise and is not kept."""
         lanes, beats = self.config.tile_columns, []
         settings = pack(requantize_layout(), {
-            "columns": self.columns, "width": self.width, "rounding": MODES.index(self.mode), "seed": self.seed,
+            "width": self.width, "rounding": MODES.index(self.mode), "seed": self.seed,
         })  # fmt: skip
         for number, row in enumerate(self.rows):
             for start in range(0, self.columns, lanes):

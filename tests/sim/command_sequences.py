@@ -117,9 +117,9 @@ class Sequence:
         forms = [OutputFormat.FP32]
         if "bfloat16" in config.features:
             forms.append(OutputFormat.BFLOAT16)
-        if "requantize" in config.features and columns <= config.panel_columns:
+        if "requantize" in config.features:
             forms.append(OutputFormat.PACKED)
-            if keep and -(-rows // config.rows) * -(-columns // config.block_size) <= config.operand_depth:
+            if keep and columns <= config.panel_columns and -(-rows // config.rows) * -(-columns // config.block_size) <= config.operand_depth:
                 forms.append(OutputFormat.RESULTS)
         return self._choice(forms)
 
@@ -145,7 +145,9 @@ def as_product(command: Command, config: CoreConfig, rng) -> RtlProduct:
     a = np.zeros((command.rows, command.inner), np.float32)
     b = np.zeros((command.inner, command.columns), np.float32)
     values = {name: int(value) for name, value in command._asdict().items() if name in FIELDS}
-    values |= {"rounding": Rounding[str(rng.choice(config.rounding_modes)).upper()]}
+    in_panels = command.output == OutputFormat.PACKED and command.columns > config.panel_columns
+    modes = [mode for mode in config.rounding_modes if not (in_panels and mode == "stochastic")]
+    values |= {"rounding": Rounding[str(rng.choice(modes)).upper()]}
     values |= {"relu": int("bias" in config.features and rng.random() < 0.5)}
     return RtlProduct(
         a, b, values, packed(command.rows, command.width_a), packed(command.columns, command.width_b),

@@ -73,7 +73,7 @@ def test_whole_blocks_at_open_ports_need_no_events(name):
     """The closed form for C in blocks says what its beats one by one say, the first and the last at the port included."""
     config = MACHINES[name]
     for rows in (1, 2, 5, config.output_rows, 3 * config.output_rows + 1):
-        for columns in range(config.block_size, config.panel_columns + 1, config.block_size):
+        for columns in range(config.block_size, 3 * config.panel_columns + 1, config.block_size):
             width = config.mantissa_widths[(rows + columns) % len(config.mantissa_widths)]
             command = Command(rows, 9, columns, width, width, output=OutputFormat.PACKED, width_c=width)
             command = command._replace(bias="bias" in config.features)
@@ -138,7 +138,6 @@ def test_a_plan_for_results_in_blocks_has_whole_blocks_of_rows(name):
         parts = pieces(config, m, k, n, *config.mantissa_widths[:1] * 2, output=OutputFormat.PACKED)
         for command, _, _, column in parts:
             assert command.output == OutputFormat.PACKED
-            assert command.columns <= config.panel_columns
             assert column % config.block_size == 0
             assert column + command.columns == n or command.columns % config.block_size == 0
     with pytest.raises(ValueError, match=r"^results in blocks need room for 16 columns of B, but there is for "):
