@@ -121,7 +121,7 @@ ERRORS: dict[CommandError, str] = {
     CommandError.ROUNDING: "a rounding mode the machine does not have",
     CommandError.FORMAT: "an operand or output format, a bias or a ReLU the machine does not have",
     CommandError.SEED: "a stochastic rounding from seed 0",
-    CommandError.OUTPUT_TOO_WIDE: "C is wider than a panel of the result buffer, and stays on the chip as blocks or becomes blocks by stochastic rounding",
+    CommandError.OUTPUT_TOO_WIDE: "C is wider than a panel, and stays as blocks or is rounded into blocks at random",
     CommandError.RESULTS_WAIT: "the previous C waits as blocks, and this command does not load A from them",
 }
 """What each of these values means."""

@@ -62,6 +62,8 @@ class CoreConfig:
         blocks of each array row (and column) that one half of an operand buffer holds.
     panel_columns
         columns of C the result buffer gathers before it sends rows (default: the array's columns).
+    result_panels
+        panels of C the result buffer holds: one fills, one leaves, any more hide the way between.
     queue_depth
         commands that wait in the queue.
     features
@@ -92,6 +94,7 @@ class CoreConfig:
     lanes: int = None  # type: ignore[assignment]
     operand_depth: int = 1024
     panel_columns: int = None  # type: ignore[assignment]
+    result_panels: int = 2
     queue_depth: int = 4
     features: tuple[str, ...] = ()
 

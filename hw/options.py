@@ -23,6 +23,7 @@ HELP = {
     "lanes": "FP32 elements per beat of an operand stream (default: largest fitting divisor up to 16)",
     "operand_depth": "blocks of each array row in one half of an operand buffer",
     "panel_columns": "columns of C gathered before rows leave (default: the array's columns)",
+    "result_panels": "panels of C the result buffer holds: one fills, one leaves, any more hide the way between",
     "queue_depth": "commands that wait in the queue",
 }
 

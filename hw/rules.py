@@ -163,6 +163,7 @@ def _check_core(c: "CoreConfig", rules: Rules) -> None:
         rules.integer("panel_columns", c.columns, 4096)
         if rules.sound("panel_columns") and c.panel_columns % c.columns:
             rules.breaks("panel_columns", f"be a multiple of the array's {c.columns} columns, not {c.panel_columns}")
+    rules.integer("result_panels", 2, 16)
     rules.integer("queue_depth", 1, 64)
     rules.names("features", FEATURES)
     if rules.sound("features"):

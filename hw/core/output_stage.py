@@ -85,7 +85,7 @@ class OutputStage(Component):
     def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
-        jobs = SyncFIFO(width=output_layout().size, depth=2 * c.queue_depth + 4)
+        jobs = SyncFIFO(width=output_layout().size, depth=2 * c.queue_depth + c.result_panels + 2)
         m.submodules.jobs = jobs
         job = data.View(output_layout(), jobs.r_data)
         entered = Signal()

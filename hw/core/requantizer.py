@@ -24,7 +24,8 @@ class Requantizer(Component):
     """Gathers beats of ``tile_columns`` results into beats of ``lanes`` and quantizes each row of C along itself.
 
     C comes panel by panel, whose widths are whole blocks, but for the last at the east: its rows end with the columns
-    of C, and their last block is padded. Throughput is one beat in per cycle; latency is that of ``BlockQuantizer`` and one cycle to gather.
+    of C, and their last block is padded. Throughput is one beat in per cycle; latency is that of ``BlockQuantizer`` and
+    one cycle to gather.
 
     Attributes
     ----------

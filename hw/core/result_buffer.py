@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import Component, In, Out
@@ -41,7 +41,7 @@ def beat_layout(config: CoreConfig) -> data.StructLayout:
 
 
 class ResultBuffer(Component):
-    """Two panels of ``output_rows`` × ``panel_columns`` FP32 elements: one fills while the other leaves.
+    """``result_panels`` panels of ``output_rows`` × ``panel_columns`` FP32 elements: one fills while another leaves.
 
     C leaves panel by panel from the north, within a stripe of ``output_rows`` rows from the west, and within a panel
     row by row, ``tile_columns`` elements per beat, one beat per cycle. Rows and columns beyond the product are left out.
@@ -84,14 +84,14 @@ class ResultBuffer(Component):
         panel_words = c.output_rows * c.panel_tiles
         memories = []
         for column in range(c.mesh_columns):
-            memories.append(place(m, platform, f"panel_{column}", Ram(1, c.tile_columns * 32, 2 * panel_words)))
+            memories.append(place(m, platform, f"panel_{column}", Ram(1, c.tile_columns * 32, c.result_panels * panel_words)))
         tile_width = tile_layout(c).size
         m.submodules.tiles = tiles = SyncFIFO(width=tile_width, depth=self.tiles_in_flight)
-        m.submodules.panels = panels = SyncFIFO(width=tile_width, depth=2)
+        m.submodules.panels = panels = SyncFIFO(width=tile_width, depth=c.result_panels)
         m.d.comb += [tiles.w_data.eq(self.i_tile.as_value()), tiles.w_en.eq(self.i_tile.valid)]
         self._collect(m, platform, memories, tiles, panels, panel_words)
         self._send(m, memories, panels, panel_words)
-        waiting = Signal(range(self.tiles_in_flight + 3))
+        waiting = Signal(range(self.tiles_in_flight + c.result_panels + 1))
         m.d.sync += waiting.eq(waiting + (self.i_tile.valid & self.i_tile.panel_last) - self.panel_free)
         m.d.comb += self.busy.eq((waiting != 0) | tiles.r_rdy)
         return m
@@ -100,9 +100,9 @@ class ResultBuffer(Component):
         """Result n of a drain column belongs to array row n div slots, slot n mod slots: row slot * rows + array row of C."""
         c = self.config
         tile = data.View(tile_layout(c), tiles.r_data)
-        half, array_row, slot = Signal(), Signal(range(c.rows)), Signal(range(c.interleave))
+        panel, array_row, slot = Signal(range(c.result_panels)), Signal(range(c.rows)), Signal(range(c.interleave))
         # An entry per drain column: where its result goes, one cycle later for each column to the east.
-        entry = data.StructLayout({"address": range(2 * panel_words), "done": 1, "tile": tile_layout(c)})
+        entry = data.StructLayout({"address": range(c.result_panels * panel_words), "done": 1, "tile": tile_layout(c)})
         place_ = Signal(entry)
         # Drains are registered first: the array's control and this one's do not share a cycle.
         valid, values = Signal(), []
@@ -121,7 +121,7 @@ class ResultBuffer(Component):
         m.d.comb += [
             slot_ends.eq(slot == tile.slots - 1),
             tile_ends.eq(slot_ends & (array_row == c.rows - 1)),
-            place_.address.eq(half * panel_words + (slot * c.rows + array_row) * c.panel_tiles + tile.panel_tile),
+            place_.address.eq(panel * panel_words + (slot * c.rows + array_row) * c.panel_tiles + tile.panel_tile),
             place_.done.eq(valid & tile_ends & tile.panel_last),
             place_.tile.eq(tile),
             tiles.r_en.eq(valid & tile_ends),
@@ -131,7 +131,9 @@ class ResultBuffer(Component):
             with m.If(slot_ends):
                 m.d.sync += [slot.eq(0), array_row.eq(array_row + 1)]
             with m.If(tile_ends):
-                m.d.sync += [array_row.eq(0), half.eq(half ^ tile.panel_last)]
+                m.d.sync += array_row.eq(0)
+                with m.If(tile.panel_last):
+                    m.d.sync += panel.eq(self._after(panel))
         for column, memory in enumerate(memories):
             m.d.comb += [
                 memory.write_address.eq(place_.address),
@@ -147,7 +149,7 @@ class ResultBuffer(Component):
     def _send(self, m: Module, memories: Any, panels: Any, panel_words: int) -> None:
         c = self.config
         panel = data.View(tile_layout(c), panels.r_data)
-        half, row, panel_tile = Signal(), Signal(range(c.output_rows)), Signal(range(c.panel_tiles))
+        number, row, panel_tile = (Signal(range(n)) for n in (c.result_panels, c.output_rows, c.panel_tiles))
         column, columns_left = Signal(range(c.mesh_columns)), Signal(range(c.panel_columns + 1))
         fresh = Signal(init=1)
         left = Signal.like(columns_left)
@@ -161,7 +163,7 @@ class ResultBuffer(Component):
         m.d.comb += advance.eq(~self.o.valid | self.o.ready)
         for memory in memories:
             m.d.comb += [
-                memory.read_address.eq(half * panel_words + row * c.panel_tiles + panel_tile),
+                memory.read_address.eq(number * panel_words + row * c.panel_tiles + panel_tile),
                 memory.read_enable.eq(advance),
             ]
         sent_column = Signal.like(column)
@@ -188,4 +190,8 @@ class ResultBuffer(Component):
             with m.If(row_ends):
                 m.d.sync += [column.eq(0), panel_tile.eq(0), row.eq(row + 1)]
             with m.If(panel_ends):
-                m.d.sync += [row.eq(0), half.eq(~half)]
+                m.d.sync += [row.eq(0), number.eq(self._after(number))]
+
+    def _after(self, panel: Signal) -> Value:
+        """The number of the panel after this one in the memories."""
+        return Mux(panel == self.config.result_panels - 1, 0, panel + 1)

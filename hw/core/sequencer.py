@@ -87,7 +87,7 @@ class Sequencer(Component):
         slice_a, slice_b, shift, pass_last = current_pass(m, self.config, widths, accept, loops.pass_)
         panels = Panels(m, self.config, self.i.payload, self.i.ready, next_job, accept, steps.panel, self.least_slots)
         may = may_issue(
-            m, self.drain_cycles, steps, accept, panel_free=self.panel_free, tile_stores=job.store,
+            m, self.config.result_panels, self.drain_cycles, steps, accept, panel_free=self.panel_free, tile_stores=job.store,
             next_stores=Mux(accept, next_job.store, job.store), last_block=loops.following.block,
             panel_ends=steps.tile & (loops.last.tile | loops.panel_full),
         )  # fmt: skip

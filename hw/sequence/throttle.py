@@ -4,13 +4,10 @@ from amaranth.hdl import Module, Mux, Signal, Value
 
 from hw.sequence.loops import Steps
 
-__all__ = ["BUFFERED_PANELS", "may_issue"]
-
-BUFFERED_PANELS = 2
-"""Panels that the result buffer holds."""
+__all__ = ["may_issue"]
 
 
-def may_issue(m: Module, drain_cycles: int, steps: Steps, accept: Value, panel_free: Value, tile_stores: Value,
+def may_issue(m: Module, result_panels: int, drain_cycles: int, steps: Steps, accept: Value, panel_free: Value, tile_stores: Value,
               next_stores: Value, last_block: Value, panel_ends: Value) -> Signal:  # fmt: skip
     """Whether the step may be issued: the first of an output tile's last block waits for drain chain and panel.
 
@@ -20,6 +17,8 @@ def may_issue(m: Module, drain_cycles: int, steps: Steps, accept: Value, panel_f
     ----------
     m
         where the logic goes.
+    result_panels
+        that the result buffer holds.
     drain_cycles
         least distance of two output tiles.
     steps, accept
@@ -34,7 +33,7 @@ def may_issue(m: Module, drain_cycles: int, steps: Steps, accept: Value, panel_f
         with the tile that ends, its panel of the result buffer is complete.
     """
     drain, free, free_next = Signal(range(drain_cycles + 1)), Signal(init=1), Signal()
-    panels, panels_next = Signal(range(BUFFERED_PANELS + 1)), Signal(range(BUFFERED_PANELS + 1))
+    panels, panels_next = Signal(range(result_panels + 1)), Signal(range(result_panels + 1))
     begins, begins_next, fresh, fresh_next = Signal(), Signal(), Signal(), Signal()
     critical, may = Signal(), Signal()
     m.d.comb += [
@@ -52,6 +51,6 @@ def may_issue(m: Module, drain_cycles: int, steps: Steps, accept: Value, panel_f
     m.d.sync += [
         panels.eq(panels_next), free.eq(free_next), begins.eq(begins_next), fresh.eq(fresh_next),
         critical.eq(critical_next),
-        may.eq(~critical_next | (free_next & (~fresh_next | (panels_next != BUFFERED_PANELS)))),
+        may.eq(~critical_next | (free_next & (~fresh_next | (panels_next != result_panels)))),
     ]  # fmt: skip
     return may

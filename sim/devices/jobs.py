@@ -110,7 +110,7 @@ def jobs(config: CoreConfig, task: Task) -> Iterator[Job]:
 def commands(config: CoreConfig, task: Task) -> Iterable[Command | Loop]:
     """The commands of ``jobs`` as the cycle model takes them, equal ones in loops."""
     if not task.in_rows:
-        ends: CommandFields = {"output": FORMATS[task.output], "bias": task.bias is not None}
+        ends: CommandFields = {"output": FORMATS[task.output], "width_c": task.width_c, "bias": task.bias is not None}
         return plan(config, *task.sizes, task.width_a, task.width_b, **ends)
     return (
         piece.command._replace(output=OutputFormat.PACKED, width_c=task.width_c, bias=task.bias is not None)

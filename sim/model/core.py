@@ -180,7 +180,7 @@ class CoreModel(Stage):
             self.output.begin(command.output, command.width_c, command.bias, loading)
         sequencer.issue(command)
         issued = sequencer.now - 1
-        end = max(issued, sequencer.results.newer)
+        end = max(issued, sequencer.results.newest)
         self.active += max(0, end - max(product.accepted, self.active_until))
         self.active_until = max(self.active_until, end)
         if self.observe is not None:

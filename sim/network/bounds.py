@@ -26,10 +26,10 @@ def port_width(config: CoreConfig, rates: Rates) -> float:
 
 
 def on_chip_bits(config: CoreConfig) -> int:
-    """Bits of the core's memories: two halves of each operand buffer, two panels of results in FP32."""
+    """Bits of the core's memories: two halves of each operand buffer, the panels of results in FP32."""
     block = config.block_size * config.storage_width + config.exponent_width
     operands = 2 * config.operand_depth * (config.rows + config.columns) * block
-    return operands + 2 * config.output_rows * config.panel_columns * 32
+    return operands + config.result_panels * config.output_rows * config.panel_columns * 32
 
 
 def compute_bound(config: CoreConfig, product: LayerProduct, width: int) -> float:

@@ -23,7 +23,8 @@ from synth.sweep import sweep
 __all__ = ["add_command", "main"]
 
 MACHINE = ("mantissa", "block", "mesh", "accumulator", "rounding", "features", "exponent_width", "tile_rows", "tile_columns",
-           "mesh_rows", "mesh_columns", "interleave", "lanes", "operand_depth", "panel_columns", "queue_depth")  # fmt: skip
+           "mesh_rows", "mesh_columns", "interleave", "lanes", "operand_depth", "panel_columns",
+           "result_panels", "queue_depth")  # fmt: skip
 """Options that only a whole core has."""
 
 

@@ -16,7 +16,9 @@ from tests.layouts import number, pack, step, unpack
 from tests.streams import Pace, get, reset, start_clock
 
 CONFIGS = {
-    "panels": CoreConfig(tile_rows=2, tile_columns=3, mesh_columns=2, interleave=2, panel_columns=12, operand_depth=4),
+    "panels": CoreConfig(
+        tile_rows=2, tile_columns=3, mesh_columns=2, interleave=2, panel_columns=12, operand_depth=4, result_panels=3
+    ),
     "one_unit": CoreConfig(tile_rows=1, tile_columns=1, operand_depth=4),
 }
 TILES_IN_FLIGHT = 3
@@ -91,7 +93,7 @@ async def drain(dut, config: CoreConfig, matrices, rng: Random) -> None:
         cycle += 1
         announce = None
         in_flight = len({id(tile) for _, _, tile in results})
-        room = begun < 2 or (waiting and waiting[0][0]["panel_tile"])
+        room = begun < config.result_panels or (waiting and waiting[0][0]["panel_tile"])
         if waiting and room and in_flight < TILES_IN_FLIGHT - 1 and rng.random() < 0.5:
             announce, rows = waiting.pop(0)
             begun += announce["panel_tile"] == 0

@@ -23,7 +23,8 @@ CHANGES = {
     "accumulator": ("--accumulator=bf16", "bf16"), "accumulator_cycles": ("--accumulator-cycles=2", 2),
     "tree_cycles": ("--tree-cycles=1", 1), "datapath": ("--datapath=dsp", "dsp"), "lanes": ("--lanes=8", 8),
     "operand_depth": ("--operand-depth=8", 8), "panel_columns": ("--panel-columns=8", 8),
-    "queue_depth": ("--queue-depth=2", 2), "features": ("--features=bias", ("bias",)),
+    "result_panels": ("--result-panels=3", 3), "queue_depth": ("--queue-depth=2", 2),
+    "features": ("--features=bias", ("bias",)),
 }  # fmt: skip
 
 

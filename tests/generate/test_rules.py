@@ -63,6 +63,7 @@ RANGES = {
     "operand_depth must be between 2 and 65536, not 1": {"operand_depth": 1},
     "panel_columns must be between 4 and 4096, not 2": {"panel_columns": 2},
     "panel_columns must be a multiple of the array's 4 columns, not 6": {"panel_columns": 6},
+    "result_panels must be between 2 and 16, not 1": {"result_panels": 1},
     "queue_depth must be between 1 and 64, not 0": {"queue_depth": 0},
     "features must be distinct names out of packed, bfloat16, bias, requantize, not relu": {"features": ("relu",)},
     "features must be distinct names out of packed, bfloat16, bias, requantize, not bias, bias": {
@@ -96,6 +97,7 @@ def test_ranges(message):
     {"exponent_width": 10}, {"tile_rows": 64}, {"interleave": 64}, {"accumulator_cycles": 12, "interleave": 8},
     {"accumulator": "aligned", "accumulator_cycles": 5, "interleave": 4}, {"tree_cycles": 5}, {"lanes": 64},
     {"operand_depth": 2}, {"operand_depth": 65536}, {"panel_columns": 4096}, {"queue_depth": 64},
+    {"result_panels": 2}, {"result_panels": 16},
     {"features": ("requantize",), "panel_columns": 64},
 ])  # fmt: skip
 def test_bounds_are_allowed(values):

@@ -1,16 +1,17 @@
-"""The throttle: distance on the drain chains, and at most two panels begun."""
+"""The throttle: distance on the drain chains, and at most as many panels begun as the result buffer holds."""
 
 import pytest
 from amaranth.hdl import Mux, Signal
 
 from hw.sequence.loops import Steps
-from hw.sequence.throttle import BUFFERED_PANELS, may_issue
+from hw.sequence.throttle import may_issue
 from tests.logic import cycles
 
 DRAIN = 7
 
 
-def issues(count: int, length: int, freed: dict[int, int], tiles_of_panel: int = 1, stores: int = 1) -> list[int]:
+def issues(count: int, length: int, freed: dict[int, int], tiles_of_panel: int = 1, stores: int = 1,
+           result_panels: int = 2) -> list[int]:  # fmt: skip
     """Cycles in which steps are issued; output tiles have ``length`` blocks of one step, panels so many tiles.
 
     ``freed`` maps a cycle to whether a panel leaves in it.
@@ -20,8 +21,8 @@ def issues(count: int, length: int, freed: dict[int, int], tiles_of_panel: int =
         steps, at, tile = Steps.create(), Signal(range(length)), Signal(range(tiles_of_panel))
         ends, panel_ends, coming = Signal(), Signal(), Signal(range(length))
         may = may_issue(
-            m, DRAIN, steps, accept, panel_free=panel_free, tile_stores=stores, next_stores=stores, last_block=coming == length - 1,
-            panel_ends=panel_ends,
+            m, result_panels, DRAIN, steps, accept, panel_free=panel_free, tile_stores=stores, next_stores=stores,
+            last_block=coming == length - 1, panel_ends=panel_ends,
         )  # fmt: skip
         m.d.comb += [
             ends.eq(steps.issue & (at == length - 1)), steps.issue.eq(go & may), steps.slot.eq(steps.issue),
@@ -51,12 +52,13 @@ def test_short_tiles_keep_their_distance():
     assert steps == list(range(1, 40, DRAIN))
 
 
+@pytest.mark.parametrize("panels", [2, 3])
 @pytest.mark.parametrize("tiles", [1, 3])
-def test_two_panels_are_begun_and_no_third(tiles):
+def test_as_many_panels_are_begun_as_the_buffer_holds(tiles, panels):
     """Until one has left, then the next begins at once."""
-    waiting = issues(120, DRAIN + 1, {}, tiles)
-    assert len(waiting) == BUFFERED_PANELS * tiles * (DRAIN + 1) + DRAIN  # the third gets as far as its last block
-    freed = issues(120, DRAIN + 1, {100: 1}, tiles)
+    waiting = issues(120, DRAIN + 1, {}, tiles, result_panels=panels)
+    assert len(waiting) == panels * tiles * (DRAIN + 1) + DRAIN  # one more gets as far as its last block
+    freed = issues(120, DRAIN + 1, {100: 1}, tiles, result_panels=panels)
     assert freed[: len(waiting)] == waiting
     assert freed[len(waiting)] == 101
 

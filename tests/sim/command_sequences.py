@@ -119,7 +119,8 @@ class Sequence:
             forms.append(OutputFormat.BFLOAT16)
         if "requantize" in config.features:
             forms.append(OutputFormat.PACKED)
-            if keep and columns <= config.panel_columns and -(-rows // config.rows) * -(-columns // config.block_size) <= config.operand_depth:
+            fits = columns <= config.panel_columns
+            if keep and fits and -(-rows // config.rows) * -(-columns // config.block_size) <= config.operand_depth:
                 forms.append(OutputFormat.RESULTS)
         return self._choice(forms)
 

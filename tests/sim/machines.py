@@ -22,7 +22,7 @@ MACHINES = {
     # A loop longer than the outputs in use, so that empty slots run.
     "slots": CoreConfig(
         mantissa_widths=(4, 6), block_size=8, lanes=4, tile_rows=2, tile_columns=2, interleave=4, accumulator_cycles=5,
-        operand_depth=12, panel_columns=6, queue_depth=2,
+        operand_depth=12, panel_columns=6, queue_depth=2, result_panels=3,
     ),
     "mixed": CoreConfig(
         mantissa_widths=(4, 6), block_size=16, dot=8, lanes=16, tile_rows=1, tile_columns=4, mesh_rows=2,
@@ -41,7 +41,7 @@ MACHINES = {
     # Operands as packed blocks too: four chunks in a beat of the stream.
     "packed": CoreConfig(
         mantissa_widths=(4, 6), block_size=16, lanes=8, tile_rows=1, tile_columns=2, operand_depth=20,
-        panel_columns=16, features=("packed", "bias", "requantize"),
+        panel_columns=16, result_panels=4, features=("packed", "bias", "requantize"),
     ),
     # Everything a core can have on its way out, and bfloat16 on its way in.
     "features": CoreConfig(
