@@ -14,11 +14,12 @@ from sim.workloads import NETWORKS
 __all__ = ["MACHINE", "RATES", "SCHEDULES", "STREAMS", "cycles", "most_overlap", "table"]
 
 MACHINE = CoreConfig(
-    mantissa_widths=(4, 6), tile_columns=16, mesh_rows=4, mesh_columns=4, lanes=64, features=("packed", "requantize")
+    mantissa_widths=(4, 6), tile_rows=8, tile_columns=64, mesh_rows=2, lanes=64, result_panels=4,
+    features=("packed", "requantize"),
 )  # fmt: skip
-"""1024 units, 16 rows of 64: an output tile is a block of a row of C wide."""
-RATES = Rates(a=Fraction(1, 8), b=Fraction(1, 8), c=Fraction(1, 2))
-"""Of streams of 64, 64 and 16 words: 32 bytes per cycle each."""
+"""1024 units, 16 rows of 64: an output tile is a block of a row of C wide, and leaves a row per cycle."""
+RATES = Rates(a=Fraction(1, 8), b=Fraction(1, 8), c=Fraction(1, 8))
+"""Of streams of 64 words: 32 bytes per cycle each."""
 STREAMS = {"FP32": Memory(operands="fp32", results="fp32"), "blocks": Memory(operands="packed", results="packed")}
 SCHEDULES = ("all-4", "all-6", "booster")
 
