@@ -89,7 +89,8 @@ class Device:
         self._check_output(b.shape[1], bias, relu, output)
         wanted = {"seed_a": seed_a, "seed_b": seed_b} | ({"seed_c": seed_c} if output == "blocks" else {})
         seeds = self._seeds(a.shape[0], a.shape[1], b.shape[1], rounding, wanted)
-        panels(self.config, *a.shape, b.shape[1], FORMATS[output])  # which raises where a block of C has no room
+        # Raises where a block of C has no room.
+        panels(self.config, a.shape[0], a.shape[1], b.shape[1], FORMATS[output])
         return self._product(Task(a, b, width_a, width_b, width_c, rounding, seeds, bias, bool(relu), output))
 
     def _check_output(self, columns: int, bias: object, relu: object, output: str) -> None:

@@ -9,12 +9,8 @@ import pytest
 import golden
 from hw.command import OperandFormat, OutputFormat, Rounding
 from hw.config import CoreConfig
-<<<<<<< HEAD
-from sim.rtl.core import RtlCore, RtlError, RtlProduct
-=======
 from sim.rtl.beats import result_blocks
-from sim.rtl.core import Product, RtlCore, RtlError
->>>>>>> b43f071 (C in packed blocks may be wider than a panel: B stays in its buffer while A passes, and rows end where the panel says so)
+from sim.rtl.core import RtlCore, RtlError, RtlProduct
 
 CONFIG = CoreConfig(
     mantissa_widths=(4, 6), rounding_modes=("nearest", "stochastic"), block_size=16, tile_rows=2, tile_columns=2, lanes=4,
@@ -147,18 +143,14 @@ def test_refuses_what_it_cannot_do(core, fields, error):
 def test_refuses_whole_rows_wider_than_a_panel(core, fields):
     a, b, _ = matrices(11, 2, 16, CONFIG.panel_columns + 1)
     with pytest.raises(RtlError, match="OUTPUT_TOO_WIDE"):
-<<<<<<< HEAD
-        core.run([RtlProduct(a, b, {"output": OutputFormat.PACKED})], limit=200)
-=======
-        core.run([Product(a, b, fields | {"seed_a": 1, "seed_b": 2, "seed_c": 3})], limit=200)
->>>>>>> b43f071 (C in packed blocks may be wider than a panel: B stays in its buffer while A passes, and rows end where the panel says so)
+        core.run([RtlProduct(a, b, fields | {"seed_a": 1, "seed_b": 2, "seed_c": 3})], limit=200)
     core.reset()
 
 
 @pytest.mark.parametrize("columns", [1, 32, 33, 48, 64, 69, 96])
 def test_packed_blocks_leave_panel_by_panel(core, columns):
     a, b, _ = matrices(12, 2 * CONFIG.output_rows + 1, 16, columns)
-    packed = core.run([Product(a, b, {"output": OutputFormat.PACKED, "width_c": 6})], limit=LIMIT)[0][0]
+    packed = core.run([RtlProduct(a, b, {"output": OutputFormat.PACKED, "width_c": 6})], limit=LIMIT)[0][0]
     blocks = result_blocks(packed, BLOCK[6], *(len(a), columns), CONFIG)
     wanted = golden.quantize(golden.matmul(a, b, BLOCK[4]), BLOCK[6], 1)
     assert np.array_equal(blocks.mantissas, wanted.mantissas)
