@@ -1,6 +1,7 @@
 """Command line of the density flow: ``python -m synth density|report|energy|fpga|libraries``."""
 
 import sys
+from argparse import ArgumentParser, Namespace
 
 from rich.console import Console
 
@@ -17,13 +18,13 @@ from synth.report import cli as report
 __all__ = ["main"]
 
 
-def _libraries(options, console: Console, command: str) -> int:
+def _libraries(options: Namespace, console: Console, command: str) -> int:
     for name, path in known_libraries().items():
         console.print(f"{name:10} {path or 'not found'}")
     return 0
 
 
-def _add_options(parser) -> None:
+def _add_options(parser: ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="command", required=True, metavar="density|report|energy|fpga|libraries")
     for part in (density, report, energy, fpga):
         part.add_command(commands)
@@ -34,10 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
 
-    def run(options) -> int:
+    def run(options: Namespace) -> int:
         console = Console(width=None if sys.stdout.isatty() else 200)
         try:
-            return options.run(options, console, " ".join([PROGRAM, *arguments]))
+            return int(options.run(options, console, " ".join([PROGRAM, *arguments])))
         except (LibraryError, ToolError, ValueError) as error:
             raise CommandLineError(str(error)) from None
 

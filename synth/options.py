@@ -4,13 +4,16 @@ import argparse
 from collections.abc import Callable
 from math import isfinite
 from pathlib import Path
+from typing import TypeAlias
 
 from hw.options import CommandLineError
 from synth.mapping.flow import BUILD
 
-__all__ = ["PROGRAM", "add_run_options", "at_least", "positive", "size"]
+__all__ = ["PROGRAM", "Commands", "add_run_options", "at_least", "positive", "size"]
 
 PROGRAM = "python -m synth"
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""Where a command of the program adds its parser."""
 
 
 def at_least(name: str, least: int) -> Callable[[str], int]:

@@ -2,39 +2,66 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, Protocol, TypeVar, overload
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from hw.files import keep
 from synth.density.cache import sources
-from synth.density.measure import measure
 from synth.density.row import Design, Row
 from synth.mapping.flow import BUILD
 from synth.mapping.liberty import find_library
 from synth.mapping.tools import yosys_version
 
-__all__ = ["Failure", "load", "save", "sweep"]
-
-Failure = tuple[Design, str]
+__all__ = ["Failure", "Labelled", "load", "save", "sweep"]
 
 
-def _measure(measure, design, build: str, seconds: float):
+class Labelled(Protocol):
+    """What can be measured, and what a progress bar calls it."""
+
+    @property
+    def label(self) -> str: ...
+
+
+D = TypeVar("D", bound=Labelled)
+D_in = TypeVar("D_in", bound=Labelled, contravariant=True)
+R = TypeVar("R")
+R_out = TypeVar("R_out", covariant=True)
+Failure = tuple[D, str]
+"""A design, and why it was not measured."""
+
+
+class Measure(Protocol[D_in, R_out]):
+    """A function that measures a design."""
+
+    def __call__(self, design: D_in, /, *, build: Path, seconds: float) -> R_out: ...
+
+
+class Readable(Protocol[R_out]):
+    """A class whose rows can be read from JSON."""
+
+    def from_dict(self, values: dict[str, Any]) -> R_out: ...
+
+
+def _measure(measure: Measure[D, R], design: D, limits: tuple[str, float]) -> R | str:
     try:
+        build, seconds = limits
         return measure(design, build=Path(build), seconds=seconds)
     except Exception as error:  # one design's failure must not end the others
         return f"{type(error).__name__}: {error}"
 
 
 def sweep(
-    designs: list, *, measure=measure, jobs: int = 1, dask: str | None = None, seconds: float = 900,
+    designs: list[D], measure: Measure[D, R], *, jobs: int = 1, dask: str | None = None, seconds: float = 900,
     build: Path = BUILD, quiet: bool = False,
-) -> tuple[list, list[Failure]]:  # fmt: skip
+) -> tuple[list[R], list[Failure[D]]]:  # fmt: skip
     """Measure designs; what was measured before comes from the cache.
 
     Parameters
@@ -61,7 +88,7 @@ def sweep(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         console=console, disable=not console.is_terminal, transient=True,
     )  # fmt: skip
-    results: dict[int, Row | str] = {}
+    results: dict[int, R | str] = {}
     with progress:
         task = progress.add_task("synthesis", total=len(designs))
         for index, result in _results(designs, jobs, dask, (str(build), seconds), measure):
@@ -74,22 +101,24 @@ def sweep(
     return rows, failures
 
 
-def _results(designs, jobs, dask, limits, measure):
+def _results(
+    designs: list[D], jobs: int, dask: str | None, limits: tuple[str, float], measure: Measure[D, R]
+) -> Iterator[tuple[int, R | str]]:
     """Pairs (index, row or error text) in the order they finish."""
     if dask:
         from distributed import Client
         from distributed import as_completed as finished
 
         with Client(dask) as client:
-            futures = {client.submit(_measure, measure, d, *limits): i for i, d in enumerate(designs)}
-            for future in finished(futures):
-                yield futures[future], future.result()
+            remote = {client.submit(_measure, measure, d, limits): i for i, d in enumerate(designs)}
+            for one in finished(remote):
+                yield remote[one], one.result()
     elif jobs == 1 or len(designs) == 1:
         for index, design in enumerate(designs):
-            yield index, _measure(measure, design, *limits)
+            yield index, _measure(measure, design, limits)
     else:
         with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-            futures = {pool.submit(_measure, measure, d, *limits): i for i, d in enumerate(designs)}
+            futures = {pool.submit(_measure, measure, d, limits): i for i, d in enumerate(designs)}
             for future in as_completed(futures):
                 try:
                     yield futures[future], future.result()
@@ -97,7 +126,7 @@ def _results(designs, jobs, dask, limits, measure):
                     yield futures[future], "the process died; see the folder of its log"
 
 
-def save(path: Path, rows: list[Row], failures: list[Failure], command: str) -> None:
+def save(path: Path, rows: list[Row], failures: list[Failure[Design]], command: str) -> None:
     """Write results as JSON, replacing the file at once or not at all."""
     value = {
         "command": command,
@@ -128,7 +157,11 @@ def _core(rows: list[Row]) -> dict[str, float]:
     return {}
 
 
-def load(path: Path, kind: type = Row) -> list:
+@overload
+def load(path: Path) -> list[Row]: ...
+@overload
+def load(path: Path, kind: Readable[R]) -> list[R]: ...
+def load(path: Path, kind: Readable[Any] = Row) -> list[Any]:
     """Rows of a results file, of a class with ``from_dict``.
 
     Raises

@@ -1,6 +1,7 @@
 """A table as headings and lines of text, whatever it is shown in."""
 
 import html
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rich.table import Table as Terminal
@@ -28,7 +29,7 @@ class Table:
     def html(self) -> str:
         """With its title as a heading."""
 
-        def row(cells, tag):
+        def row(cells: Iterable[str], tag: str) -> str:
             return "<tr>" + "".join(
                 f'<{tag}{" class=text" * (i < self.words)}>{html.escape(cell)}</{tag}>' for i, cell in enumerate(cells)
             ) + "</tr>"  # fmt: skip

@@ -11,12 +11,15 @@
 from dataclasses import replace
 from math import ceil, log2
 from pathlib import Path
+from typing import Any
+
+from amaranth.lib.wiring import Component
 
 from hw.accumulate.float_accumulator import FORMATS as FLOATS
 from hw.accumulate.float_format import BF16
 from hw.baseline.elements import element_for
 from hw.baseline.formats import FORMATS, NumberFormat, format_named
-from hw.config import signed_width
+from hw.config import CoreConfig, signed_width
 from hw.core.core import Core
 from hw.emit import emit_verilog
 from hw.quantize.block_quantizer import BlockQuantizer
@@ -51,7 +54,7 @@ def category_of(name: str) -> str:
     return next(category for category, prefixes in CATEGORIES if name.startswith(prefixes))
 
 
-def _parts(synthesis: Synthesis, macs: int, what: str = "area") -> dict[str, float]:
+def _parts(synthesis: Synthesis, macs: float, what: str = "area") -> dict[str, float]:
     """Area (or that of "flip_flops") per MAC of each category that occurs."""
     areas: dict[str, float] = {}
     for name, times in synthesis.instances().items():
@@ -64,14 +67,16 @@ def _gates(design: Design, library: Library) -> bool:
     return design.clock_gates and any(cell.clock_gate and cell.area > 0 for cell in library.cells.values())
 
 
-def _built(component, design: Design, library: Library, prefixes, seconds: float, build: Path) -> Synthesis:
+def _built(
+    component: Component, design: Design, library: Library, prefixes: tuple[str, ...], seconds: float, build: Path
+) -> Synthesis:
     verilog = emit_verilog(component)
     parts = [name for name in modules_of(verilog) if name.startswith(prefixes)]
     return synthesise(verilog, component.module_name, parts, library, effort=design.effort, target=design.target,
                       clock_gates=_gates(design, library), seconds=seconds, build=build)  # fmt: skip
 
 
-def _row(design: Design, parts: dict[str, float], **values) -> Row:
+def _row(design: Design, parts: dict[str, float], **values: Any) -> Row:
     bits = format_named(design.format).bits_per_element
     return Row(design, sum(parts.values()), parts, bits_per_element=bits, tools={"yosys": yosys_version()}, **values)
 
@@ -104,8 +109,8 @@ def measure_array(design: Design, library: Library, *, build: Path, seconds: flo
     host = form if form.kind == "hbfp" else replace(FORMATS["hbfp4"], significand_width=width,
                                                     block_size=form.block_size or design.dot or 64)  # fmt: skip
     config = replace(
-        config_for(host, design.dot, design.rows, design.columns, design.cycles), panel_columns=None, features=("bias",),
-        mesh_rows=design.mesh, mesh_columns=design.mesh, rounding_modes=("nearest", "stochastic"),
+        config_for(host, design.dot, design.rows, design.columns, design.cycles), panel_columns=None,  # type: ignore[arg-type]
+        features=("bias",), mesh_rows=design.mesh, mesh_columns=design.mesh, rounding_modes=("nearest", "stochastic"),
     )  # fmt: skip
     synthesis = _built(Core(config), design, library, (*PARTS, *AROUND), seconds, build)
     macs = config.macs_per_cycle
@@ -140,11 +145,11 @@ class _Bill:
         self.verified += check(part, synthesis, self.library)
         self._count(name, synthesis, times)
 
-    def add_built(self, name: str, component, times: float) -> None:
+    def add_built(self, name: str, component: Component, times: float) -> None:
         """Count a component that is checked elsewhere."""
         self._count(name, _built(component, self.design, self.library, PARTS, self.seconds, self.build), times)
 
-    def add_unit(self, form: NumberFormat, config) -> None:
+    def add_unit(self, form: NumberFormat, config: CoreConfig) -> None:
         """Count the sum of products and the accumulator of a unit, which is simulated."""
         synthesis = _built(element_for(form)(config), self.design, self.library, PARTS, self.seconds, self.build)
         self.verified += cached_check(form, config, synthesis, self.library, self.build)

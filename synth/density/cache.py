@@ -4,6 +4,8 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from hw.baseline.formats import NumberFormat
+from hw.config import CoreConfig
 from hw.files import keep
 from synth.density.designs import simulate_unit
 from synth.mapping.flat import flat_verilog
@@ -37,7 +39,9 @@ def sources() -> str:
     return _digest(MEASURED).hexdigest()
 
 
-def cached_check(form, config, synthesis: Synthesis, library: Library, build: Path) -> int:
+def cached_check(
+    form: NumberFormat, config: CoreConfig, synthesis: Synthesis, library: Library, build: Path
+) -> int:
     """``simulate_unit``, once for the same netlists and reference."""
     digest = _digest(("golden", "synth/density", "synth/mapping"), f"{form} {config}")
     digest.update(synthesis.key.encode())

@@ -3,24 +3,26 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
 
 from hw.baseline.formats import FORMATS, format_named
+from synth.density.measure import measure
 from synth.density.row import ACCOUNTINGS, CONVERTERS, Design
 from synth.density.sets import QUICK
 from synth.mapping.flow import BUILD
 from synth.mapping.liberty import find_library, known_libraries
 from synth.mapping.recipes import EFFORTS
-from synth.options import add_run_options, at_least, positive, size
-from synth.sweep import save, sweep
+from synth.options import Commands, add_run_options, at_least, positive, size
+from synth.sweep import Labelled, save, sweep
 from synth.table import Table
 
 __all__ = ["add_command", "failed", "found_libraries", "libraries_named"]
 
 
-def add_command(commands) -> None:
+def add_command(commands: Commands) -> None:
     """Add ``density`` to the commands."""
     parser: argparse.ArgumentParser = commands.add_parser("density", help="measure formats in one accounting")
     parser.set_defaults(run=run)
@@ -67,30 +69,31 @@ def libraries_named(names: str) -> list[str]:
     return names.split(",")
 
 
-def failed(failures) -> int:
+def failed(failures: Iterable[tuple[Labelled, str]]) -> int:
     """Say what was not measured; the exit status."""
     for design, error in failures:
         print(f"{design.label}: {error}", file=sys.stderr)
     return 1 if failures else 0
 
 
-def _designs(options) -> list[Design]:
+def _designs(options: argparse.Namespace) -> list[Design]:
     names = options.formats.split(",")
     for name in names:
         format_named(name)
     if options.mesh[0] != options.mesh[1]:
         raise ValueError(f"mesh must have as many rows as columns, not {options.mesh[0]}x{options.mesh[1]}")
+    rows, columns = options.tile
     return [
-        Design(name, library, options.dot, *options.tile, options.accumulator_cycles, not options.no_clock_gates,
+        Design(name, library, options.dot, rows, columns, options.accumulator_cycles, not options.no_clock_gates,
                options.accounting, options.converter, options.tree_cycles, options.effort, options.mesh[0], options.target)
         for library in libraries_named(options.library) for name in names
     ]  # fmt: skip
 
 
-def run(options, console: Console, command: str) -> int:
+def run(options: argparse.Namespace, console: Console, command: str) -> int:
     """Measure and show; the exit status."""
     rows, failures = sweep(
-        _designs(options), jobs=options.jobs, dask=options.dask, seconds=options.timeout, build=options.build
+        _designs(options), measure, jobs=options.jobs, dask=options.dask, seconds=options.timeout, build=options.build
     )
     if options.json == "-":
         json.dump([row.to_dict() for row in rows], sys.stdout, indent=1)

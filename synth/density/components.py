@@ -14,6 +14,8 @@ from hw.baseline.formats import NumberFormat
 from hw.baseline.scaled_product import ScaledDotProduct
 from hw.dot.bit_heap import AdderNetwork, BitHeap
 from hw.dot.dot_product import DotProduct
+from synth.mapping.flow import Synthesis
+from synth.mapping.liberty import Library
 from synth.mapping.netlist import Mismatch, Netlist
 from synth.mapping.oracle import float_word, word_product, word_value
 
@@ -28,7 +30,7 @@ class Adder(Component):
         self.module_name = f"adder_{width}"
         super().__init__({"a": In(width), "b": In(width), "o": Out(width)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         network = AdderNetwork()
         heap = BitHeap(network, self.width)
@@ -43,10 +45,10 @@ class Relu(Component):
 
     module_name = "relu"
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__({"i": In(32), "o": Out(32)})
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.d.comb += self.o.eq(Mux(self.i[-1], 0, self.i))
         return m
@@ -82,11 +84,11 @@ def multiplier(form: NumberFormat) -> Checked:
         e, s = form.exponent_width, form.significand_width
         product, places = ScaledDotProduct(e, s, 1), 2 if e == 2 else e
 
-        def decoded(word):
+        def decoded(word: int) -> int:
             shift = word >> s & (1 << places) - 1
             return ((word & (1 << s) - 1) << shift) * (-1 if word >> s + places else 1)
 
-        def sample(rng):
+        def sample(rng: Random) -> int:
             shift = rng.choice((0, rng.randrange(2**e - 1), 2**e - 2))
             return rng.choice((rng.getrandbits(s), (1 << s) - 1)) | shift << s | rng.getrandbits(1) << s + places
 
@@ -94,7 +96,7 @@ def multiplier(form: NumberFormat) -> Checked:
         return Checked(product, lambda a, b: decoded(a) * decoded(b) % 2**width, "sum", sample)
     product, bits = DotProduct(form.significand_width, 1), form.significand_width - 1
 
-    def value(word):
+    def value(word: int) -> int:
         return (word & (1 << bits) - 1) * (-1 if word >> bits else 1)
 
     return Checked(product, lambda a, b: value(a) * value(b) % 2**product.sum_width, "sum")
@@ -103,7 +105,7 @@ def multiplier(form: NumberFormat) -> Checked:
 def _close_words(e: int, s: int) -> Callable[[Random], int]:
     """Words of neighbouring exponents, where additions cancel and round, and any others."""
 
-    def sample(rng):
+    def sample(rng: Random) -> int:
         if rng.random() < 0.3:
             return rng.getrandbits(e + s)
         exponent = (1 << e - 1) + rng.randint(-3, 3)
@@ -117,7 +119,7 @@ def float_multiplier(form: NumberFormat, total: FloatFormat) -> Checked:
     specials = not form.name.startswith("fp8-e4m3")
     e, s = form.exponent_width, form.significand_width
 
-    def expected(a, b):
+    def expected(a: int, b: int) -> int:
         value = word_product(word_value(a, e, s, specials), word_value(b, e, s, specials), total.significand_width)
         return float_word(value, total.significand_width)
 
@@ -129,13 +131,13 @@ def float_adder(form: FloatFormat = FP32) -> Checked:
     """A rounded sum of words."""
     e, s = form.exponent_width, form.significand_width
 
-    def expected(a, b):
+    def expected(a: int, b: int) -> int:
         return float_word(scalar.add(float(word_value(a, e, s)), float(word_value(b, e, s)), s), s)
 
     return Checked(FloatAdd(form), expected, sample=_close_words(e, s), canonical=form.canonical_word)
 
 
-def check(part: Checked, synthesis, library, *, lanes: int = 96, seed: int = 1) -> int:
+def check(part: Checked, synthesis: Synthesis, library: Library, *, lanes: int = 96, seed: int = 1) -> int:
     """Compare a mapped component with what it must compute; returns the number of results compared.
 
     Raises
@@ -147,7 +149,7 @@ def check(part: Checked, synthesis, library, *, lanes: int = 96, seed: int = 1) 
     rng, names = Random(seed), [name for name, (way, _) in netlist.ports.items() if way == "input"]
     widths = [len(netlist.ports[name][1]) for name in names]
 
-    def word(width):
+    def word(width: int) -> int:
         if part.sample:
             return part.sample(rng)
         return rng.choice((rng.getrandbits(width), (1 << width) - 1 - rng.getrandbits(1), 1 << width - 1))

@@ -5,6 +5,7 @@ from math import nan
 from random import Random
 
 from amaranth.hdl import Shape
+from amaranth.lib.wiring import Component
 
 from golden import scalar
 from hw.accumulate.float_accumulator import FORMATS as FLOATS
@@ -12,7 +13,9 @@ from hw.array.tile import Tile
 from hw.baseline.elements import element_for
 from hw.baseline.formats import NumberFormat
 from hw.config import CoreConfig
-from synth.mapping.netlist import Mismatch, Netlist
+from synth.mapping.flow import Synthesis
+from synth.mapping.liberty import Library
+from synth.mapping.netlist import Change, Mismatch, Netlist
 from synth.mapping.oracle import dot_words, element_value, float_word
 
 __all__ = ["PARTS", "Mismatch", "config_for", "simulate_unit", "tile_for"]
@@ -75,11 +78,12 @@ class _Model:
 
     def __init__(self, form: NumberFormat, config: CoreConfig, sum_width: int):
         self.form, self.config, self.sum_width = form, config, sum_width
-        self.total = 0 if form.accumulator == "int32" else 0.0
+        self.integer, self.total = 0, 0.0
         self.state = scalar.AlignedState()
         self.width = 8 if form.accumulator == "bf16" else 24
 
-    def add(self, a, b, scale: int, factor: int, is_nan: bool):
+    def add(self, a: list[int], b: list[int], scale: int, factor: int, is_nan: bool) -> int | None:
+        """The output's word after one more block; None where it is NaN by a flag beside it."""
         form = self.form
         if form.kind == "float":
             self.total = scalar.add(self.total, dot_words(form, a, b, self.width), self.width)
@@ -92,8 +96,8 @@ class _Model:
             value = _twos_complement if form.kind == "paired" else _mantissa
             total = sum(value(x, m) * value(y, m) for x, y in zip(a, b, strict=True))
         if form.accumulator == "int32":
-            self.total = (self.total + total) % 2**32
-            return self.total
+            self.integer = (self.integer + int(total)) % 2**32
+            return self.integer
         if form.accumulator == "aligned":
             self.state = scalar.step_aligned(self.state, None if is_nan else (int(total), scale), 32, self.sum_width)
             return None if self.state.is_nan else self.state.total % 2**32
@@ -102,8 +106,8 @@ class _Model:
         return float_word(self.total, self.width)
 
 
-def simulate_unit(form: NumberFormat, config: CoreConfig, synthesis, library, *, lanes: int = 24, blocks: int = 6,
-                  seed: int = 1, change=None) -> int:  # fmt: skip
+def simulate_unit(form: NumberFormat, config: CoreConfig, synthesis: Synthesis, library: Library, *, lanes: int = 24,
+                  blocks: int = 6, seed: int = 1, change: Change | None = None) -> int:  # fmt: skip
     """Run the mapped unit against the reference; returns the number of results compared.
 
     Blocks go to one output, as fast as the accumulator's loop allows.
@@ -124,14 +128,14 @@ def simulate_unit(form: NumberFormat, config: CoreConfig, synthesis, library, *,
     accumulator, latency = unit.accumulator, unit.sum_cycles
     at_the_edge = FLOATS[form.accumulator].canonical_word if form.accumulator in FLOATS else lambda word: word % 2**32
     distance = max(steps, accumulator.loop_cycles)
-    drive: dict[int, dict] = {}
-    expected: dict[int, list] = {}
+    drive: dict[int, dict[str, list[int]]] = {}
+    expected: dict[int, list[int | None]] = {}
 
-    def at(cycle, **values):
+    def at(cycle: int, **values: list[int]) -> None:
         drive.setdefault(cycle, {}).update(values)
 
     for block in range(blocks):
-        held = [([], []) for _ in range(lanes)]
+        held: list[tuple[list[int], list[int]]] = [([], []) for _ in range(lanes)]
         for step in range(steps):
             cycle = block * distance + step
             operands = [(_words(rng, form, config.dot), _words(rng, form, config.dot)) for _ in range(lanes)]
@@ -164,10 +168,12 @@ def simulate_unit(form: NumberFormat, config: CoreConfig, synthesis, library, *,
 
 
 def _slot_bits(config: CoreConfig) -> int:
-    return Shape.cast(range(config.interleave)).width
+    return int(Shape.cast(range(config.interleave)).width)
 
 
-def _fields(rng: Random, unit, lanes: int):
+def _fields(
+    rng: Random, unit: Component, lanes: int
+) -> tuple[dict[str, list[int]], list[int], list[int], list[bool]]:
     """Ports with what belongs to the two blocks of each lane, and that as sums and products."""
     names = [name for name in unit.operand.members if name != "mantissas"]
     base = rng.choice((-3, 0, 40, -75))
@@ -186,7 +192,7 @@ def _fields(rng: Random, unit, lanes: int):
     return ports, [a + b for a, b in drawn["scale"]], factors, nans
 
 
-def _prepare(netlist: Netlist, words):
+def _prepare(netlist: Netlist, words: list[int]) -> list[int]:
     """What a row's or column's preparing part makes of its operands."""
     netlist.evaluate({"i": words})
     return netlist.output("o")

@@ -1,6 +1,7 @@
 """What a measurement asks for and what it gives: a design and its row."""
 
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 __all__ = ["ACCOUNTINGS", "CONVERTERS", "Design", "Row"]
 
@@ -106,15 +107,15 @@ class Row:
     tools: dict[str, str] = field(default_factory=dict)
 
     @property
-    def density(self) -> float | None:
-        """Operations (two per MAC) per ns and unit of area, at the least period."""
-        return 2 / (self.period * self.area) if self.period else None
+    def density(self) -> float:
+        """Operations (two per MAC) per ns and unit of area, at the least period; 0 where there is none."""
+        return 2 / (self.period * self.area) if self.period else 0.0
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """JSON-ready values."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict) -> "Row":
+    def from_dict(cls, values: dict[str, Any]) -> "Row":
         """Inverse of ``to_dict``."""
         return cls(**values | {"design": Design(**values["design"])})

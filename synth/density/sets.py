@@ -1,5 +1,7 @@
 """Which designs the reports measure."""
 
+from collections.abc import Callable, Iterable
+
 from hw.baseline.formats import FORMATS
 from synth.density.row import CONVERTERS, Design
 
@@ -65,9 +67,9 @@ def clocks(libraries: list[str], names: tuple[str, ...] = CURVES) -> list[Design
     ]
 
 
-def _units(library: str, sizes, widths) -> list[Design]:
+def _units(library: str, sizes: Iterable[int], widths: Iterable[int]) -> list[Design]:
     """Dot units as published: of this project's formats with a converter of their own, and of floats."""
-    designs = []
+    designs: list[Design] = []
     for n in sizes:
         size = "" if n == 64 else f"/{n}"
         designs += [Design(f"hbfp{m}-bf16{size}", library, accounting="dot unit", converter="own") for m in widths]
@@ -108,7 +110,7 @@ def full(libraries: list[str]) -> list[Design]:
     return list(dict.fromkeys(designs))
 
 
-SETS = {
+SETS: dict[str, Callable[[list[str]], list[Design]]] = {
     "quick": lambda libraries: [design for library in libraries for design in quick(library)],
     "full": full,
     "clocks": clocks,

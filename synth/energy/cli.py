@@ -14,14 +14,14 @@ from synth.energy.measure import EnergyDesign, EnergyRow, measure_energy
 from synth.energy.operands import STATISTICS
 from synth.energy.table import DESIGNS, energy_sections, energy_table
 from synth.mapping.tools import yosys_version
-from synth.options import add_run_options, at_least
+from synth.options import Commands, add_run_options, at_least
 from synth.report.pages import rewrite
-from synth.sweep import load, sweep
+from synth.sweep import Failure, load, sweep
 
 __all__ = ["add_command"]
 
 
-def add_command(commands) -> None:
+def add_command(commands: Commands) -> None:
     """Add ``energy`` to the commands."""
     parser: argparse.ArgumentParser = commands.add_parser("energy", help="energy per multiply-accumulate of formats")
     parser.set_defaults(run=run)
@@ -49,7 +49,7 @@ def add_command(commands) -> None:
                         help="write results as JSON, to standard output or a file")  # fmt: skip
 
 
-def _designs(options) -> list[EnergyDesign]:
+def _designs(options: argparse.Namespace) -> list[EnergyDesign]:
     libraries = libraries_named(options.library)
     statistics = options.operands.split(",")
     if not options.formats:
@@ -65,12 +65,13 @@ def _designs(options) -> list[EnergyDesign]:
     ]  # fmt: skip
 
 
-def run(options, console: Console, command: str) -> int:
+def run(options: argparse.Namespace, console: Console, command: str) -> int:
     """Measure, or read, and show; the exit status."""
+    failures: list[Failure[EnergyDesign]] = []
     if options.source:
-        rows, failures = load(options.source, EnergyRow), []
+        rows = load(options.source, EnergyRow)
     else:
-        rows, failures = sweep(_designs(options), measure=measure_energy, jobs=options.jobs, dask=options.dask,
+        rows, failures = sweep(_designs(options), measure_energy, jobs=options.jobs, dask=options.dask,
                                seconds=options.timeout, build=options.build)  # fmt: skip
     value = {"command": command, "yosys": yosys_version(), "rows": [row.to_dict() for row in rows],
              "failures": [{"design": design.label, "error": error} for design, error in failures]}  # fmt: skip

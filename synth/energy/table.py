@@ -1,5 +1,7 @@
 """The table of energies, and which designs the documentation shows."""
 
+from typing import Any
+
 from synth.energy.measure import EnergyRow
 from synth.table import Table
 
@@ -7,7 +9,7 @@ __all__ = ["DESIGNS", "energy_sections", "energy_table"]
 
 FLOAT_DOT = 8
 """Products of a unit of floats: a cycle of 64 has some 300 000 gates; a multiply-accumulate of 8 costs nearly the same."""
-DESIGNS = (
+DESIGNS: tuple[dict[str, Any], ...] = (
     *({"format": name} for name in ("hbfp4", "hbfp4-aligned", "hbfp6", "hbfp8", "mxfp4", "mxfp6-e2m3", "nvfp4", "mxint8",
                                     "int8", "int4")),
     *({"format": name, "dot": FLOAT_DOT} for name in ("bf16-bf16", "bf16", "fp32")),

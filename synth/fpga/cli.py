@@ -5,6 +5,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -16,7 +17,7 @@ from synth.fpga.families import EFFORTS, FAMILIES
 from synth.fpga.implement import Resources, Target, check, implement, implement_core
 from synth.fpga.sets import SETS, load, tables
 from synth.mapping.tools import yosys_version
-from synth.options import add_run_options, at_least
+from synth.options import Commands, add_run_options, at_least
 from synth.report.pages import rewrite
 from synth.sweep import sweep
 
@@ -28,7 +29,7 @@ MACHINE = ("mantissa", "block", "mesh", "accumulator", "rounding", "features", "
 """Options that only a whole core has."""
 
 
-def add_command(commands) -> None:
+def add_command(commands: Commands) -> None:
     """Add ``fpga`` to the commands."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "fpga", help="lookup tables and clock of tiles, or of a core, in FPGA families"
@@ -54,16 +55,16 @@ def add_command(commands) -> None:
     parser.set_defaults(tile=(2, 2), datapath=None, **{f"given_{name}": parser.get_default(name) for name in MACHINE})
 
 
-def main(options, console: Console, command: str) -> int:
+def main(options: argparse.Namespace, console: Console, command: str) -> int:
     """Measure a core or tiles, or read results; a broken rule raises ``ValueError``."""
     if options.core:
         return _core(options, console, command)
-    failures: list[dict] = []
+    failures: list[dict[str, Any]] = []
     if options.source:
         rows = load(options.source)
     else:
         rows, broken = sweep(
-            _targets(options), measure=implement, jobs=options.jobs, dask=options.dask, seconds=options.timeout,
+            _targets(options), implement, jobs=options.jobs, dask=options.dask, seconds=options.timeout,
             build=options.build,
         )  # fmt: skip
         for target, error in broken:
@@ -75,7 +76,7 @@ def main(options, console: Console, command: str) -> int:
     return 1 if failures else 0
 
 
-def _targets(options) -> list[Target]:
+def _targets(options: argparse.Namespace) -> list[Target]:
     if options.set:
         if options.set not in SETS:
             raise ValueError(f"set must be one of {', '.join(SETS)}, not {options.set}")
@@ -93,7 +94,7 @@ def _targets(options) -> list[Target]:
     ]  # fmt: skip
 
 
-def _core(options, console: Console, command: str) -> int:
+def _core(options: argparse.Namespace, console: Console, command: str) -> int:
     options.datapath = options.datapath or CoreConfig().datapath
     config, effort = config_from_options(options), options.effort or "speed"
     check(options.family, options.seeds, effort)
@@ -106,7 +107,7 @@ def _core(options, console: Console, command: str) -> int:
     return 0
 
 
-def _write(rows: list[Resources], failures: list, where: str | None, console: Console, command: str) -> None:
+def _write(rows: list[Resources], failures: list[dict[str, Any]], where: str | None, console: Console, command: str) -> None:
     if where:
         value = {"command": command, "yosys": yosys_version(), "rows": [row.to_dict() for row in rows],
                  "failures": failures}  # fmt: skip

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib.wiring import Component, In, Out
@@ -56,7 +57,7 @@ class Target:
     seeds: int = 0
     effort: str = "area"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         format_named(self.format)
         check(self.family, self.seeds, self.effort)
         self.config()
@@ -105,7 +106,7 @@ class Resources:
     flip_flops: int
     cells: dict[str, int]
     clocks: tuple[float, ...] = ()
-    target: dict = field(default_factory=dict)
+    target: dict[str, Any] = field(default_factory=dict)
 
     @property
     def megahertz(self) -> float | None:
@@ -117,12 +118,12 @@ class Resources:
         """Lookup tables per multiply-accumulate."""
         return self.tables / self.macs
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Members as JSON-ready values."""
         return asdict(self) | {"clocks": list(self.clocks)}
 
     @classmethod
-    def from_dict(cls, values: dict) -> "Resources":
+    def from_dict(cls, values: dict[str, Any]) -> "Resources":
         """Inverse of ``to_dict``."""
         return cls(**values | {"clocks": tuple(values["clocks"])})
 
@@ -188,7 +189,7 @@ class _Scanned(Component):
         self.module_name = f"scanned_{inner.module_name}"
         super().__init__({"i": In(1), "o": Out(1)})
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         inner = place(m, platform, "inner", self.inner)
         bit = self.i
@@ -257,12 +258,14 @@ class _Flow:
 
     def clocks(self, component: Component, seeds: int) -> tuple[float, ...]:
         """Clocks in MHz by nextpnr after routing, between registers, without a board's pins."""
-        folder = self.netlist(_Scanned(component)) if seeds else None
+        if not seeds:
+            return ()
+        folder = self.netlist(_Scanned(component))
         return tuple(self._clock(folder, seed) for seed in range(1, seeds + 1))
 
     def _clock(self, folder: Path, seed: int) -> float:
         entry = FAMILIES[self.family]
-        arguments = [*entry.placement, "--json", "netlist.json", "--seed", str(seed), "--timing-allow-fail"]
+        arguments = [*(entry.placement or ()), "--json", "netlist.json", "--seed", str(seed), "--timing-allow-fail"]
         key = hashlib.sha256(" ".join(arguments).encode()).hexdigest()[:8]
         known = folder / f"megahertz-{seed}-{key}"
         if not known.exists():

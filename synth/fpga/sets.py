@@ -1,6 +1,8 @@
 """Which tiles docs/fpga.md shows, and the tables made of them."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from synth import sweep
 from synth.fpga.families import FAMILIES
@@ -15,7 +17,7 @@ MEASURED = tuple(name for name, entry in FAMILIES.items() if entry.multiplier)
 BODIES = ("carry_chain", "dsp")
 
 
-def _tiles(names=TILES) -> list[Target]:
+def _tiles(names: tuple[str, ...] = TILES) -> list[Target]:
     """2 × 2 units of a block (64 products where nothing is shared) per cycle."""
     return [Target(name, family, datapath=body) for name in names for family in MEASURED for body in BODIES]
 
@@ -27,8 +29,8 @@ def _formats() -> list[Target]:
         *(Target(name, family, 16, 1, datapath="dsp") for name in CELLS if name != "fp32" for family in MEASURED),
         *(Target(name, family, 16, 1) for name in MOST for family in FAMILIES if family not in MEASURED),
         *(
-            Target(*cell, 16, 1, datapath="structural")
-            for cell in (("hbfp4", "xc7"), ("hbfp4", "ecp5"), ("fp32", "ecp5"))
+            Target(name, family, 16, 1, datapath="structural")
+            for name, family in (("hbfp4", "xc7"), ("hbfp4", "ecp5"), ("fp32", "ecp5"))
         ),
     ]
 
@@ -41,7 +43,10 @@ def _clocks() -> list[Target]:
     ]  # fmt: skip
 
 
-SETS = {"goals": lambda: _tiles(("hbfp4",)), "full": lambda: [*_tiles(), *_formats(), *_clocks()]}
+SETS: dict[str, Callable[[], list[Target]]] = {
+    "goals": lambda: _tiles(("hbfp4",)),
+    "full": lambda: [*_tiles(), *_formats(), *_clocks()],
+}
 """Functions that list the targets of a set, by name."""
 
 
@@ -50,7 +55,7 @@ def load(path: Path) -> list[Resources]:
     return sweep.load(path, Resources)
 
 
-def _table(headings, lines) -> str:
+def _table(headings: list[str], lines: list[list[Any]]) -> str:
     rows = [headings, ["---"] + ["---:"] * (len(headings) - 1), *(line for line in lines if set(line[1:]) != {"–"})]
     return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows) + "\n"
 
@@ -59,23 +64,23 @@ def tables(rows: list[Resources]) -> dict[str, str]:
     """Texts between markers, by their names."""
     found = {Target(**row.target): row for row in rows if row.target}
 
-    def tables_only(name, family, *shape):
-        bodies = (Target(name, family, *shape, datapath=body) for body in ("carry_chain", "structural"))
+    def tables_only(name: str, family: str, dot: int | None = None, size: int = 2) -> str:
+        bodies = (Target(name, family, dot, size, datapath=body) for body in ("carry_chain", "structural"))
         least = min((found[target].tables_per_mac for target in bodies if target in found), default=None)
         return "–" if least is None else f"{least:.1f}"
 
-    def with_blocks(name, family, *shape):
-        row = found.get(Target(name, family, *shape, datapath="dsp"))
+    def with_blocks(name: str, family: str, dot: int | None = None, size: int = 2) -> str:
+        row = found.get(Target(name, family, dot, size, datapath="dsp"))
         return f"{row.tables_per_mac:.1f} + {row.multipliers / row.macs:.2f}" if row else "–"
 
-    def both(name, *shape):
-        return [column(name, family, *shape) for family in MEASURED for column in (tables_only, with_blocks)]
+    def both(name: str, dot: int | None = None, size: int = 2) -> list[str]:
+        return [column(name, family, dot, size) for family in MEASURED for column in (tables_only, with_blocks)]
 
     others = [family for family in FAMILIES if family not in MEASURED]
     headings = [heading for family in MEASURED for heading in (family, f"{family}, with blocks")]
     tiles = [[name, *both(name)] for name in TILES]
     cells = [[name, *both(name, 16, 1), *(tables_only(name, family, 16, 1) for family in others)] for name in CELLS]
-    clocks = []
+    clocks: list[list[Any]] = []
     for target in _clocks():
         if target in found:
             row = found[target]

@@ -8,7 +8,7 @@ __all__ = ["compile_function", "truth_table"]
 
 
 @cache
-def compile_function(function: str, inputs: tuple[str, ...]) -> Callable:
+def compile_function(function: str, inputs: tuple[str, ...]) -> Callable[..., int]:
     """A Liberty expression as a function of ``(mask, *inputs)``; ``!`` and ``'`` negate, juxtaposition is AND.
 
     Raises
@@ -19,7 +19,7 @@ def compile_function(function: str, inputs: tuple[str, ...]) -> Callable:
     tokens = re.findall(r"[A-Za-z_][\w\[\]]*|[01]|[()!'&*|+^]", function)
     places = {name: f"x{i}" for i, name in enumerate(inputs)}
 
-    def atom():
+    def atom() -> str:
         if not tokens:
             raise ValueError(f"function {function!r} ends early")
         token = tokens.pop(0)
@@ -39,14 +39,14 @@ def compile_function(function: str, inputs: tuple[str, ...]) -> Callable:
             result = f"(mask ^ {result})"
         return result
 
-    def difference():
+    def difference() -> str:
         result = atom()
         while tokens and tokens[0] == "^":
             tokens.pop(0)
             result = f"({result} ^ {atom()})"
         return result
 
-    def both():
+    def both() -> str:
         result = difference()
         while tokens and tokens[0] not in ("|", "+", ")"):
             if tokens[0] in ("&", "*"):
@@ -54,7 +54,7 @@ def compile_function(function: str, inputs: tuple[str, ...]) -> Callable:
             result = f"({result} & {difference()})"
         return result
 
-    def either():
+    def either() -> str:
         result = both()
         while tokens and tokens[0] in ("|", "+"):
             tokens.pop(0)
@@ -64,7 +64,8 @@ def compile_function(function: str, inputs: tuple[str, ...]) -> Callable:
     code = either()
     if tokens:
         raise ValueError(f"function {function!r} does not parse")
-    return eval(f"lambda mask, {', '.join(places.values())}: {code}")
+    compiled: Callable[..., int] = eval(f"lambda mask, {', '.join(places.values())}: {code}")
+    return compiled
 
 
 def truth_table(function: str, inputs: list[str]) -> int | None:

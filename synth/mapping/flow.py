@@ -8,6 +8,7 @@ import tempfile
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from synth.mapping.liberty import Library, LibraryError
 from synth.mapping.recipes import EFFORTS, RIPPLE, Recipe, full_adder_map, gate_script
@@ -60,9 +61,10 @@ class Synthesis:
     library: str
     parts: dict[str, Part] = field(default_factory=dict)
 
-    def instances(self) -> Counter:
+    def instances(self) -> Counter[str]:
         """How often each part occurs in the design."""
-        counts, todo = Counter(), [(self.top, 1)]
+        counts: Counter[str] = Counter()
+        todo = [(self.top, 1)]
         while todo:
             name, times = todo.pop()
             counts[name] += times
@@ -86,7 +88,7 @@ class Synthesis:
 
     def total(self, what: str) -> float:
         """The design's "flip_flops", "full_adders" (areas) or "memory_bits"."""
-        return sum(getattr(self.parts[name], what) * times for name, times in self.instances().items())
+        return sum(float(getattr(self.parts[name], what)) * times for name, times in self.instances().items())
 
 
 def modules_of(verilog: str) -> dict[str, str]:
@@ -150,13 +152,15 @@ def _recipes(text: str, library: Library, effort: str) -> dict[str, Recipe]:
     return {name: recipe for name, recipe in variants.items() if recipe.adder_cells} or variants
 
 
-def _candidates(text, name, others, library, effort, clock_gates, seconds, build) -> list[Part]:
+def _candidates(
+    text: str, name: str, others: list[str], library: Library, effort: str, clock_gates: bool, seconds: float, build: Path
+) -> list[Part]:
     """The part by each recipe that is worth keeping: for area the smallest, for speed the front of area and delay."""
     variants = _recipes(text, library, effort)
     stored = re.search(r"^  reg \[[^]]*\] \S+\s+\[", text, re.MULTILINE) is not None
     script = gate_script(name, others, library, variants, clock_gates, stored)
     scripts = {variant: recipe.abc for variant, recipe in variants.items()}
-    inputs = [text, script, json.dumps(scripts), RIPPLE, yosys_version(), library.path.read_bytes()]
+    inputs: list[str | bytes] = [text, script, json.dumps(scripts), RIPPLE, yosys_version(), library.path.read_bytes()]
     digest = hashlib.sha256()
     for item in inputs:
         digest.update(item if isinstance(item, bytes) else item.encode())
@@ -177,7 +181,10 @@ def _candidates(text, name, others, library, effort, clock_gates, seconds, build
     ]
 
 
-def _map(work: Path, script: str, scripts, name, others, library, effort, seconds) -> list[Part]:
+def _map(
+    work: Path, script: str, scripts: dict[str, str], name: str, others: list[str], library: Library, effort: str,
+    seconds: float,
+) -> list[Part]:  # fmt: skip
     """Run Yosys in ``work``; netlists that are kept go to a folder of their recipe's name."""
     (work / "ripple.v").write_text(RIPPLE)
     if library.full_adder():
@@ -189,7 +196,7 @@ def _map(work: Path, script: str, scripts, name, others, library, effort, second
     yosys(script, work, seconds)
     found = {variant: _measure(work / f"{variant}.json", name, others, library) for variant in scripts}
     areas = {variant: area for variant, (area, *_) in found.items()}
-    delays = {}
+    delays: dict[str, float] = {}
     if effort == "speed":
         delays = {variant: least_period({name: work / f"{variant}.json"}, library, name) for variant in scripts}
     kept = front(areas, delays) if delays else [min(areas, key=areas.__getitem__)]
@@ -223,7 +230,9 @@ def choose(candidates: list[Part], target: float | None) -> Part:
     return min(met, key=lambda part: part.area) if met else min(candidates, key=lambda p: p.delays[p.variant])
 
 
-def _measure(path: Path, name: str, others: list[str], library: Library):
+def _measure(
+    path: Path, name: str, others: list[str], library: Library
+) -> tuple[float, float, float, dict[str, int], int]:
     """Area, of flip-flops, of full adders, cell counts, memory bits of a netlist; every cell must have an area."""
     found = json.loads(path.read_text())["modules"][name]["cells"].values()
     cells = Counter(cell["type"] for cell in found)
@@ -245,7 +254,7 @@ def _measure(path: Path, name: str, others: list[str], library: Library):
     return area, flip_flops, full_adders, dict(cells), memory_bits
 
 
-def memory_size(cell: dict) -> int:
+def memory_size(cell: dict[str, Any]) -> int:
     """Bits of a netlist's memory cell; 0 for another cell."""
     if cell["type"] == "$mem_v2":
         return int(cell["parameters"]["SIZE"], 2) * int(cell["parameters"]["WIDTH"], 2)

@@ -1,13 +1,19 @@
 """Simulation of mapped netlists from the library's own cell functions, many lanes at once in the bits of integers."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from synth.mapping.cells import compile_function
 from synth.mapping.flow import Synthesis
 from synth.mapping.liberty import Library, LibraryError
 
 __all__ = ["Mismatch", "Netlist"]
+
+Bit = int | str
+"""A net of Yosys, or a constant: "0", "1" or "x"."""
+Change = Callable[[str, str], str | None]
 
 
 class Mismatch(AssertionError):
@@ -39,16 +45,19 @@ class Netlist:
         for a cell whose function the library does not tell, or a combinational loop.
     """
 
-    def __init__(self, synthesis: Synthesis, library: Library, lanes: int, top: str | None = None, change=None):
+    def __init__(self, synthesis: Synthesis, library: Library, lanes: int, top: str | None = None, change: Change | None = None):
         self.mask = (1 << lanes) - 1
         self.lanes, self.library, self.change = lanes, library, change
-        self.modules = {}
+        self.modules: dict[str, dict[str, Any]] = {}
         for name, part in synthesis.parts.items():
             self.modules[name] = json.loads((Path(part.netlist) / "netlist.json").read_text())["modules"][name]
-        self.count, self.gates, self.flops, self.merged = 2, [], [], {}
+        self.count = 2
+        self.gates: list[tuple[Callable[..., int], list[int], int]] = []
+        self.flops: list[tuple[Callable[..., int], list[int], int, bool, int]] = []
+        self.merged: dict[int, int] = {}
         top = top or synthesis.top
-        self.ports = {}
-        nets = {"0": 0, "1": 1, "x": 0}
+        self.ports: dict[str, tuple[str, list[int]]] = {}
+        nets: dict[Bit, int] = {"0": 0, "1": 1, "x": 0}
         for port, description in self.modules[top]["ports"].items():
             bits = [nets.setdefault(bit, self._new()) if bit not in nets else nets[bit] for bit in description["bits"]]
             self.ports[port] = (description["direction"], bits)
@@ -61,8 +70,8 @@ class Netlist:
         self.count += 1
         return self.count - 1
 
-    def _flatten(self, module: str, nets: dict, path: str) -> None:
-        def net(bit):
+    def _flatten(self, module: str, nets: dict[Bit, int], path: str) -> None:
+        def net(bit: Bit) -> int:
             if bit not in nets:
                 nets[bit] = self._new()
             return nets[bit]
@@ -71,7 +80,7 @@ class Netlist:
             pins = {pin: [net(bit) for bit in bits] for pin, bits in cell["connections"].items()}
             kind = cell["type"]
             if kind in self.modules:
-                inner = {"0": 0, "1": 1, "x": 0}
+                inner: dict[Bit, int] = {"0": 0, "1": 1, "x": 0}
                 for port, description in self.modules[kind]["ports"].items():
                     for bit, outer in zip(description["bits"], pins.get(port, []), strict=False):
                         if bit in inner:

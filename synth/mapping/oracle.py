@@ -10,8 +10,10 @@ from hw.baseline.formats import NumberFormat
 
 __all__ = ["dot_words", "element_value", "float_word", "round_float", "word_product", "word_value"]
 
+Value = float | Fraction
 
-def word_value(word: int, exponent_width: int, significand_width: int, specials: bool = True) -> float | Fraction:
+
+def word_value(word: int, exponent_width: int, significand_width: int, specials: bool = True) -> Value:
     """Value of a floating-point word with flushed subnormals: a fraction, or an infinity or NaN."""
     fraction_width = significand_width - 1
     fraction, field = word & (1 << fraction_width) - 1, word >> fraction_width & (1 << exponent_width) - 1
@@ -32,7 +34,7 @@ def element_value(word: int, exponent_width: int, significand_width: int) -> Fra
     return Fraction(-magnitude if word >> (fraction_width + exponent_width) & 1 else magnitude)
 
 
-def round_float(value, significand_width: int, exponent_width: int = 8):
+def round_float(value: Value, significand_width: int, exponent_width: int = 8) -> float:
     """Nearest value, ties to even, subnormals flushed, in a format of FP32's exponent range."""
     if isinstance(value, float):
         return value
@@ -45,7 +47,7 @@ def float_word(value: float, significand_width: int = 24) -> int:
     return word >> (24 - significand_width)
 
 
-def word_product(a, b, width: int):
+def word_product(a: Value, b: Value, width: int) -> float:
     """Product of two values as of ``word_value``, rounded to a significand of ``width`` bits."""
     if isnan(a) or isnan(b):
         return nan
@@ -57,7 +59,7 @@ def word_product(a, b, width: int):
     return scalar.round_to_float(Fraction(a) * Fraction(b), width)
 
 
-def _negative(x) -> bool:
+def _negative(x: Value) -> bool:
     return x < 0 or (isinstance(x, float) and x == 0 and str(x).startswith("-"))
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from synth.mapping.liberty import Library
+from synth.mapping.liberty import Library, LibraryError
 
 __all__ = ["EFFORTS", "RIPPLE", "Recipe", "full_adder_map", "gate_script"]
 
@@ -81,7 +81,10 @@ AVOIDED = ("lpflow", "probe")  # power-gating and test cells, which no synthesis
 
 def full_adder_map(library: Library) -> str:
     """Techmap from the compressor tree's full adder to the library's cell."""
-    cell, roles = library.full_adder()
+    adder = library.full_adder()
+    if adder is None:
+        raise LibraryError(f"library {library.name} has no full adder")
+    cell, roles = adder
     return (
         "module full_adder(input a, b, c, output sum, carry);\n"
         f"  {cell} _TECHMAP_REPLACE_ (.{roles['a']}(a), .{roles['b']}(b), .{roles['c']}(c), "

@@ -29,12 +29,12 @@ class ToolError(RuntimeError):
     """A tool that is missing, failed or ran out of time; the text names its log."""
 
 
-def _run(command: list[str], folder: Path, log: Path, seconds: float, label: str, env: dict | None = None) -> str:
+def _run(command: list[str], folder: Path, log: Path, seconds: float, label: str) -> str:
     """Run in ``folder`` with output to ``log``; kills the whole process group at the time limit."""
     with open(log, "w") as out:
         process = subprocess.Popen(
             command, cwd=folder, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            start_new_session=True, env=os.environ | (env or {}),
+            start_new_session=True,
         )  # fmt: skip
         try:
             status = process.wait(timeout=seconds)

@@ -130,11 +130,20 @@ def ratio(rows: list[Row], library: str, ours: str, other: str, accounting: str 
     return theirs.area / mine.area
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """A claim, its measured ratio in each library, and whether it holds in all of them."""
+
+    claim: Claim
+    measured: dict[str, float | None]
+    verdict: str
+
+
 def _verdict(values: list[bool]) -> str:
     return "holds" if all(values) else "does not hold" if not any(values) else "holds in some libraries"
 
 
-def verdicts(rows: list[Row], headline: bool = False) -> list[dict]:
+def verdicts(rows: list[Row], headline: bool = False) -> list[Verdict]:
     """Each claim that rows tell of, with its measured ratio in each library, and whether it holds in all of them."""
     result = []
     for claim in CLAIMS:
@@ -144,7 +153,7 @@ def verdicts(rows: list[Row], headline: bool = False) -> list[dict]:
         known = [value for value in measured.values() if value is not None]
         if known:
             holds = [value >= claim.published for value in known]
-            result.append({"claim": claim, "measured": measured, "verdict": _verdict(holds)})
+            result.append(Verdict(claim, measured, _verdict(holds)))
     return result
 
 
@@ -167,7 +176,7 @@ def aims(rows: list[Row]) -> list[tuple[str, str, str, float, float, bool]]:
     result = []
     for text, library, ours, other, relation, aim in AIMS:
         row = find(rows, library, ours, "tile")
-        value = ratio(rows, library, ours, other) if other else row and row.area
+        value = ratio(rows, library, ours, other) if other else row.area if row else None
         if value is not None:
             result.append(
                 (text, library, relation, aim, value, value <= aim if relation == "at most" else value >= aim)

@@ -6,19 +6,20 @@ from pathlib import Path
 from rich.console import Console
 
 from synth.density.cli import failed, found_libraries, libraries_named
+from synth.density.measure import measure
 from synth.density.row import Design
 from synth.density.sets import SETS
-from synth.options import add_run_options
+from synth.options import Commands, add_run_options
 from synth.report.clocks import without_dominated
 from synth.report.document import markdown, sections, write_html
 from synth.report.pages import rewrite
 from synth.report.tables import claims_table, tables
-from synth.sweep import load, save, sweep
+from synth.sweep import Failure, load, save, sweep
 
 __all__ = ["add_command"]
 
 
-def add_command(commands) -> None:
+def add_command(commands: Commands) -> None:
     """Add ``report`` to the commands."""
     parser: argparse.ArgumentParser = commands.add_parser("report", help="the report: tables, plots, HTML, JSON")
     parser.set_defaults(run=run)
@@ -36,7 +37,7 @@ def add_command(commands) -> None:
     add_run_options(parser, 900)
 
 
-def _designs(options, console: Console) -> list[Design]:
+def _designs(options: argparse.Namespace, console: Console) -> list[Design]:
     if options.again:
         return [row.design for row in load(options.again)]
     if options.set not in SETS:
@@ -48,13 +49,15 @@ def _designs(options, console: Console) -> list[Design]:
     return SETS[options.set](libraries)
 
 
-def run(options, console: Console, command: str) -> int:
+def run(options: argparse.Namespace, console: Console, command: str) -> int:
     """Measure, or read, and report; the exit status."""
+    failures: list[Failure[Design]] = []
     if options.source:
-        rows, failures = load(options.source), []
+        rows = load(options.source)
     else:
         rows, failures = sweep(
             _designs(options, console),
+            measure,
             jobs=options.jobs,
             dask=options.dask,
             seconds=options.timeout,

@@ -10,7 +10,7 @@ def curve(rows: list[Row], library: str, name: str) -> list[Row]:
     """Tiles of a format, of every pipeline and target, that none is better than in both area and period; fastest first."""
     found = [row for row in rows if row.design.library == library and row.design.format == name and _comparable(row)]
     front: list[Row] = []
-    for row in sorted(found, key=lambda row: (row.period, row.area)):
+    for row in sorted(found, key=lambda row: (row.period or 0, row.area)):
         if not front or row.area < front[-1].area:
             front.append(row)
     return front
@@ -37,7 +37,7 @@ def _searched(front: list[Row]) -> bool:
 def best(rows: list[Row], library: str, name: str) -> Row | None:
     """The densest tile of a format at the clock that it allows; ``None`` unless pipelines were measured."""
     front = curve(rows, library, name)
-    return max(front, key=lambda row: row.density or 0) if _searched(front) else None
+    return max(front, key=lambda row: row.density) if _searched(front) else None
 
 
 def at_clock(rows: list[Row], library: str, name: str, period: float) -> Row | None:

@@ -4,11 +4,12 @@ import base64
 import html
 from pathlib import Path
 
-from synth.density.row import Row
+from synth.density.row import Design, Row
 from synth.report.claims import find, libraries_of, ratio
 from synth.report.clocks import equal_clock
 from synth.report.plots import plot_all
 from synth.report.tables import claims_table, tables
+from synth.sweep import Failure
 
 __all__ = ["markdown", "sections", "write_html"]
 
@@ -50,8 +51,8 @@ def _summary(rows: list[Row]) -> str:
     )
     equal = [f"{title} {value:.1f}" for name, title in TITLES.items()
              if (value := ratio(rows, library, "hbfp4", name, "equal clock"))]  # fmt: skip
-    if equal:
-        mine = find(rows, library, "hbfp4", "equal clock")
+    mine = find(rows, library, "hbfp4", "equal clock")
+    if equal and mine:
         text += (f"\n  All at {equal_clock(library):g} ns, pipelined and mapped for it: HBFP4 {mine.area:.1f} {unit}; "
                  f"{', '.join(equal)}.")  # fmt: skip
     return text
@@ -63,7 +64,7 @@ td,th{border-bottom:1px solid #ddd;padding:.25em .6em;text-align:right}
 .text{text-align:left}th{border-bottom:2px solid #888}img{max-width:100%}"""
 
 
-def write_html(rows: list[Row], failures: list, folder: Path, command: str) -> Path:
+def write_html(rows: list[Row], failures: list[Failure[Design]], folder: Path, command: str) -> Path:
     """One page with tables and plots inside it; a browser opens it offline."""
     folder.mkdir(parents=True, exist_ok=True)
     pictures = ""

@@ -1,9 +1,14 @@
 """Pages of the documentation that hold tables made by a command."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 __all__ = ["rewrite"]
+
+
+def _between(text: str, match: re.Match[str]) -> str:
+    return f"{match[1]}{text}{match[2]}"
 
 
 def rewrite(path: Path, texts: dict[str, str]) -> bool:
@@ -18,7 +23,7 @@ def rewrite(path: Path, texts: dict[str, str]) -> bool:
     found = 0
     for name, text in texts.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        new, count = pattern.subn(lambda match, text=text: f"{match[1]}{text}{match[2]}", new)
+        new, count = pattern.subn(partial(_between, text), new)
         found += count
     if not found:
         name = next(iter(texts))

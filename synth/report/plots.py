@@ -1,12 +1,15 @@
 """Plots of the density report, as PNG and SVG."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
+from matplotlib.figure import Figure
 
 from synth.density.row import Row
 from synth.report.claims import libraries_of
@@ -21,7 +24,7 @@ TRAINING = Path(__file__).parents[2] / "docs" / "training.json"
 TRAINED = {"FP32": "fp32", "HBFP8": "hbfp8", "HBFP6": "hbfp6", "HBFP4": "hbfp4", "Booster": "mixed46"}
 
 
-def _save(figure, folder: Path, name: str) -> str:
+def _save(figure: Figure, folder: Path, name: str) -> str:
     figure.tight_layout()
     for suffix in ("png", "svg"):
         figure.savefig(folder / f"{name}.{suffix}", dpi=110, metadata={"Date": None} if suffix == "svg" else None)
@@ -53,7 +56,7 @@ def plot_all(rows: list[Row], folder: Path, training: Path = TRAINING) -> list[s
     sizes = {f"HBFP{m}": sorted(_block_sizes(rows, first, m)) for m in (4, 6)}
     if any(len(points) > 2 for points in sizes.values()):
         names.append(_lines("block_size", "block size N", folder, sizes))
-    shapes = {}
+    shapes: dict[str, list[tuple[int, float]]] = {}
     for r in rows:
         d = r.design
         if (d.library, d.format, d.accounting, d.cycles, d.effort) == (first, "hbfp4", "tile", 1, "area"):
@@ -65,14 +68,14 @@ def plot_all(rows: list[Row], folder: Path, training: Path = TRAINING) -> list[s
     return names
 
 
-def _block_sizes(rows, library, m):
+def _block_sizes(rows: list[Row], library: str, m: int) -> Iterator[tuple[int, float]]:
     for r in rows:
         base, _, size = r.design.format.partition("/")
         if r.design.usual and r.design.library == library and base == f"hbfp{m}":
             yield int(size or 64), r.area
 
 
-def _density(rows, libraries, folder):
+def _density(rows: list[Row], libraries: list[str], folder: Path) -> str:
     figure, axes = pyplot.subplots(figsize=(9, 4.2))
     order = [name for name, _ in sorted(_tiles(rows, libraries[0]).items(), key=lambda item: item[1].area)]
     width = 0.8 / len(libraries)
@@ -89,7 +92,7 @@ def _density(rows, libraries, folder):
     return _save(figure, folder, "density")
 
 
-def _breakdown(tiles, library, folder):
+def _breakdown(tiles: dict[str, Row], library: str, folder: Path) -> str:
     figure, axes = pyplot.subplots(figsize=(9, 4.2))
     chosen = sorted(tiles.values(), key=lambda r: r.area)
     bottom = [0.0] * len(chosen)
@@ -103,13 +106,13 @@ def _breakdown(tiles, library, folder):
     return _save(figure, folder, "breakdown")
 
 
-def _clocks(curves, library, folder):
+def _clocks(curves: dict[str, list[Row]], library: str, folder: Path) -> str:
     """Area against period, a line per format; the densest tile of each is marked."""
     figure, axes = pyplot.subplots(figsize=(8, 5))
     for name, front in curves.items():
-        line = axes.step([row.period for row in front], [row.area for row in front], where="post", label=name)[0]
+        line = axes.step([row.period or 0 for row in front], [row.area for row in front], where="post", label=name)[0]
         fast = max(front, key=lambda row: row.density)
-        axes.scatter(fast.period, fast.area, color=line.get_color(), zorder=3)
+        axes.scatter(fast.period or 0, fast.area, color=line.get_color(), zorder=3)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel(f"period, ns ({library})")
@@ -118,10 +121,10 @@ def _clocks(curves, library, folder):
     return _save(figure, folder, "best_clock")
 
 
-def _ratios(rows, curves, library, folder):
+def _ratios(rows: list[Row], curves: dict[str, list[Row]], library: str, folder: Path) -> str:
     """Area of each format against HBFP4's, at equal clock."""
     figure, axes = pyplot.subplots(figsize=(8, 5))
-    clocks = sorted({row.period for front in curves.values() for row in front})
+    clocks = sorted({row.period for front in curves.values() for row in front if row.period})
     for name in curves:
         pairs = [(at_clock(rows, library, name, clock), at_clock(rows, library, "hbfp4", clock)) for clock in clocks]
         points = [(clock, theirs.area / mine.area) for clock, (theirs, mine) in zip(clocks, pairs, strict=True)
@@ -135,7 +138,7 @@ def _ratios(rows, curves, library, folder):
     return _save(figure, folder, "equal_clock")
 
 
-def _accuracy(tiles, library, summary, folder):
+def _accuracy(tiles: dict[str, Row], library: str, summary: list[dict[str, Any]], folder: Path) -> str:
     """Accuracy after training against the area of a MAC; one line per network."""
     figure, axes = pyplot.subplots(figsize=(7, 4.4))
     for task in dict.fromkeys(entry["task"] for entry in summary):
@@ -156,7 +159,7 @@ def _accuracy(tiles, library, summary, folder):
     return _save(figure, folder, "accuracy_per_area")
 
 
-def _lines(name, label, folder, series):
+def _lines(name: str, label: str, folder: Path, series: dict[str, list[tuple[int, float]]]) -> str:
     figure, axes = pyplot.subplots(figsize=(6, 4))
     for title, points in series.items():
         if points:

@@ -14,8 +14,8 @@ def claims_table(rows: list[Row], headline: bool = False) -> Table:
     """Published against measured."""
     libraries = libraries_of(rows)
     lines = [
-        [v["claim"].source, v["claim"].text, v["claim"].accounting, f"{v['claim'].published:g}",
-         *(f"{v['measured'][name]:.2f}" if v["measured"].get(name) else "–" for name in libraries), v["verdict"]]
+        [v.claim.source, v.claim.text, v.claim.accounting, f"{v.claim.published:g}",
+         *(f"{v.measured[name]:.2f}" if v.measured.get(name) else "–" for name in libraries), v.verdict]
         for v in verdicts(rows, headline)
     ]  # fmt: skip
     note = ("How many times denser; \"holds\" means at least the published ratio in the accounting named, in every library "

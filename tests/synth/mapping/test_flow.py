@@ -202,7 +202,7 @@ def test_a_failing_script_names_its_log(tmp_path):
 
 def test_a_sweep_reports_the_rows_that_worked(tmp_path):
     designs = [Design("int4", dot=2, rows=1, columns=1), Design("mxint8", dot=16)]
-    rows, failures = sweep(designs, build=tmp_path, quiet=True)
+    rows, failures = sweep(designs, measure, build=tmp_path, quiet=True)
     assert [row.design.format for row in rows] == ["int4"]
     assert failures[0][1] == "ValueError: dot must be the block size 32, not 16"
 
@@ -217,7 +217,7 @@ def test_a_design_that_does_not_map_is_reported_and_not_kept(tmp_path):
     poor = tmp_path / "poor.lib"
     poor.write_text(text)
     rows, failures = sweep([Design("int4", str(poor), dot=2, rows=1, columns=1), Design("int4", dot=2, rows=1, columns=1)],
-                           build=tmp_path, quiet=True)  # fmt: skip
+                           measure, build=tmp_path, quiet=True)  # fmt: skip
     assert [row.design.library for row in rows] == ["reference"]
     assert re.match(r"ToolError: .*; log: ", failures[0][1])
     assert not [path for path in tmp_path.glob("cache/*/parts.json") if "-poor-" in str(path)]
@@ -225,14 +225,14 @@ def test_a_design_that_does_not_map_is_reported_and_not_kept(tmp_path):
 
 def test_an_interrupted_sweep_goes_on_and_a_repeated_one_measures_nothing(tmp_path, monkeypatch):
     designs = [Design("int4", dot=dot, rows=1, columns=1) for dot in (1, 2)]
-    sweep(designs[:1], build=tmp_path, quiet=True)
+    sweep(designs[:1], measure, build=tmp_path, quiet=True)
     ran = []
     monkeypatch.setattr("synth.mapping.flow.yosys", lambda *arguments: ran.append(arguments) or yosys(*arguments))
-    rows, _ = sweep(designs, build=tmp_path, quiet=True)
+    rows, _ = sweep(designs, measure, build=tmp_path, quiet=True)
     assert ran
     assert all("_d1_" not in arguments[0] for arguments in ran)
     ran.clear()
-    assert sweep(designs, build=tmp_path, quiet=True)[0] == rows
+    assert sweep(designs, measure, build=tmp_path, quiet=True)[0] == rows
     assert not ran
 
 
@@ -242,9 +242,9 @@ def test_a_dask_scheduler_measures_the_same(tmp_path):
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
     ) as cluster:
-        rows, failures = sweep(designs, dask=cluster.scheduler_address, build=tmp_path, quiet=True)
+        rows, failures = sweep(designs, measure, dask=cluster.scheduler_address, build=tmp_path, quiet=True)
     assert not failures
-    assert rows == sweep(designs, build=tmp_path, quiet=True)[0]
+    assert rows == sweep(designs, measure, build=tmp_path, quiet=True)[0]
 
 
 @pytest.mark.parametrize(

@@ -30,9 +30,9 @@ def test_claims_compare_the_same_accounting():
     assert ratio(ROWS, "reference", "hbfp4", "fp32", "formula") == 25
     assert ratio(ROWS, "other", "hbfp4", "fp32") is None
     found = {
-        (v["claim"].published, v["claim"].accounting): v["verdict"]
+        (v.claim.published, v.claim.accounting): v.verdict
         for v in verdicts(ROWS)
-        if v["claim"].other == "fp32"
+        if v.claim.other == "fp32"
     }
     assert found[21.3, "tile"] == "holds"
     assert found[25, "tile"] == "does not hold"
