@@ -6,7 +6,7 @@ READY = $(VENV)/.ready
 SIM ?= verilator
 WAVES ?= 0
 
-.PHONY: demo help sim test lint docs bench synth silicon train train-full board clean
+.PHONY: demo help sim test lint mutate soak vectors docs bench synth silicon train train-full board clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## handwritten digits through the generated RTL (the default)
@@ -31,6 +31,16 @@ test: $(READY)  ## every test
 lint: $(READY)  ## ruff and mypy
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
+
+mutate: $(READY)  ## mutants of golden, the cycle model and the netlists against their nearest tests (hours, resumes)
+	$(RUN) -m tests.mutants
+
+MINUTES ?= 60
+soak: $(READY)  ## random machines, links and faults against golden (MINUTES=60; Ctrl-C ends it with its summary)
+	$(RUN) -m tests.soak --minutes $(MINUTES)
+
+vectors: $(READY)  ## a hundred million additions and conversions on the compiled Verilog
+	$(RUN) -m tests.soak.vectors --count 100000000
 
 docs: $(READY)  ## the site from documents and docstrings, strict: build/site/index.html
 	$(RUN) -m sphinx -W --keep-going -E -q docs build/site

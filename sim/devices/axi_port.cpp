@@ -19,16 +19,34 @@ struct Machine {
     std::deque<Beat> sources[3];  // A, B, bias
     std::deque<uint32_t> results;
     uint64_t cycles = 0;
+    bool offered[3] = {};  // a beat once offered stays until it is taken
+    uint32_t stalls = 0;   // state of an xorshift; 0: nothing stalls
+
+    // Whether a channel goes on in this cycle: always, or for half of the cycles at random.
+    bool goes() {
+        if (!stalls) return true;
+        stalls ^= stalls << 13;
+        stalls ^= stalls >> 17;
+        stalls ^= stalls << 5;
+        return stalls >> 31;
+    }
 
     // Ports of any width are little-endian words in memory.
     template <typename Data, typename Keep>
     void offer(int source, Data &data, Keep &keep, CData &last, CData &valid) {
-        valid = !sources[source].empty();
+        if (sources[source].empty()) offered[source] = false;
+        else if (!offered[source]) offered[source] = goes();
+        valid = offered[source];
         if (!valid) return;
         const Beat &beat = sources[source].front();
         std::memcpy(&data, beat.words, sizeof data);
         keep = Keep(beat.keep);
         last = beat.last;
+    }
+
+    void take(int source) {
+        sources[source].pop_front();
+        offered[source] = false;
     }
 
     void tick() {
@@ -37,14 +55,14 @@ struct Machine {
 #ifdef HAS_BIAS
         offer(2, top.s_axis_bias_tdata, top.s_axis_bias_tkeep, top.s_axis_bias_tlast, top.s_axis_bias_tvalid);
 #endif
-        top.m_axis_c_tready = 1;
+        top.m_axis_c_tready = goes();
         top.eval();
-        if (top.s_axis_a_tvalid && top.s_axis_a_tready) sources[0].pop_front();
-        if (top.s_axis_b_tvalid && top.s_axis_b_tready) sources[1].pop_front();
+        if (top.s_axis_a_tvalid && top.s_axis_a_tready) take(0);
+        if (top.s_axis_b_tvalid && top.s_axis_b_tready) take(1);
 #ifdef HAS_BIAS
-        if (top.s_axis_bias_tvalid && top.s_axis_bias_tready) sources[2].pop_front();
+        if (top.s_axis_bias_tvalid && top.s_axis_bias_tready) take(2);
 #endif
-        if (top.m_axis_c_tvalid) {
+        if (top.m_axis_c_tvalid && top.m_axis_c_tready) {
             uint32_t words[16];
             std::memcpy(words, &top.m_axis_c_tdata, sizeof top.m_axis_c_tdata);
             const uint64_t keep = uint64_t(top.m_axis_c_tkeep);
@@ -71,6 +89,7 @@ void *axi_open() {
 }
 
 void axi_close(void *handle) { delete static_cast<Machine *>(handle); }
+void axi_stall(void *handle, uint32_t seed) { static_cast<Machine *>(handle)->stalls = seed; }
 uint64_t axi_cycles(void *handle) { return static_cast<Machine *>(handle)->cycles; }
 
 // One access of the registers; `word` is written or read. Returns the response, or -1 if none comes.

@@ -46,7 +46,8 @@ class CompiledAxi:
         library.axi_open.restype = ctypes.c_void_p
         library.axi_cycles.restype = ctypes.c_uint64
         for name, *arguments in (
-            ("axi_close",), ("axi_cycles",), ("axi_flush",), ("axi_access", ctypes.c_int, ctypes.c_int, words),
+            ("axi_close",), ("axi_cycles",), ("axi_flush",), ("axi_stall", ctypes.c_uint32),
+            ("axi_access", ctypes.c_int, ctypes.c_int, words),
             ("axi_send", ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_int),
             ("axi_receive", ctypes.c_void_p, ctypes.c_int, ctypes.c_int),
         ):  # fmt: skip
@@ -64,6 +65,10 @@ class CompiledAxi:
     def cycles(self) -> int:
         """Clock cycles so far."""
         return int(self._library.axi_cycles(self._handle))
+
+    def stall(self, seed: int) -> None:
+        """From now on each stream rests in half of its cycles, at random from a 32-bit ``seed``; 0: none does."""
+        self._library.axi_stall(self._handle, seed)
 
     def read(self, offset: int, count: int = 1, fixed: bool = False) -> list[int]:
         """Up to ``count`` words from a register on, or from it alone; fewer if one was refused."""

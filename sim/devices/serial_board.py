@@ -20,22 +20,25 @@ DIVISOR = 4
 CHUNK = 4000
 
 
-def _load(config: CoreConfig) -> ctypes.CDLL:
+def _load(config: CoreConfig, quick: bool) -> ctypes.CDLL:
     """The board's top, compiled once per content."""
     from hw.serial.serial_core import SerialCore
 
     component = SerialCore(replace(config, datapath="behavioral"), DIVISOR)
-    return load_library(component, SHIM, "board", component.module_name)
+    return load_library(component, SHIM, "board", component.module_name, quick=quick)
 
 
 class SerialBoard:
     """Context in which ``port`` names a pseudo-terminal with the machine ``config`` at its other end.
 
-    ``disturb`` may replace the bytes on their way: a function of (bytes, "to" or "from" the board).
+    ``disturb`` may replace the bytes on their way: a function of (bytes, "to" or "from" the board). ``quick`` is that of
+    ``sim.rtl.library.load_library``.
     """
 
-    def __init__(self, config: CoreConfig, disturb: Callable[[bytes, str], bytes] | None = None):
-        self._library = _load(config)
+    def __init__(
+        self, config: CoreConfig, disturb: Callable[[bytes, str], bytes] | None = None, quick: bool = False
+    ):  # fmt: skip
+        self._library = _load(config, quick)
         self._library.board_open.restype = ctypes.c_void_p
         for name in ("board_close", "board_busy", "board_cycles", "board_run"):
             getattr(self._library, name).argtypes = [ctypes.c_void_p]

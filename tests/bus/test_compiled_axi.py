@@ -52,6 +52,18 @@ def test_every_form_of_a_product_equals_golden(transport, operands):
     assert device.counters["refused"] == 0
 
 
+def test_streams_that_stall_change_no_bit(transport):
+    """The same product takes more cycles, and as many as before when nothing stalls any more."""
+    a, b = matrices(30, 40, 30)
+    cycles = []
+    for seed in (0, 99, 0):
+        transport.stall(seed)
+        device, start = RegisterDevice(transport), transport.cycles
+        assert same(device.matmul(a, b), golden.matmul(a, b, BLOCK))
+        cycles.append(transport.cycles - start)
+    assert cycles[0] == cycles[2] < cycles[1]
+
+
 def test_sending_ahead_takes_fewer_cycles(transport):
     """The same commands and results; only how many are under way at once differs."""
     a, b = matrices(64, 64, 64)

@@ -1,6 +1,7 @@
 """Conversion from integers, addition and accumulators on arrays are the scalar definition, bit for bit."""
 
 import re
+from dataclasses import FrozenInstanceError
 from fractions import Fraction
 
 import numpy as np
@@ -150,3 +151,32 @@ ERRORS = [
 def test_rejects(call, error, text):
     with pytest.raises(error, match=f"^{re.escape(text)}$"):
         call()
+
+
+def test_names_stand_for_accumulators():
+    assert golden.accumulator("fp32") == FloatAccumulator() == FloatAccumulator(24)
+    assert golden.accumulator("bf16") == FloatAccumulator(8)
+    assert golden.accumulator("aligned", 13) == AlignedAccumulator(13) == AlignedAccumulator(13, 32)
+    with pytest.raises(ValueError, match=r"^sum_width must be between 1 and 31, not 0$"):
+        golden.accumulator("aligned")
+
+
+def test_what_is_not_said():
+    """Rounding and steps as of FP32, and no product is NaN."""
+    values = np.array([1 + 2.0**-24, 1 + 3 * 2.0**-24, 1 + 2.0**-23])
+    assert np.array_equal(golden.round_to_float(values), values.astype(np.float32))
+    assert golden.accumulate_step(None, [3], [1]) == [6]
+    for kind in (FloatAccumulator(), AlignedAccumulator(13)):
+        assert kind.result(kind.step(kind.start((1,)), [3], [1])) == [6]
+
+
+def test_a_state_begins_as_it_is_told():
+    initial = np.array([1.5, -0.0, 2.0**-127, 1 + 2.0**-8], np.float32)
+    assert np.array_equal(bits(FloatAccumulator().start((4,), initial)), bits([1.5, 0.0, 0.0, 1 + 2.0**-8]))
+    assert np.array_equal(FloatAccumulator(8).start((4,), initial), [1.5, 0, 0, 1])
+
+
+@pytest.mark.parametrize("kind", [FloatAccumulator(), AlignedAccumulator(13)])
+def test_accumulators_cannot_be_changed(kind):
+    with pytest.raises(FrozenInstanceError):
+        kind.window = kind.significand_width = 9

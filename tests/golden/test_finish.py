@@ -63,3 +63,13 @@ def test_bad_arguments_are_named():
         finish(c, np.zeros(3))
     with pytest.raises(ValueError, match=r"^c must have 2 dimensions, not 1$"):
         finish(c[0])
+
+
+def test_wide_rows_have_their_bias():
+    c = np.ones((2, 300), np.float32)
+    assert np.array_equal(finish(c, np.arange(300, dtype=np.float32)), c + np.arange(300, dtype=np.float32))
+
+
+def test_rejects_integers():
+    with pytest.raises(TypeError, match=r"^c must be a float32 array, not int8$"):
+        finish(np.ones((2, 3), np.int8))

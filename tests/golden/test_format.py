@@ -2,6 +2,7 @@
 
 import doctest
 import re
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import numpy as np
@@ -105,3 +106,36 @@ def test_rejects_what_no_quantizer_makes():
 def test_unpack_rejects_an_extent_that_is_none():
     with pytest.raises(ValueError, match=r"^an extent of shape must be between 1 and 2147483647, not -1$"):
         golden.unpack(b"", golden.BlockFormat(4, 4), (-1, 48))
+
+
+def test_a_mantissa_of_more_than_eight_bits_takes_two_bytes():
+    assert [BlockFormat(width).dtype for width in (2, 7, 8, 9, 12)] == [np.int8] * 3 + [np.int16] * 2
+
+
+def test_nothing_is_lost_unless_it_is_said():
+    assert Health() == Health(0, 0, 0)
+    assert Health(1, 2, 3) + Health(10, 20, 30) == Health(11, 22, 33)
+    blocks = quantize(np.ones((2, 4), np.float32), BlockFormat(4, 4))
+    plain = BlockTensor(blocks.mantissas, blocks.fields, blocks.format, (2, 4), 1)
+    assert plain.tile_width == 1
+    assert plain.health == Health()
+
+
+def test_values_cannot_be_changed():
+    blocks = quantize(np.ones((2, 4), np.float32), BlockFormat(4, 4))
+    for value, name in ((blocks, "axis"), (blocks.format, "block_size"), (blocks.health, "flushed")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(value, name, 0)
+
+
+def test_tensors_are_the_same_only_if_they_are_one():
+    a, b = (quantize(np.ones((2, 4), np.float32), BlockFormat(4, 4)) for _ in range(2))
+    assert a in [a]
+    assert a != b
+
+
+@pytest.mark.parametrize(("shape", "tile_width"), [((4, 4), 2), ((2, 4, 4), 4)])
+def test_only_a_matrix_in_square_tiles_turns(shape, tile_width):
+    blocks = quantize(np.ones(shape, np.float32), BlockFormat(4, 4), tile_width=tile_width)
+    with pytest.raises(ValueError, match=r"^only a matrix in 4x4 tiles can change its axis, not HBFP4/4 blocks of shape "):
+        blocks.transposed()

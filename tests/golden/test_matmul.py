@@ -286,3 +286,38 @@ def test_accumulators_can_be_objects():
     assert (bits(matmul(a, b, F, accumulator=FloatAccumulator(8))) == bits(matmul(a, b, F, accumulator="bf16"))).all()
     narrow = matmul(a, b, F, accumulator=AlignedAccumulator(10, 12))
     assert (bits(narrow) != bits(matmul(a, b, F, accumulator="aligned"))).any()
+
+
+@pytest.mark.parametrize("kind", ["fp32", "bf16"])
+def test_sums_of_more_than_24_bits_are_rounded_once(kind):
+    """Mantissas of twelve bits that are nearly all largest: partial sums in float32 would round on the way."""
+    rng = np.random.default_rng(12)
+    format = BlockFormat(12, 7)
+    a, b = (random_blocks(rng, format, 12, 2, axis, 3, 2) for axis in (1, 0))
+    for tensor in (a, b):
+        tensor.mantissas[...] = np.where(tensor.fields[..., None] == 0, 0, 2047 - rng.integers(0, 60, tensor.mantissas.shape))
+    assert np.array_equal(bits(golden.matmul(a, b, accumulator=kind)), scalar_matmul(a, b, kind))
+
+
+@pytest.mark.parametrize("kind", ["fp32", "bf16"])
+@pytest.mark.parametrize("end", [-126, 127])
+def test_products_at_the_ends_of_float32(kind, end):
+    """Scales whose products are a little inside of the range, at its end, or a little beyond it."""
+    rng = np.random.default_rng(13)
+    for width_a, width_b, size in ((4, 4, 4), (2, 2, 1), (8, 3, 3)):
+        for offset in range(-14, 15):
+            a = random_blocks(rng, BlockFormat(width_a, size), 3, 2, 1, end // 2 + offset, 0)
+            b = random_blocks(rng, BlockFormat(width_b, size), 3, 2, 0, end - end // 2, 0)
+            assert np.array_equal(bits(golden.matmul(a, b, accumulator=kind)), scalar_matmul(a, b, kind)), (size, offset)
+
+
+@pytest.mark.parametrize("state", [2.0**-102, -(2.0**-102), 1.5 * 2.0**-103, -1.25 * 2.0**-110, -(2.0**-126), 2.0**-125])
+def test_small_initial_values_cancel_as_defined(state):
+    """What is left of them is subnormal, or not a multiple of the products' unit."""
+    format = BlockFormat(4, 2)
+    rng = np.random.default_rng(14)
+    initial = np.full((4, 4), np.nextafter(np.float32(state), np.float32(0)), np.float32)
+    for middle in (-61, -55, -48):
+        a, b = (random_blocks(rng, format, 4, 3, axis, middle, 1) for axis in (1, 0))
+        found = golden.matmul(a, b, initial=initial)
+        assert np.array_equal(bits(found), scalar_matmul(a, b, "fp32", initial))

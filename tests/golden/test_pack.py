@@ -87,3 +87,10 @@ ERRORS = [
 def test_rejects(call, error, text):
     with pytest.raises(error, match=f"^{re.escape(text)}$"):
         call()
+
+
+@pytest.mark.parametrize("extent", [0, -1, 2**31, 2**32])
+def test_rejects_extents_out_of_range(extent):
+    text = f"an extent of shape must be between 1 and 2147483647, not {extent}"
+    with pytest.raises(ValueError, match=f"^{text}$"):
+        unpack(b"", BlockFormat(), (4, extent, 4))

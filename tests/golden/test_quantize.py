@@ -321,3 +321,43 @@ def test_rejects_a_masked_array():
     for call in (lambda: golden.quantize(masked, BlockFormat(4, 4)), lambda: golden.matmul(masked, masked.T, BlockFormat(4, 4))):
         with pytest.raises(TypeError, match=r"^[xa] must be an array without a mask$"):
             call()
+
+
+@pytest.mark.parametrize("tile_width", [2, 3, 5, 48])
+@pytest.mark.parametrize("shape", [(200, 3000), (3, 7, 40), (130, 600)])
+def test_tiles_lie_in_their_own_matrix_and_nowhere_else(shape, tile_width):
+    """Tensors wide and stacked: each tile by itself gives the same."""
+    rng = np.random.default_rng(31)
+    x = sample(rng, "wide", shape)
+    whole = quantize(x, BlockFormat(4, 8), tile_width=tile_width)
+    for index in np.ndindex(shape[:-2]):
+        for row in range(0, shape[-2], tile_width):
+            part = quantize(x[index][row : row + tile_width], BlockFormat(4, 8), tile_width=tile_width)
+            assert np.array_equal(whole.fields[index][row : row + tile_width], part.fields)
+            assert np.array_equal(whole.mantissas[index][row : row + tile_width], part.mantissas)
+
+
+def test_dequantize_is_exact_beyond_float32():
+    """Exponents of nine and ten bits reach further than float32's; what is beyond becomes infinity or zero."""
+    for width in (9, 10):
+        format = BlockFormat(4, 1, width)
+        fields = np.array([[1], [format.bias], [format.max_field]], np.uint16)
+        blocks = golden.BlockTensor(np.full((3, 1, 1), 7, np.int8), fields, format, (3, 1), 1)
+        exact = [[float(7 * Fraction(2) ** format.scale(int(field)))] for field in fields[:, 0]]
+        assert dequantize(blocks, np.float64).tolist() == exact
+        assert dequantize(blocks).ravel().tolist() == [0.0, exact[1][0], np.inf]
+
+
+@pytest.mark.parametrize("rounding", ["nearest", "truncate", "stochastic"])
+def test_the_tiniest_blocks_equal_the_definition(rounding):
+    """Where the reciprocal of the interval is near float32's end and an interval near its smallest number."""
+    for width in (2, 4, 8, 12, 16):
+        format = BlockFormat(width, 2)
+        for field in range(1, 24):
+            x = np.array([[1.9999, 2.0**-9], [1, 1.5 * 2.0**-7]]) * 2.0 ** (field - 127)
+            x = x.astype(np.float32)
+            found = quantize(x, format, rounding=rounding, seed=77 if rounding == "stochastic" else None)
+            draws = scalar.xorshift32(77)
+            for row, mantissas, stored in zip(x, found.mantissas[:, 0], found.fields[:, 0], strict=True):
+                block = scalar.quantize_block(row.tolist(), format, rounding, draws if rounding == "stochastic" else None)
+                assert (block.field, block.mantissas) == (stored, tuple(mantissas.tolist())), (width, field)

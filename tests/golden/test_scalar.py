@@ -1,5 +1,6 @@
 """The scalar definition against numbers from elsewhere: NumPy's float32, ml_dtypes' bfloat16, published sequences."""
 
+from dataclasses import FrozenInstanceError
 from fractions import Fraction
 from itertools import islice
 from math import copysign, inf, isnan, nan
@@ -143,3 +144,98 @@ def test_accumulation_starts_from_plus_zero():
     assert bits(scalar.accumulate([(-1, -200)])) == bits(0.0)
     assert bits(scalar.accumulate([(-1, -200)], initial=-0.0)) == bits(0.0)
     assert isnan(scalar.accumulate([(1, 0), None, (5, 3)]))
+
+
+FORMAT = BlockFormat(4, 4)
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "mantissas"),
+    [
+        ([1.0, -1.75, 0.5, 0.0], 127, (4, -7, 2, 0)),  # maxima in 1 … 2 have an interval of a quarter
+        ([1.0], 127, (4, 0, 0, 0)),
+        ([0.125, 0.375, -0.125, 1.0], 127, (0, 2, 0, 4)),  # ties go to even
+        ([1.875, -1.9, 1.8, -1.0], 127, (7, -7, 7, -4)),  # what would round to 8 saturates
+        ([2.0, -1.5, 1.0, -0.25], 128, (4, -3, 2, 0)),
+        ([0.99, 0.5, -0.06, 0.07], 126, (7, 4, 0, 1)),
+        ([3.4e38, 1e38, 0, 0], 254, (7, 2, 0, 0)),
+        ([2.0**-126, -(2.0**-126), 0, 0], 1, (4, -4, 0, 0)),
+        ([2.0**-126, 2.0**-127, -(2.0**-127), 0], 1, (4, 0, 0, 0)),  # subnormals count as zero
+        ([2.0**-127, -(2.0**-149), 0, -0.0], 0, (0, 0, 0, 0)),
+        ([0.0, -0.0, 0, 0], 0, (0, 0, 0, 0)),
+        ([nan, 1.0, 2.0, 0], 255, (0, 0, 0, 0)),
+        ([1.0, -inf, 2.0, 0], 255, (0, 0, 0, 0)),
+    ],
+)
+def test_blocks_worked_out_by_hand(values, field, mantissas):
+    assert scalar.quantize_block(values, FORMAT) == Block(field, mantissas)
+
+
+@pytest.mark.parametrize(
+    ("rounding", "uniform", "mantissas"),
+    [
+        ("truncate", 0, (4, -6, 0, 2)), ("nearest", 0, (4, -6, 0, 2)), ("stochastic", 0, (4, -6, 0, 2)),
+        ("stochastic", 127, (4, -6, 0, 2)), ("stochastic", 128, (4, -7, 0, 2)), ("stochastic", 192, (4, -7, 1, 3)),
+        ("stochastic", 255, (4, -7, 1, 3)),
+    ],
+)  # fmt: skip
+def test_roundings_worked_out_by_hand(rounding, uniform, mantissas):
+    """Of 4, 6 1/2, 1/4 and 2 1/4 intervals; a uniform number of 256ths is added before the rest is dropped."""
+    values = [1.0, -1.625, 0.0625, 0.5625]
+    assert scalar.quantize_block(values, FORMAT, rounding, iter([uniform] * 4)) == Block(127, mantissas)
+
+
+def test_a_short_block_draws_for_its_padding():
+    draws = iter(range(100))
+    scalar.quantize_block([1.0], FORMAT, "stochastic", draws)
+    assert next(draws) == 4
+
+
+@pytest.mark.parametrize(
+    ("value", "rule", "field", "mantissa"),
+    [
+        (1.0, "exact", 127, 4), (1.0, "saturate", 126, 7), (-2.0, "saturate", 127, -7), (1.5, "saturate", 127, 6),
+        (0.75, "saturate", 126, 6), (2.0**-126, "saturate", 0, 0), (2.0**-126, "exact", 1, 4),
+    ],
+)  # fmt: skip
+def test_both_rules_for_powers_of_two(value, rule, field, mantissa):
+    assert scalar.quantize_block([value], FORMAT, power_of_two_rule=rule) == Block(field, (mantissa, 0, 0, 0))
+
+
+def test_narrow_exponents_end_in_zero_blocks_and_saturated_ones():
+    """Four bits: fields 1 … 14, of a maximum in 1 … 2 the field is 7."""
+    format = BlockFormat(4, 1, 4)
+    for exponent, field, mantissa in ((-7, 0, 0), (-6, 1, 4), (0, 7, 4), (7, 14, 4), (8, 14, 7)):
+        assert scalar.quantize_block([2.0**exponent], format) == Block(field, (mantissa,))
+    assert scalar.quantize_block([inf], format) == Block(15, (0,))
+
+
+def test_values_of_a_block():
+    assert scalar.dequantize_block(Block(127, (4, -7, 0, 1)), FORMAT) == [1, Fraction(-7, 4), 0, Fraction(1, 4)]
+    assert scalar.dequantize_block(Block(255, (0, 0, 0, 0)), FORMAT) is None
+
+
+@pytest.mark.parametrize("kind", ["fp32", "bf16"])
+def test_an_element_of_a_product(kind):
+    row, column = [Block(127, (4, 0, 0, 0)), Block(127, (1, 0, 0, 0))], [Block(127, (5, 0, 0, 0)), Block(119, (1, 0, 0, 0))]
+    small = 2.0**-12 if kind == "fp32" else 0.0  # below the last bit of bfloat16's 1.25
+    assert scalar.matmul_element(row, FORMAT, column, FORMAT, kind) == 1.25 + small
+    assert scalar.matmul_element(row, FORMAT, column, FORMAT, kind, 1.0) == 2.25 + small
+    with pytest.raises(ValueError, match="shorter"):
+        scalar.matmul_element(row, FORMAT, column[:1], FORMAT, kind)
+
+
+def test_an_aligned_sum_grows_when_its_two_top_bits_differ():
+    """At the largest sums that are not crowded, and at the next ones."""
+    half = 2**12
+    for total, grows in ((half - 1, 0), (half, 1), (-half, 0), (-half - 1, 1)):
+        state = scalar.step_aligned(AlignedState(total, 5), (0, 0), 14, 13)
+        assert state == AlignedState(total >> grows, 5 + grows)
+    assert scalar.accumulate_aligned([(1, -3)] * 3, 31) == scalar.accumulate_aligned([(1, -3)] * 3, 31, 32) == 0.375
+
+
+def test_nothing_of_it_can_be_changed():
+    for value, name in ((Block(1, ()), "field"), (AlignedState(), "total")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(value, name, 2)
+    assert AlignedState().total == 0

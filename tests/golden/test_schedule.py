@@ -1,6 +1,7 @@
 """Widths by layer and epoch; the simulator and training use this one object."""
 
 import re
+from dataclasses import FrozenInstanceError
 
 import pytest
 
@@ -56,3 +57,18 @@ def test_both_ends_of_the_range_are_schedules(width):
 def test_beyond_them_there_are_none(name):
     with pytest.raises(ValueError, match=rf"^schedule must be booster or all-W with a width W between 2 and 10, not {name}$"):
         schedule(name)
+
+
+def test_only_the_last_epochs_are_wide():
+    """Long runs too, and a schedule that is wide for several epochs and not at its ends."""
+    plan = Schedule("late", 4, 8, wide_epochs=300)
+    assert [plan.is_wide(epoch, 1000) for epoch in (0, 699, 700, 999)] == [False, False, True, True]
+    assert [plan.mantissa_width(layer) for layer in (FIRST, MIDDLE, LAST)] == [4, 4, 4]
+    assert (plan.widths(), plan.widths(training=False)) == ((4, 8), (4,))
+    assert Schedule("never", 4, 8).widths() == (4,)
+    assert Schedule("once", 4, 8, wide_epochs=1).widths() == (4, 8)
+
+
+def test_schedules_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        schedule("booster").width = 8

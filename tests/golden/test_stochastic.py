@@ -109,3 +109,9 @@ def test_same_seed_same_bits_other_seed_other_bits():
     one, again, other = (golden.quantize(x, BlockFormat(), -1, "stochastic", seed).mantissas for seed in (1, 1, 2))
     assert (one == again).all()
     assert (one != other).mean() > 0.05
+
+
+@pytest.mark.parametrize("seed", [0, 2**32])
+def test_rejects_seeds_that_are_no_state(seed):
+    with pytest.raises(ValueError, match=rf"^seed must be between 1 and 4294967295, not {seed}$"):
+        golden.xorshift32_sequence(seed, 1)
