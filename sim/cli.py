@@ -3,6 +3,7 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -13,7 +14,7 @@ from sim.options import MACHINE, POINT, add_options
 __all__ = ["main"]
 
 
-def _deliver(options, files: dict[Path, str | bytes], json_text: str, csv_text: str) -> bool:
+def _deliver(options: argparse.Namespace, files: dict[Path, str | bytes], json_text: str, csv_text: str) -> bool:
     """Write everything that was asked for; whether standard output is taken by it."""
     taken = False
     for where, text in ((options.json, json_text), (options.csv, csv_text)):
@@ -26,7 +27,7 @@ def _deliver(options, files: dict[Path, str | bytes], json_text: str, csv_text: 
     return taken
 
 
-def _one(options, console: Console, point: dict) -> None:
+def _one(options: argparse.Namespace, console: Console, point: dict[str, Any]) -> None:
     """Estimate one machine, print it, and write what was asked for."""
     from sim.study.explore import evaluate
     from sim.study.report import compute_report, show, to_csv
@@ -51,7 +52,7 @@ def _one(options, console: Console, point: dict) -> None:
         show(console, result)
 
 
-def _number(text: str):
+def _number(text: str) -> float | bool | str:
     """A value of a sweep's axis: a number or a yes or no where it is one."""
     for kind in (int, float):
         try:
@@ -61,7 +62,7 @@ def _number(text: str):
     return {"true": True, "false": False, "yes": True, "no": False}.get(text.lower(), text)
 
 
-def _many(options, console: Console, point: dict) -> None:
+def _many(options: argparse.Namespace, console: Console, point: dict[str, Any]) -> None:
     """Estimate every combination of the axes."""
     from sim.study.explore import grid, sweep
     from sim.study.report import show_sweep, to_csv
@@ -78,7 +79,7 @@ def _many(options, console: Console, point: dict) -> None:
         show_sweep(console, records, list(axes))
 
 
-def _run(options, console: Console) -> None:
+def _run(options: argparse.Namespace, console: Console) -> None:
     if options.compare:
         from sim.study.report import compare, read_report
 

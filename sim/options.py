@@ -1,7 +1,9 @@
 """The options of the command line."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypedDict
 
 from hw.options import CommandLineError, add_config_options
 from sim.network.memory import STORAGES
@@ -24,6 +26,11 @@ POINT = (
 """Options that are a parameter of one machine, by the names of ``sim.study.explore.evaluate`` but for ``MACHINE``."""
 
 
+class _Number(TypedDict):
+    type: Callable[[str], int]
+    metavar: str
+
+
 def _axis(text: str) -> tuple[str, list[str]]:
     name, equals, values = text.partition("=")
     if not equals or not values:
@@ -34,7 +41,7 @@ def _axis(text: str) -> tuple[str, list[str]]:
 
 def add_options(options: argparse.ArgumentParser) -> None:
     """All options; those that are not given are None, so that only ``CoreConfig`` and others hold defaults."""
-    number = {"type": int, "metavar": "N"}
+    number: _Number = {"type": int, "metavar": "N"}
     group = options.add_argument_group("network")
     networks = f"{', '.join(NETWORKS)}, a .csv topology or an .onnx graph"
     group.add_argument("--workload", metavar="NAME|FILE", help=networks)

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from hw.config import CoreConfig
+
+if TYPE_CHECKING:
+    from amaranth.build import Platform
 
 __all__ = ["BOARDS", "Board"]
 
@@ -39,7 +43,7 @@ class Board:
     capacity: dict[str, int]
     seed: int = 1
 
-    def make_platform(self):
+    def make_platform(self) -> "Platform":
         """A fresh platform object of amaranth-boards."""
         module, name = self.platform.split(":")
         return getattr(import_module(module), name)()

@@ -129,7 +129,7 @@ class BuildPlan:
         clocks = json.loads((self.folder / "report.json").read_text())["fmax"]
         if not clocks:
             raise BuildError(f"nextpnr names no clock in {self.folder / 'report.json'}")
-        return min(clock["achieved"] for clock in clocks.values()) * 1e6
+        return float(min(clock["achieved"] for clock in clocks.values())) * 1e6
 
     def utilisation(self) -> dict[str, tuple[int, int]]:
         """(used, available) by the placer's names."""

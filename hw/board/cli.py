@@ -2,10 +2,16 @@
 
 import argparse
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hw.board.boards import BOARDS
+from hw.board.boards import BOARDS, Board
 from hw.options import CommandLineError, run
+
+if TYPE_CHECKING:
+    from hw.board.build import BuildPlan
+    from hw.config import CoreConfig
 
 __all__ = ["main"]
 
@@ -22,7 +28,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
                         help="where to build (default: build/boards/BOARD)")  # fmt: skip
 
 
-def _config(path: Path):
+def _config(path: Path) -> "CoreConfig":
     import json
 
     from hw.config import CoreConfig
@@ -76,7 +82,7 @@ def _main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _build(plan, board, clock: float) -> None:
+def _build(plan: "BuildPlan", board: Board, clock: float) -> None:
     from hw.board.build import BuildError, least_tables, too_large
 
     # What needs no synthesis is checked before it; what synthesis finds is checked before routing.
@@ -107,6 +113,6 @@ def _build(plan, board, clock: float) -> None:
     print(f"wrote {plan.bitstream} ({plan.bitstream.stat().st_size / 1024:.0f} KiB)")
 
 
-def main(arguments=None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     return run("hw.board", "Put an HBFP core on a board.", _options, _main, arguments)

@@ -2,13 +2,14 @@
 
 from math import ceil
 
-from amaranth.hdl import ClockDomain, ClockSignal, Const, DomainRenamer, Instance, Module, ResetSignal, Signal
+from amaranth.build import Platform
+from amaranth.hdl import ClockDomain, ClockSignal, Const, DomainRenamer, Instance, Module, ResetSignal, Signal, Value
 from amaranth.lib.wiring import Component, In, Out
 
 __all__ = ["ClockGenerator", "LockReset", "ecp5_divisors", "ice40_divisors"]
 
 
-def _nearest(choices: list[tuple], target_hz: float) -> tuple[int, int, int]:
+def _nearest(choices: list[tuple[float, int, int, int, int]], target_hz: float) -> tuple[int, int, int]:
     """Divisors of the fastest clock that is not above the target; the first of a choice is its clock.
 
     Raises
@@ -75,7 +76,7 @@ class LockReset(Component):
         self.cycles = cycles
         super().__init__({"locked": In(1), "reset": Out(1, init=1)})
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         stages, count = Signal(2), Signal(range(self.cycles + 1))
         m.d.sync += stages.eq((stages << 1) | self.locked)
@@ -115,9 +116,9 @@ class ClockGenerator:
             divisor, feedback, _ = ecp5_divisors(self.source_hz, self.target_hz)
             return self.source_hz * feedback / divisor
         r, f, q = ice40_divisors(self.source_hz, self.target_hz)
-        return self.source_hz / (r + 1) * (f + 1) / 2**q
+        return self.source_hz / (r + 1) * (f + 1) / (1 << q)
 
-    def add_to(self, m: Module, platform, source) -> None:
+    def add_to(self, m: Module, platform: Platform, source: Value) -> None:
         """Add domain, PLL and reset to ``m``; ``source`` is the oscillator's signal."""
         clock, locked = Signal(name="core_clock"), Signal()
         m.submodules.pll = self._pll(source, clock, locked)
@@ -129,7 +130,7 @@ class ClockGenerator:
         m.submodules.lock_reset = DomainRenamer("start")(supervisor)
         m.d.comb += [supervisor.locked.eq(locked), ResetSignal("sync").eq(supervisor.reset)]
 
-    def _pll(self, source, clock, locked) -> Instance:
+    def _pll(self, source: Value, clock: Signal, locked: Signal) -> Instance:
         if self.family == "ecp5":
             divisor, feedback, output = ecp5_divisors(self.source_hz, self.target_hz)
             return Instance(

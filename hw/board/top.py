@@ -1,5 +1,6 @@
 """What is on the FPGA: clock, serial core and the board's pins."""
 
+from amaranth.build import Platform
 from amaranth.hdl import ClockSignal, Elaboratable, Instance, Module, ResetSignal
 from amaranth.lib import io
 
@@ -33,7 +34,7 @@ class BoardTop(Elaboratable):
         self.divisor = round(self.clock.hz / board.baud)
         self.core = SerialCore(self.config, self.divisor, round(self.clock.hz))
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: Platform) -> Module:
         m = Module()
         oscillator = platform.request(platform.default_clk, 0, dir="-")
         m.submodules.oscillator = buffer = io.Buffer("i", oscillator)

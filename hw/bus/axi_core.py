@@ -1,7 +1,7 @@
 """The core on AXI: registers on AXI4-Lite, operands and results on AXI4-Stream."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import Component, In, Member, Out, PureInterface
 
 from hw.bus.axi_lite import AxiLite, axi_lite_ports
 from hw.bus.register_bank import RegisterBank
@@ -16,7 +16,7 @@ __all__ = ["BUS_WIDTHS", "AxiCore", "wrapper"]
 BUS_WIDTHS = (32, 64, 128, 256, 512)
 
 
-def _stream_ports(name: str, bytes_: int, receives: bool) -> dict:
+def _stream_ports(name: str, bytes_: int, receives: bool) -> dict[str, Member]:
     towards, back = (In, Out) if receives else (Out, In)
     return {
         f"{name}_tdata": towards(8 * bytes_), f"{name}_tkeep": towards(bytes_), f"{name}_tlast": towards(1),
@@ -73,7 +73,7 @@ class AxiCore(Component):
     def module_name(self) -> str:
         return named("axi_core", self.config.name, b=self.bus_width, hz=self.clock_hz)
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         words = self.bus_width // 32
         bus = place(m, platform, "bus", AxiLite())
@@ -103,7 +103,7 @@ class AxiCore(Component):
         ]
         return m
 
-    def _operand(self, m: Module, name: str, sink, bank) -> None:
+    def _operand(self, m: Module, name: str, sink: PureInterface, bank: RegisterBank) -> None:
         tdata, tkeep, tlast, tvalid, tready = (
             getattr(self, f"s_axis_{name}_{part}") for part in ("tdata", "tkeep", "tlast", "tvalid", "tready")
         )

@@ -1,7 +1,7 @@
 """AXI4-Lite in front of the register bank."""
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import Component, In, Member, Out
 
 from hw.bus.registers import ADDRESS_WIDTH
 
@@ -10,7 +10,7 @@ __all__ = ["AxiLite", "axi_lite_ports"]
 OKAY, SLVERR = 0, 2
 
 
-def axi_lite_ports(prefix: str = "s_axi") -> dict:
+def axi_lite_ports(prefix: str = "s_axi") -> dict[str, Member]:
     """Members of an AXI4-Lite subordinate of 32 bits, named as AMBA names them."""
     return {
         f"{prefix}_awaddr": In(ADDRESS_WIDTH), f"{prefix}_awprot": In(3),
@@ -40,7 +40,7 @@ class AxiLite(Component):
 
     module_name = "axi_lite"
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(
             axi_lite_ports()
             | {
@@ -49,7 +49,7 @@ class AxiLite(Component):
             }
         )  # fmt: skip
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         has_address, has_data, has_read = Signal(), Signal(), Signal()
         write_address, read_address = Signal(ADDRESS_WIDTH), Signal(ADDRESS_WIDTH)

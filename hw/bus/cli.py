@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from hw.files import check_outputs, write_files
@@ -74,6 +75,6 @@ def _main(options: argparse.Namespace) -> int:
     return 0
 
 
-def main(arguments=None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     return run("hw.bus", "Write Verilog of an HBFP core on AXI.", _options, _main, arguments)

@@ -1,6 +1,8 @@
 """Texts made from the descriptions of registers, commands, counters and frames: Markdown and a C header."""
 
 import re
+from collections.abc import Iterable
+from enum import IntEnum
 
 from hw.bus.registers import IDENTITY, VERSION, command_words, register_map
 from hw.command import ERRORS, FIELDS, MEANINGS, OPERAND_FORMATS, OUTPUT_FORMATS, Rounding
@@ -47,9 +49,9 @@ def register_page() -> str:
     return "\n".join(parts) + "\n"
 
 
-def _values(table) -> list[list[str]]:
+def _values(table: Iterable[tuple[IntEnum, str]]) -> list[list[str]]:
     """Rows of a table of values, their names and meanings."""
-    return [[str(int(value)), value.name, text] for value, text in table.items()]
+    return [[str(int(value)), value.name, text] for value, text in table]
 
 
 def command_page() -> str:
@@ -59,10 +61,10 @@ def command_page() -> str:
         registers = dict.fromkeys((at // 32, (at + width - 1) // 32))
         where = ", ".join(f"`command_{number}`" for number in registers)
         fields.append([_bits(at, width), f"`{name}`", where, MEANINGS[name]])
-    values = [
-        ("`rounding`", {rounding: f"{rounding.name.lower()}" for rounding in Rounding}),
-        ("`format_a`, `format_b`", OPERAND_FORMATS),
-        ("`output`", OUTPUT_FORMATS),
+    values: list[tuple[str, Iterable[tuple[IntEnum, str]]]] = [
+        ("`rounding`", [(rounding, rounding.name.lower()) for rounding in Rounding]),
+        ("`format_a`, `format_b`", OPERAND_FORMATS.items()),
+        ("`output`", OUTPUT_FORMATS.items()),
     ]
     tables = [
         line for name, table in values
@@ -75,7 +77,7 @@ def command_page() -> str:
         *tables,
         "## Error codes", "",
         "`status.error` after a command; a refused command does nothing and takes no operands.", "",
-        _table(["code", "name", "why"], _values(ERRORS)), "",
+        _table(["code", "name", "why"], _values(ERRORS.items())), "",
     ])  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 __all__ = ["generate"]
 
@@ -22,7 +23,7 @@ targets:
 """
 
 
-def generate(request: dict, folder: Path) -> None:
+def generate(request: dict[str, Any], folder: Path) -> None:
     """Write the files of ``request``, a mapping with ``vlnv`` and ``parameters: {arguments: [...]}``."""
     from hw.bus.cli import main
 
@@ -37,12 +38,14 @@ def generate(request: dict, folder: Path) -> None:
     (folder / "hbfp_axi.core").write_text(CORE.format(vlnv=request["vlnv"]))
 
 
-def _load(path: Path) -> dict:
+def _load(path: Path) -> dict[str, Any]:
     try:
         import yaml
     except ImportError:
-        return json.loads(path.read_text())
-    return yaml.safe_load(path.read_text())
+        request: dict[str, Any] = json.loads(path.read_text())
+    else:
+        request = yaml.safe_load(path.read_text())
+    return request
 
 
 if __name__ == "__main__":

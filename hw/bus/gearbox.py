@@ -36,7 +36,7 @@ class Gearbox(Component):
             {"i": In(stream.Signature(word_beat(in_words))), "o": Out(stream.Signature(word_beat(out_words)))}
         )
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         capacity = self.in_words + self.out_words - 1
         buffer, level, ending = Signal(32 * capacity), Signal(range(capacity + 1)), Signal()

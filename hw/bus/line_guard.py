@@ -42,7 +42,7 @@ class LineGuard(Component):
             }
         )  # fmt: skip
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         inside = Signal()  # a packet has begun and not ended
         fill, drop, empty, passes, exact = Signal(), Signal(), Signal(), Signal(), Signal()

@@ -1,6 +1,8 @@
 """The registers as hardware: one access at a time, answered after a fixed time whatever the core does."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -84,7 +86,7 @@ class RegisterBank(Component):
             | dict.fromkeys((*STREAM_EVENTS, *LEFT), In(1))
         )  # fmt: skip
 
-    def accessed_by(self, bus) -> list:
+    def accessed_by(self, bus: Component) -> list[Any]:
         """Statements that connect what asks for accesses: its ``request``, ``write``, ``address`` and ``write_data``."""
         return [
             self.valid.eq(bus.request), self.write.eq(bus.write), self.address.eq(bus.address),
@@ -92,7 +94,7 @@ class RegisterBank(Component):
             bus.done.eq(self.done), bus.read_data.eq(self.read_data), bus.error.eq(self.error),
         ]  # fmt: skip
 
-    def watches(self, core) -> list:
+    def watches(self, core: Component) -> list[Any]:
         """Statements that connect what a ``StreamCore`` says of itself; gaps are seen where packets come in."""
         events = [f"{kind}_{name}" for kind in ("short", "long", "left") for name in ("a", "b", "bias")]
         return [
@@ -101,7 +103,7 @@ class RegisterBank(Component):
             *(getattr(self, event).eq(getattr(core, event)) for event in events),
         ]  # fmt: skip
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         asked = Signal()
         read, write = Signal(), Signal()
@@ -145,7 +147,7 @@ class RegisterBank(Component):
         self._interrupt(m, cause, enable)
         return m
 
-    def _values(self, cause, enable) -> dict:
+    def _values(self, cause: Signal, enable: Signal) -> dict[str, Value]:
         """What each readable register shows."""
         status = Cat(
             self.idle,
@@ -173,7 +175,9 @@ class RegisterBank(Component):
             | {f"count_{name}": self.counters[name] for name in COUNTERS}
         )
 
-    def _act(self, m: Module, register: Register, word, write, broken, cause, enable) -> None:
+    def _act(
+        self, m: Module, register: Register, word: Signal, write: Signal, broken: Signal, cause: Signal, enable: Signal
+    ) -> None:
         """What an allowed access does."""
         name = register.name
         if name == "control":
@@ -205,7 +209,7 @@ class RegisterBank(Component):
                 broken.eq(~port.ready), self._events["overflow"].eq(broken),
             ]  # fmt: skip
 
-    def _interrupt(self, m: Module, cause, enable) -> None:
+    def _interrupt(self, m: Module, cause: Signal, enable: Signal) -> None:
         """An event sets its cause, even in the cycle in which that is cleared."""
         was_idle, refused_before, started = Signal(init=1), Signal(32), Signal()
         m.d.sync += [was_idle.eq(self.idle), refused_before.eq(self.counters.refused)]

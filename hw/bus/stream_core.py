@@ -1,8 +1,8 @@
 """The core with streams of 32-bit words of any width in place of its beats, and a reset of its own."""
 
-from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal
+from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Value
 from amaranth.lib import stream
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import Component, In, Out, PureInterface
 
 from hw.bus.gearbox import Gearbox, word_beat
 from hw.bus.line_guard import LineGuard
@@ -66,7 +66,7 @@ class StreamCore(Component):
     def module_name(self) -> str:
         return named("stream_core", self.config.name, w=self.words, guarded=self.guarded)
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         core = place(m, platform, "core", self.core)
         widths = {"a": self.config.lanes, "b": self.config.lanes}
@@ -104,8 +104,8 @@ class StreamCore(Component):
         _connect(m, results.o, self.o_c)
         return m
 
-    def _guard(self, m: Module, platform, name: str, width: int, core) -> LineGuard:
-        guard = place(m, platform, f"guard_{name}", LineGuard(width))
+    def _guard(self, m: Module, platform: object, name: str, width: int, core: Component) -> LineGuard:
+        guard: LineGuard = place(m, platform, f"guard_{name}", LineGuard(width))
         for signal in ("line_start", "line_words"):
             m.d.comb += getattr(guard, signal).eq(getattr(core, f"{signal}_{name}"))
         for event in ("short", "long"):
@@ -113,11 +113,11 @@ class StreamCore(Component):
         return guard
 
 
-def _connect(m: Module, source, sink) -> None:
+def _connect(m: Module, source: PureInterface, sink: PureInterface) -> None:
     m.d.comb += [sink.payload.eq(source.payload), sink.valid.eq(source.valid), source.ready.eq(sink.ready)]
 
 
-def _ones(bits):
+def _ones(bits: Value) -> Value:
     """Number of set bits."""
     numbers = list(bits)
     while len(numbers) > 1:
@@ -125,7 +125,7 @@ def _ones(bits):
     return numbers[0]
 
 
-def place_resettable(m: Module, platform, name: str, component: Component, reset) -> Component:
+def place_resettable(m: Module, platform: object, name: str, component: Component, reset: Value) -> Component:
     """Like ``hw.emit.place``, with ``reset`` (synchronous, active high) beside the domain's own.
 
     Raises

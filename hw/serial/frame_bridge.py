@@ -1,6 +1,6 @@
 """The serial line's end of the register bank: frames in, accesses, frames out."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.crc import Algorithm
 from amaranth.lib.wiring import Component, In, Out
@@ -42,7 +42,7 @@ class FrameBridge(Component):
             }
         )  # fmt: skip
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         # Words of the request lie in the lower half, of the answer in the upper, where requests asked again leave them.
         memory = place(m, platform, "memory", Ram(1, 32, 2 * MAX_WORDS))
@@ -75,11 +75,11 @@ class FrameBridge(Component):
         m.d.comb += [reads.eq(~self._action[0]), too_many.eq((self._count == 0) | (self._count > MAX_WORDS))]
         m.d.sync += gap.eq(Mux(self.valid, 0, gap + 1))
 
-        def step():
+        def step() -> None:
             """Count the received byte into the checksum."""
             m.d.comb += [self._crc.data.eq(self.data), self._crc.valid.eq(1)]
 
-        def give_up():
+        def give_up() -> None:
             with m.If(gap == self.gap_cycles):
                 m.next = "IDLE"
 
@@ -178,7 +178,7 @@ class FrameBridge(Component):
         words = Signal(range(MAX_WORDS + 1))
         m.d.comb += words.eq(Mux(refused, 0, self._done_words))
 
-        def send(value, after: str, counts: bool = True):
+        def send(value: Value | int, after: str, counts: bool = True) -> None:
             m.d.comb += [self.o.payload.eq(value), self.o.valid.eq(1)]
             with m.If(self.o.ready):
                 if counts:

@@ -63,7 +63,7 @@ class Request(NamedTuple):
     number: int
     action: Action
     address: int
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count, which says nothing about frames
     words: list[int]
 
 
@@ -73,7 +73,7 @@ class Answer(NamedTuple):
     session: int
     number: int
     status: Status
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count, which says nothing about frames
     words: list[int]
 
 

@@ -48,7 +48,7 @@ class SerialCore(Component):
     def module_name(self) -> str:
         return named("serial_core", self.config.name, d=self.divisor, hz=self.clock_hz)
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         receiver = place(m, platform, "receiver", SerialReceiver(self.divisor))
         transmitter = place(m, platform, "transmitter", SerialTransmitter(self.divisor))

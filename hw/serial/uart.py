@@ -25,7 +25,7 @@ class SerialReceiver(Component):
         self.module_name = named("serial_receiver", d=divisor)
         super().__init__({"rx": In(1, init=1), "data": Out(8), "valid": Out(1)})
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         # Two registers against metastability.
         line = Const(1)
@@ -66,7 +66,7 @@ class SerialTransmitter(Component):
         self.module_name = named("serial_transmitter", d=divisor)
         super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})
 
-    def elaborate(self, platform) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         timer, bits, shift = Signal(range(self.divisor)), Signal(range(11)), Signal(10, init=0x3FF)
         m.d.comb += [self.i.ready.eq(bits == 0), self.tx.eq(shift[0])]

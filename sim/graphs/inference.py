@@ -1,8 +1,15 @@
 """Shapes of all tensors: onnx's own inference, and what it leaves open."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, NodeProto
 
 __all__ = ["infer"]
+
+Tensor = tuple[int, tuple[int, ...]]
+"""Type and shape of a tensor."""
 
 SAME = (
     "BiasGelu", "FastGelu", "Gelu", "QuickGelu", "LayerNormalization", "SimplifiedLayerNormalization",
@@ -11,7 +18,7 @@ SAME = (
 """Operations of com.microsoft whose first result has the shape of their first input."""
 
 
-def infer(model, path: Path):
+def infer(model: "ModelProto", path: Path) -> "ModelProto":
     """The model with every shape that can be known.
 
     Raises
@@ -36,7 +43,7 @@ def infer(model, path: Path):
             _tell(model.graph, name, kind, shape)
 
 
-def _known(graph) -> dict[str, tuple[int, tuple[int, ...]]]:
+def _known(graph: "GraphProto") -> dict[str, Tensor]:
     """Type and shape of the tensors whose shape is known."""
     known = {tensor.name: (tensor.data_type, tuple(tensor.dims)) for tensor in graph.initializer}
     for value in (*graph.input, *graph.value_info, *graph.output):
@@ -46,13 +53,13 @@ def _known(graph) -> dict[str, tuple[int, tuple[int, ...]]]:
     return known
 
 
-def _left_open(graph) -> dict[str, tuple[int, tuple[int, ...]]]:
+def _left_open(graph: "GraphProto") -> dict[str, Tensor]:
     """Results of nodes that inference does not know, where their inputs are known."""
     known = _known(graph)
-    found = {}
+    found: dict[str, Tensor] = {}
     for node in graph.node:
         if node.op_type in ("Loop", "Scan") and node.domain in ("", "ai.onnx"):
-            results = _loop(node, known)
+            results = _loop(node)
         elif node.domain == "com.microsoft" and all(name in known for name in node.input if name):
             results = {node.output[0]: _contributed(node, known)}
         else:
@@ -61,7 +68,7 @@ def _left_open(graph) -> dict[str, tuple[int, tuple[int, ...]]]:
     return found
 
 
-def _contributed(node, known):
+def _contributed(node: "NodeProto", known: dict[str, Tensor]) -> Tensor | None:
     import numpy as np
     import onnx
 
@@ -88,7 +95,7 @@ def _contributed(node, known):
     return None
 
 
-def _loop(node, known):
+def _loop(node: "NodeProto") -> dict[str, Tensor | None]:
     """What a loop carries keeps its shape; what it collects is not told."""
     from sim.graphs.load import subgraphs
 
@@ -99,7 +106,7 @@ def _loop(node, known):
             if value.name in {v.name for v in carried[: len(node.input) - 2]}}  # fmt: skip
 
 
-def _tell(graph, name: str, kind: int, shape: tuple[int, ...]) -> None:
+def _tell(graph: "GraphProto", name: str, kind: int, shape: tuple[int, ...]) -> None:
     """Write down the shape of a tensor."""
     import onnx
 

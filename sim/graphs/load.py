@@ -1,10 +1,15 @@
 """A graph file as a model that was checked and whose shapes are known."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sim.graphs.inference import infer
 from sim.graphs.sizes import fix_sizes
+
+if TYPE_CHECKING:
+    import numpy as np
+    from onnx import GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto
 
 __all__ = ["GraphError", "attributes", "check_graph", "label", "load_graph", "parse_graph", "subgraphs", "walk"]
 
@@ -18,20 +23,20 @@ class GraphError(ValueError):
     """A graph that cannot be what it says; the text names file, node, rule and value."""
 
 
-def label(node) -> str:
+def label(node: "NodeProto") -> str:
     """How a message calls a node: operation, with its domain if it is not the standard's, and name."""
     domain = f"{node.domain}." if node.domain not in ("", "ai.onnx") else ""
     return f"{domain}{node.op_type} {node.name or (node.output[0] if node.output else '')}"
 
 
-def attributes(node) -> dict:
+def attributes(node: "NodeProto") -> dict[str, Any]:
     """Attributes of a node as Python values."""
     import onnx
 
     return {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
 
 
-def subgraphs(node) -> Iterator:
+def subgraphs(node: "NodeProto") -> Iterator["GraphProto"]:
     """Graphs in a node's attributes: branches and bodies."""
     for attribute in node.attribute:
         if attribute.HasField("g"):
@@ -39,7 +44,7 @@ def subgraphs(node) -> Iterator:
         yield from attribute.graphs
 
 
-def walk(graph) -> Iterator:
+def walk(graph: "GraphProto") -> Iterator["NodeProto"]:
     """Every node of a graph and of the graphs inside its nodes, in order."""
     for node in graph.node:
         yield node
@@ -49,7 +54,7 @@ def walk(graph) -> Iterator:
 
 def load_graph(
     path: Path, batch: int | None = None, sequence: int | None = None, sizes: Mapping[str, int] | None = None
-):
+) -> "ModelProto":
     """The model in a file: checked, functions of the file written out, constants folded, shapes inferred.
 
     Weights outside of the file need not be there: their shapes are in it.
@@ -76,7 +81,10 @@ def load_graph(
     return check_graph(parse_graph(path), Path(path), batch, sequence, sizes)
 
 
-def check_graph(model, path: Path, batch: int | None = None, sequence: int | None = None, sizes=None):
+def check_graph(
+    model: "ModelProto", path: Path, batch: int | None = None, sequence: int | None = None,
+    sizes: Mapping[str, int] | None = None,
+) -> "ModelProto":  # fmt: skip
     """``load_graph`` of a model that was parsed; it is changed."""
     _within_the_file(model)
     _check(model, path)
@@ -86,7 +94,7 @@ def check_graph(model, path: Path, batch: int | None = None, sequence: int | Non
     return infer(model, path)
 
 
-def parse_graph(path: Path):
+def parse_graph(path: Path) -> "ModelProto":
     """The model in a file as it stands there.
 
     Raises
@@ -112,7 +120,7 @@ def parse_graph(path: Path):
     return model
 
 
-def _within_the_file(model) -> None:
+def _within_the_file(model: "ModelProto") -> None:
     """Sparse weights become dense, weights that are elsewhere inputs of their shape: neither checker takes them."""
     import onnx
 
@@ -132,7 +140,7 @@ def _within_the_file(model) -> None:
     graph.initializer.extend(kept)
 
 
-def _check(model, path: Path) -> None:
+def _check(model: "ModelProto", path: Path) -> None:
     """Everything that can be said without shapes."""
     import onnx
 
@@ -147,7 +155,7 @@ def _check(model, path: Path) -> None:
         raise GraphError(f"{path.name}: {str(error).splitlines()[0]}") from error
 
 
-def _extents(graph) -> Iterator[tuple[str, list[int]]]:
+def _extents(graph: "GraphProto") -> Iterator[tuple[str, list[int]]]:
     for tensor in graph.initializer:
         yield tensor.name, list(tensor.dims)
     for value in (*graph.input, *graph.output, *graph.value_info):
@@ -155,7 +163,7 @@ def _extents(graph) -> Iterator[tuple[str, list[int]]]:
             yield value.name, [extent.dim_value for extent in value.type.tensor_type.shape.dim]
 
 
-def _check_order(graph, path: Path, outside: set[str]) -> None:
+def _check_order(graph: "GraphProto", path: Path, outside: set[str]) -> None:
     """Every tensor a node takes is there, and made before."""
     made = outside | {value.name for value in (*graph.input, *graph.initializer)}
     later = {name for node in graph.node for name in node.output if name}
@@ -171,7 +179,7 @@ def _check_order(graph, path: Path, outside: set[str]) -> None:
         later.difference_update(node.output)
 
 
-def _inlined(model, path: Path):
+def _inlined(model: "ModelProto", path: Path) -> "ModelProto":
     """The functions of the file written out where they are called."""
     import onnx.inliner
 
@@ -181,7 +189,7 @@ def _inlined(model, path: Path):
         raise GraphError(f"{path.name}: its functions cannot be written out: {str(error).splitlines()[0]}") from error
 
 
-def _fold(model) -> None:
+def _fold(model: "ModelProto") -> None:
     """Small results of constants alone become constants: shapes, paddings, lengths."""
     import onnx
     from onnx.reference import ReferenceEvaluator
@@ -215,7 +223,7 @@ def _fold(model) -> None:
     graph.node.extend(kept)
 
 
-def _constant(node):
+def _constant(node: "NodeProto") -> "TensorProto | None":
     """The tensor of a ``Constant`` node, named as its output; None for other kinds of value."""
     import onnx
 
@@ -233,7 +241,7 @@ def _constant(node):
     return tensor
 
 
-def _integral(tensor) -> bool:
+def _integral(tensor: "TensorProto") -> bool:
     """Whether a tensor holds integers or truth values: then it is no weight."""
     import onnx
 
@@ -241,7 +249,9 @@ def _integral(tensor) -> bool:
     return tensor.data_type in (types.INT64, types.INT32, types.BOOL)
 
 
-def _alone(node, values, opsets):
+def _alone(
+    node: "NodeProto", values: dict[str, "np.ndarray"], opsets: Iterable["OperatorSetIdProto"]
+) -> "ModelProto":
     import onnx
 
     inputs = [onnx.helper.make_tensor_value_info(name, onnx.helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)

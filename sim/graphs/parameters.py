@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from math import prod
+from typing import TYPE_CHECKING
 
 from sim.graphs.load import subgraphs, walk
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto
 
 __all__ = ["Parameters", "count_parameters"]
 
@@ -27,7 +31,7 @@ class Parameters:
     elsewhere: frozenset[str]
 
 
-def count_parameters(model) -> Parameters:
+def count_parameters(model: "ModelProto") -> Parameters:
     """Count the elements of all constants of a parsed model that are parameters, in the file or outside of it."""
     import onnx
 
@@ -54,6 +58,6 @@ def count_parameters(model) -> Parameters:
     return Parameters(total, frozenset(outside))
 
 
-def _inner(graph) -> list:
+def _inner(graph: "GraphProto") -> list["GraphProto"]:
     found = [inner for node in graph.node for inner in subgraphs(node)]
     return [graph for inner in found for graph in (inner, *_inner(inner))]

@@ -5,8 +5,12 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import prod
+from typing import TYPE_CHECKING
 
 from sim.graphs.load import GraphError, attributes, label
+
+if TYPE_CHECKING:
+    from onnx import NodeProto
 
 __all__ = ["MatrixProduct", "Shapes", "products_of"]
 
@@ -56,7 +60,7 @@ class Shapes:
     ):  # fmt: skip
         self.name, self.sizes, self.constants, self.values, self.free = name, sizes, constants, values, free
 
-    def of(self, node, index: int) -> tuple[int, ...]:
+    def of(self, node: "NodeProto", index: int) -> tuple[int, ...]:
         """All extents of an input of a node.
 
         Raises
@@ -67,24 +71,32 @@ class Shapes:
         tensor = node.input[index] if index < len(node.input) else ""
         if not tensor:
             raise GraphError(f"{self.name}: {label(node)}: input {index} is missing")
-        size = self.sizes.get(tensor)
-        if size is None or None in size:
+        size = self.known(tensor)
+        if size is None:
             advice = "export it with fixed ones"
             if self.free:
                 advice = f"{', '.join(self.free)} of the inputs are free: --size {self.free[0]}=N"
             raise self.refuse(node, f"the shape of {tensor} is not known; {advice}")
         return size
 
-    def constant(self, node, index: int) -> str | None:
+    def known(self, tensor: str) -> tuple[int, ...] | None:
+        """All extents of a tensor, if they are known."""
+        size = self.sizes.get(tensor, (None,))
+        known = tuple(extent for extent in size if extent is not None)
+        return known if len(known) == len(size) else None
+
+    def constant(self, node: "NodeProto", index: int) -> str | None:
         """The name of an input if it is a constant."""
         return node.input[index] if node.input[index] in self.constants else None
 
-    def refuse(self, node, text: str) -> GraphError:
+    def refuse(self, node: "NodeProto", text: str) -> GraphError:
         """The error of a node that breaks a rule."""
         return GraphError(f"{self.name}: {label(node)}: {text}")
 
 
-def _matmul(shapes: Shapes, node, a=0, b=1, flip_a=False, flip_b=False) -> list[MatrixProduct]:
+def _matmul(
+    shapes: Shapes, node: "NodeProto", a: int = 0, b: int = 1, flip_a: bool = False, flip_b: bool = False
+) -> list[MatrixProduct]:
     """NumPy's rules: leading axes are broadcast; a vector is a row on the left, a column on the right."""
     left, right = list(shapes.of(node, a)), list(shapes.of(node, b))
     left, right = ([1, *left] if len(left) == 1 else left), ([*right, 1] if len(right) == 1 else right)
@@ -106,7 +118,7 @@ def _matmul(shapes: Shapes, node, a=0, b=1, flip_a=False, flip_b=False) -> list[
     return [MatrixProduct(m, k, n, total)]
 
 
-def _broadcast(shapes: Shapes, node, a: list[int], b: list[int]) -> list[int]:
+def _broadcast(shapes: Shapes, node: "NodeProto", a: list[int], b: list[int]) -> list[int]:
     length = max(len(a), len(b))
     a, b = [1] * (length - len(a)) + a, [1] * (length - len(b)) + b
     for x, y in zip(a, b, strict=True):
@@ -115,7 +127,7 @@ def _broadcast(shapes: Shapes, node, a: list[int], b: list[int]) -> list[int]:
     return [max(x, y) for x, y in zip(a, b, strict=True)]
 
 
-def _fused_matmul(shapes: Shapes, node) -> list[MatrixProduct]:
+def _fused_matmul(shapes: Shapes, node: "NodeProto") -> list[MatrixProduct]:
     values = attributes(node)
     for name in ("transBatchA", "transBatchB"):
         if values.get(name):
@@ -123,7 +135,7 @@ def _fused_matmul(shapes: Shapes, node) -> list[MatrixProduct]:
     return _matmul(shapes, node, flip_a=bool(values.get("transA")), flip_b=bool(values.get("transB")))
 
 
-def _gemm(shapes: Shapes, node) -> list[MatrixProduct]:
+def _gemm(shapes: Shapes, node: "NodeProto") -> list[MatrixProduct]:
     values = attributes(node)
     for index in (0, 1):
         if len(shapes.of(node, index)) != 2:
@@ -131,8 +143,8 @@ def _gemm(shapes: Shapes, node) -> list[MatrixProduct]:
     return _matmul(shapes, node, flip_a=bool(values.get("transA")), flip_b=bool(values.get("transB")))
 
 
-def _groups(shapes: Shapes, node, channels: int, filters: int) -> int:
-    groups = attributes(node).get("group", 1)
+def _groups(shapes: Shapes, node: "NodeProto", channels: int, filters: int) -> int:
+    groups: int = attributes(node).get("group", 1)
     if groups < 1:
         raise shapes.refuse(node, f"group must be at least 1, not {groups}")
     for name, count in (("channels", channels), ("filters", filters)):
@@ -141,21 +153,20 @@ def _groups(shapes: Shapes, node, channels: int, filters: int) -> int:
     return groups
 
 
-def _convolution(shapes: Shapes, node, x=0, w=1) -> list[MatrixProduct]:
+def _convolution(shapes: Shapes, node: "NodeProto", x: int = 0, w: int = 1) -> list[MatrixProduct]:
     batch, channels, *_ = inputs = shapes.of(node, x)
     filters, depth, *kernel = shapes.of(node, w)
     groups = _groups(shapes, node, channels, filters)
     if depth * groups != channels:
         raise shapes.refuse(node, f"{channels} channels of {node.input[x]} must be {depth} of {node.input[w]} times group {groups}")
-    output = shapes.sizes.get(node.output[0])
-    if output is None or None in output:
-        shapes.of(node, x)
+    output = shapes.known(node.output[0])
+    if output is None:
         raise shapes.refuse(node, f"the shape of {node.output[0]} is not known")
     return [MatrixProduct(batch * prod(output[2:]), depth * prod(kernel), filters // groups, groups,
                           weights=node.input[w], convolution=True, input_elements=prod(inputs))]  # fmt: skip
 
 
-def _transposed_convolution(shapes: Shapes, node) -> list[MatrixProduct]:
+def _transposed_convolution(shapes: Shapes, node: "NodeProto") -> list[MatrixProduct]:
     """Each input meets each tap: a product per position, whose results are summed where they overlap."""
     batch, channels, *positions = shapes.of(node, 0)
     inputs, filters, *kernel = shapes.of(node, 1)
@@ -168,7 +179,7 @@ def _transposed_convolution(shapes: Shapes, node) -> list[MatrixProduct]:
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 
 
-def _recurrent(shapes: Shapes, node) -> list[MatrixProduct]:
+def _recurrent(shapes: Shapes, node: "NodeProto") -> list[MatrixProduct]:
     """All steps' inputs at once; then the state, step after step."""
     first, second, inputs = shapes.of(node, 0)
     steps, batch = (second, first) if attributes(node).get("layout", 0) else (first, second)
@@ -182,7 +193,7 @@ def _recurrent(shapes: Shapes, node) -> list[MatrixProduct]:
     ]
 
 
-def _attention(shapes: Shapes, node) -> list[MatrixProduct]:
+def _attention(shapes: Shapes, node: "NodeProto") -> list[MatrixProduct]:
     """Scores, then their products with the values; keys of the past come first."""
     values = attributes(node)
     heads, sizes = [], []
@@ -201,7 +212,7 @@ def _attention(shapes: Shapes, node) -> list[MatrixProduct]:
     return [MatrixProduct(queries, width, keys, batch * count), MatrixProduct(queries, keys, depth, batch * count)]
 
 
-def _multi_head_attention(shapes: Shapes, node) -> list[MatrixProduct]:
+def _multi_head_attention(shapes: Shapes, node: "NodeProto") -> list[MatrixProduct]:
     heads = attributes(node).get("num_heads", 0)
     query, key, value = (shapes.of(node, index) for index in range(3))
     if any(len(shape) != 3 for shape in (query, key, value)) or any(len(node.input) > i and node.input[i] for i in (6, 7)):
@@ -213,7 +224,7 @@ def _multi_head_attention(shapes: Shapes, node) -> list[MatrixProduct]:
     return [MatrixProduct(query[1], width, key[1], repeats), MatrixProduct(query[1], key[1], depth, repeats)]
 
 
-def _einsum(shapes: Shapes, node) -> list[MatrixProduct]:
+def _einsum(shapes: Shapes, node: "NodeProto") -> list[MatrixProduct]:
     equation = attributes(node)["equation"].decode().replace(" ", "")
     inputs, arrow, output = equation.partition("->")
     terms = inputs.split(",")
@@ -238,7 +249,7 @@ def _einsum(shapes: Shapes, node) -> list[MatrixProduct]:
     return [MatrixProduct(rows, inner, columns, outer)]
 
 
-Rule = Callable[[Shapes, object], Iterable[MatrixProduct]]
+Rule = Callable[[Shapes, "NodeProto"], Iterable[MatrixProduct]]
 RULES: dict[tuple[str, str], Rule] = {
     ("", "MatMul"): _matmul,
     ("", "Gemm"): _gemm,
@@ -265,7 +276,7 @@ PLAIN = {"com.microsoft": {
 """Operations of other domains that are known to hold none. Those of the standard that have no rule hold none."""
 
 
-def products_of(shapes: Shapes, node) -> list[MatrixProduct] | None:
+def products_of(shapes: Shapes, node: "NodeProto") -> list[MatrixProduct] | None:
     """The products of a node; none of an operation without products; None if it is not known whether it holds some."""
     domain = "" if node.domain == "ai.onnx" else node.domain
     rule = RULES.get((domain, node.op_type))

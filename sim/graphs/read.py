@@ -5,12 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sim.graphs.load import GraphError, attributes, check_graph, label, parse_graph, subgraphs
 from sim.graphs.parameters import count_parameters
 from sim.graphs.products import MatrixProduct, Shapes, products_of
 from sim.graphs.sizes import free_extents, graph_batch
 from sim.workloads.layer import Layer, Workload
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, NodeProto
 
 __all__ = ["read_graph"]
 
@@ -22,7 +26,7 @@ QUIET = ("Constant", "Identity")
 class _Found:
     """A product in its place: the node, and whether products lie before it and behind it."""
 
-    node: object
+    node: "NodeProto"
     product: MatrixProduct
     name: str
     first: bool
@@ -40,7 +44,7 @@ class _Reader:
     others: Counter[str] = field(default_factory=Counter)
     missing: list[str] = field(default_factory=list)
 
-    def graph(self, graph, shapes: Shapes, deep: set[str], embedded: set[str]) -> set[str]:
+    def graph(self, graph: "GraphProto", shapes: Shapes, deep: set[str], embedded: set[str]) -> set[str]:
         """Walk a graph; returns its tensors that depend on a product. ``deep`` and ``embedded`` are seen from outside."""
         shapes = _inside(graph, shapes)
         deep, embedded = set(deep), set(embedded)
@@ -57,7 +61,7 @@ class _Reader:
                 embedded.update(node.output)
         return deep
 
-    def _node(self, node, shapes: Shapes, deep: set[str], embedded: set[str]) -> bool:
+    def _node(self, node: "NodeProto", shapes: Shapes, deep: set[str], embedded: set[str]) -> bool:
         """Take in one node; whether it holds products."""
         if list(subgraphs(node)):
             return self._control(node, shapes, deep, embedded)
@@ -78,7 +82,7 @@ class _Reader:
             self.found.append(_Found(node, product, title, first, bool(places & embedded)))
         return bool(products)
 
-    def _control(self, node, shapes: Shapes, deep: set[str], embedded: set[str]) -> bool:
+    def _control(self, node: "NodeProto", shapes: Shapes, deep: set[str], embedded: set[str]) -> bool:
         """Branches and loops: of two branches the dearer one counts, a loop as often as it turns."""
         before = len(self.found)
         deep = deep | ({"*"} if set(node.input) & deep else set())
@@ -105,19 +109,19 @@ def _macs(product: MatrixProduct) -> int:
     return product.m * product.k * product.n * product.repeats * product.times
 
 
-def _turns(node, shapes: Shapes) -> int:
+def _turns(node: "NodeProto", shapes: Shapes) -> int:
     """How often a loop that holds products turns."""
     if node.op_type == "Scan":
         first = len(node.input) - attributes(node)["num_scan_inputs"]
         axes = attributes(node).get("scan_input_axes", [0])
-        return shapes.of(node, first)[axes[0]]
+        return int(shapes.of(node, first)[axes[0]])
     count = shapes.values.get(node.input[0])
     if count is None:
         raise shapes.refuse(node, "it holds products, and how often it turns is not known")
     return max(0, int(count))
 
 
-def _inside(graph, outside: Shapes) -> Shapes:
+def _inside(graph: "GraphProto", outside: Shapes) -> Shapes:
     """Shapes as seen inside a graph."""
     import onnx
 
@@ -142,7 +146,7 @@ def _inside(graph, outside: Shapes) -> Shapes:
     return Shapes(outside.name, sizes, constants, values, outside.free)
 
 
-def _mark_last(graph, found: list[_Found]) -> None:
+def _mark_last(graph: "GraphProto", found: list[_Found]) -> None:
     """A product is a last one if no other depends on it."""
     needed: set[str] = set()
     of_node: dict[int, list[_Found]] = {}

@@ -2,6 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, TensorShapeProto, ValueInfoProto
 
 __all__ = ["fix_sizes", "graph_batch", "read_sizes"]
 
@@ -23,13 +27,13 @@ def read_sizes(texts: list[str]) -> dict[str, int]:
     return sizes
 
 
-def _inputs(graph):
+def _inputs(graph: "GraphProto") -> list["ValueInfoProto"]:
     """The graph's inputs that are tensors and no weights."""
     constants = {tensor.name for tensor in graph.initializer}
     return [value for value in graph.input if value.name not in constants and value.type.HasField("tensor_type")]
 
 
-def graph_batch(model, batch: int | None = None) -> int:
+def graph_batch(model: "ModelProto", batch: int | None = None) -> int:
     """Samples of a pass: the first extent of the graph's first input that has two or more, else what was asked for.
 
     Recurrent operations take the steps first and the samples second, unless their layout says otherwise.
@@ -40,11 +44,13 @@ def graph_batch(model, batch: int | None = None) -> int:
         extents = value.type.tensor_type.shape.dim
         axis = int(value.name in second)
         if len(extents) > 1 and extents[axis].dim_value:
-            return extents[axis].dim_value
+            return int(extents[axis].dim_value)
     return batch or 1
 
 
-def fix_sizes(model, path: Path, batch: int | None, sequence: int | None, sizes: Mapping[str, int]) -> None:
+def fix_sizes(
+    model: "ModelProto", path: Path, batch: int | None, sequence: int | None, sizes: Mapping[str, int]
+) -> None:
     """Give the free extents of the inputs sizes.
 
     ``sizes`` names an input and an axis, or an extent by its own name. Then a free first axis is the batch (1 if not
@@ -86,14 +92,14 @@ def fix_sizes(model, path: Path, batch: int | None, sequence: int | None, sizes:
                 _set(extent, names[extent.dim_param], names)
 
 
-def _set(extent, size: int, names: dict[str, int]) -> None:
+def _set(extent: "TensorShapeProto.Dimension", size: int, names: dict[str, int]) -> None:
     if extent.dim_param:
         names[extent.dim_param] = size
     extent.Clear()
     extent.dim_value = size
 
 
-def free_extents(model) -> list[str]:
+def free_extents(model: "ModelProto") -> list[str]:
     """Extents of the inputs that are still free, as ``--size`` takes them."""
     return [
         f"{value.name}:{axis}" for value in _inputs(model.graph)

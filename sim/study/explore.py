@@ -1,12 +1,13 @@
 """Many machines at once: one estimate for each point of a grid, in this process, over its cores, or over a cluster."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields, replace
 from fractions import Fraction
 from functools import partial
 from itertools import chain, product
 from math import ceil, lcm
+from typing import Any
 
 from hw.config import CoreConfig
 from sim.model import Rates
@@ -17,7 +18,10 @@ from sim.network.result import Estimate
 from sim.network.synthesis import Physical, read_results
 from sim.workloads import Workload, load, schedule
 
-__all__ = ["evaluate", "grid", "sweep"]
+__all__ = ["Values", "evaluate", "grid", "sweep"]
+
+Values = dict[str, Any]
+"""Parameters or results by their names, of whatever kind each is."""
 
 _CONFIG = {field.name for field in fields(CoreConfig)} - {"mantissa_widths"}
 _MEMORY = {field.name for field in fields(Memory)}
@@ -27,13 +31,13 @@ _SMALL = 500
 """Points below which starting processes costs more than it saves."""
 
 
-def grid(**axes: Iterable) -> list[dict]:
+def grid(**axes: object) -> list[Values]:
     """Every combination of the axes' values; a value that is no list is an axis of one."""
     lists = [list(values) if isinstance(values, list | tuple | range) else [values] for values in axes.values()]
     return [dict(zip(axes, point, strict=True)) for point in product(*lists)]
 
 
-def _pair(name: str, value) -> tuple[int, int]:
+def _pair(name: str, value: str | Iterable[int]) -> tuple[int, int]:
     """Rows and columns from (4, 8) or "4x8"."""
     parts = value.lower().split("x") if isinstance(value, str) else list(value)
     if len(parts) != 2 or not all(str(part).isdecimal() for part in parts):
@@ -41,7 +45,7 @@ def _pair(name: str, value) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
-def _rates(ports: bool, share) -> Rates | None:
+def _rates(ports: bool, share: object) -> Rates | None:
     """Rates of the core's streams from the share of cycles in which each passes a beat; None for no ports."""
     if not ports:
         return None
@@ -54,7 +58,7 @@ def _rates(ports: bool, share) -> Rates | None:
     return Rates(a=rate, b=rate, c=rate)
 
 
-def _core(point: dict, widths: tuple[int, ...], memory: Memory) -> CoreConfig:
+def _core(point: Values, widths: tuple[int, ...], memory: Memory) -> CoreConfig:
     """The core of a point, with the widths, the features and the panels that the rest of the point asks for."""
     machine = _machine(point, widths)
     machine.setdefault("features", memory.features)
@@ -64,7 +68,7 @@ def _core(point: dict, widths: tuple[int, ...], memory: Memory) -> CoreConfig:
     return CoreConfig(**machine)
 
 
-def _machine(point: dict, widths: tuple[int, ...]) -> dict:
+def _machine(point: Values, widths: tuple[int, ...]) -> Values:
     """The parameters of the core in a point, the pairs and short names of the command line included."""
     machine = {name: point.pop(name) for name in list(point) if name in _CONFIG}
     for name in ("mesh", "tile"):
@@ -76,7 +80,7 @@ def _machine(point: dict, widths: tuple[int, ...]) -> dict:
     return {name: value for name, value in machine.items() if value is not None}
 
 
-def evaluate(workload: Workload | str, point: Mapping) -> Estimate:
+def evaluate(workload: Workload | str, point: Mapping[str, Any]) -> Estimate:
     """The estimate of one point: a flat mapping of parameters.
 
     A point may hold the parameters of ``CoreConfig`` (``mesh``, ``tile`` as "4x4" and ``block`` are short forms;
@@ -113,7 +117,7 @@ def evaluate(workload: Workload | str, point: Mapping) -> Estimate:
     return estimate(workload, config, **known, **options)
 
 
-def _summaries(workload: Workload | str, points: Sequence[dict]) -> list[dict]:
+def _summaries(workload: Workload | str, points: Sequence[Values]) -> list[Values]:
     """A flat record per point: its parameters and its summary, or the reason why there is none."""
     records = []
     for point in points:
@@ -126,7 +130,9 @@ def _summaries(workload: Workload | str, points: Sequence[dict]) -> list[dict]:
     return records
 
 
-def _spread(run, points: list[dict], workers: int | None, scheduler: str | None) -> Iterator[list[dict]]:
+def _spread(
+    run: Callable[[list[Values]], list[Values]], points: list[Values], workers: int | None, scheduler: str | None
+) -> Iterator[list[Values]]:
     """Results of slices of the points, in order, from wherever they are computed."""
     if scheduler is None and len(points) < _SMALL and workers is None:
         for point in points:
@@ -146,7 +152,7 @@ def _spread(run, points: list[dict], workers: int | None, scheduler: str | None)
         yield from (future.result() for future in client.map(run, slices))
 
 
-def _with_progress(slices: Iterable[list[dict]], total: int) -> Iterator[dict]:
+def _with_progress(slices: Iterable[list[Values]], total: int) -> Iterator[Values]:
     """The records, with a bar that disappears when all are there."""
     from rich.progress import Progress
 
@@ -159,13 +165,13 @@ def _with_progress(slices: Iterable[list[dict]], total: int) -> Iterator[dict]:
 
 def sweep(
     workload: Workload | str,
-    points: Iterable[Mapping] | None = None,
+    points: Iterable[Mapping[str, Any]] | None = None,
     *,
     workers: int | None = None,
     scheduler: str | None = None,
     progress: bool = False,
-    **axes,
-) -> list[dict]:
+    **axes: object,
+) -> list[Values]:
     """One flat record per machine, in order: the point's parameters with the estimate's summary.
 
     ``sweep("resnet50", mesh=["4x4", "8x8"], block=[32, 64], schedule="booster", training=True)`` takes every

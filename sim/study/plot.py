@@ -2,6 +2,7 @@
 
 from io import BytesIO
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -27,7 +28,7 @@ def _title(result: Estimate) -> str:
     )
 
 
-def _legend(axes, result: Estimate) -> None:
+def _legend(axes: Axes, result: Estimate) -> None:
     present = [bound for bound in BOUNDS if any(row.bound == bound for row in result.rows)]
     axes.legend(handles=[Patch(color=_COLOURS[bound], label=f"bound by {bound}") for bound in present], fontsize=8)
 

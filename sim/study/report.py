@@ -4,6 +4,7 @@ import csv
 import json
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -98,7 +99,7 @@ def _streams(result: Estimate) -> list[str]:
     return [f"streams in words per cycle: {words}; operands {memory.operands}, results {memory.results}"]
 
 
-def show_sweep(console: Console, records: list[dict], axes: list[str]) -> None:
+def show_sweep(console: Console, records: list[dict[str, Any]], axes: list[str]) -> None:
     """Print one line per machine: its parameters and main results."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in (*axes, "cycles", "MAC/cycle", "used", "bytes"):
@@ -113,7 +114,7 @@ def show_sweep(console: Console, records: list[dict], axes: list[str]) -> None:
     console.print(table)
 
 
-def to_csv(records: list[dict]) -> str:
+def to_csv(records: list[dict[str, Any]]) -> str:
     """Records as comma-separated values, with a header of every key."""
     keys = list(dict.fromkeys(key for record in records for key in record))
     text = StringIO()
@@ -139,7 +140,7 @@ def compute_report(result: Estimate) -> str:
     return "\n".join(lines) + "\n"
 
 
-def read_report(path: str | Path) -> dict:
+def read_report(path: str | Path) -> dict[str, Any]:
     """A report written as JSON.
 
     Raises
@@ -151,7 +152,7 @@ def read_report(path: str | Path) -> dict:
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist")
     try:
-        report = json.loads(path.read_text("utf-8"))
+        report: dict[str, Any] = json.loads(path.read_text("utf-8"))
         if all(isinstance(report["summary"][key], int | float) for key in ("cycles", "macs", "bytes", "utilization")):
             return report
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -159,7 +160,7 @@ def read_report(path: str | Path) -> dict:
     raise ValueError(f"{path.name} is not a report of python -m sim --json")
 
 
-def compare(console: Console, left: dict, right: dict, names: tuple[str, str]) -> None:
+def compare(console: Console, left: dict[str, Any], right: dict[str, Any], names: tuple[str, str]) -> None:
     """Print the totals of two reports and the ratio of the second to the first, then what differs in the machines."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("", *names, "ratio"):

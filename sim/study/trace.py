@@ -4,12 +4,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
+from typing import Any, Unpack
 
 from hw.config import CoreConfig
 from sim.model import CoreModel, Progress, Rates
 from sim.network.cycles import command_fields
 from sim.network.parallel import split
-from sim.network.plan import pieces
+from sim.network.plan import CommandFields, pieces
 from sim.network.result import Estimate
 from sim.workloads import Layer
 
@@ -40,7 +41,7 @@ def timeline(
     *,
     repeats: int = 1,
     rates: Rates = Rates(),  # noqa: B008
-    **fields,
+    **fields: Unpack[CommandFields],
 ) -> Iterator[Event]:
     """Events of products as in ``product_cycles``, command by command; ``fields`` are further ones of the commands.
 
@@ -74,7 +75,7 @@ def _layer(result: Estimate, name: str | None) -> Layer:
     return layers[name]
 
 
-def chrome_trace(result: Estimate, layer: str | None = None) -> dict:
+def chrome_trace(result: Estimate, layer: str | None = None) -> dict[str, Any]:
     """The trace of one layer on one core, JSON-ready; by default of the layer that takes longest.
 
     A cycle lasts one microsecond of the viewer's time, or its real time where the clock is known.
@@ -93,12 +94,12 @@ def chrome_trace(result: Estimate, layer: str | None = None) -> dict:
         for number, track in enumerate(TRACKS)
     ]
     events, start, cut_short = [], 0, False
-    fields = command_fields(result.memory.operands, result.memory.results, width)
+    fields = command_fields(result.memory.operand_storage, result.memory.results, width)
     for product in traced.products(result.training):
         part, _ = split(traced, product, result.cluster)
         sizes, rates = (part.m, part.k, part.n, width, width), result.rates or Rates()
-        work = timeline(result.config, *sizes, repeats=part.repeats, rates=rates, **fields)
-        work = list(islice(work, 4 * _LIMIT + 1))
+        every = timeline(result.config, *sizes, repeats=part.repeats, rates=rates, **fields)
+        work = list(islice(every, 4 * _LIMIT + 1))
         cut_short |= len(work) > 4 * _LIMIT
         events += [
             {
