@@ -386,9 +386,40 @@ float element(const Operand& a, int64_t row, const Operand& b, int64_t column, i
 
 inline float canonical(float x) { return x == x ? x : float_of(0x7FC00000); }
 
+// The top eight bits of the xorshift32 states that follow a seed, in LANES stretches of the sequence at a time.
+constexpr int LANES = 64, STEPS = 64;
+
+void uniforms(uint32_t seed, const uint32_t* leap, int64_t steps, uint8_t* out) {
+    uint32_t states[LANES];
+    for (int lane = 0; lane < LANES; ++lane) {  // each a stretch after the one before: the sequence is linear over GF(2)
+        states[lane] = seed;
+        uint32_t next = 0;
+        for (int bit = 0; bit < 32; ++bit) next ^= leap[bit] & -(seed >> bit & 1);
+        seed = next;
+    }
+    uint8_t piece[STEPS][LANES];
+    for (int64_t start = 0; start < steps; start += STEPS) {
+        const int count = (int)std::min<int64_t>(STEPS, steps - start);
+        for (int step = 0; step < count; ++step)
+            for (int lane = 0; lane < LANES; ++lane) {
+                uint32_t state = states[lane];
+                state ^= state << 13;
+                state ^= state >> 17;
+                state ^= state << 5;
+                states[lane] = state;
+                piece[step][lane] = state >> 24;
+            }
+        for (int lane = 0; lane < LANES; ++lane)
+            for (int step = 0; step < count; ++step) out[lane * steps + start + step] = piece[step][lane];
+    }
+}
+
 }  // namespace
 
 extern "C" {
+
+// leap: the columns of the matrix that advances a state by ``steps``. out: 64 * steps numbers.
+void hbfp_uniforms(uint32_t seed, const uint32_t* leap, int64_t steps, uint8_t* out) { uniforms(seed, leap, steps, out); }
 
 int hbfp_vectors() {
 #ifdef HBFP_VNNI

@@ -16,14 +16,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from golden import BlockFormat, BlockTensor, Health, uniforms
+from golden import BlockFormat, BlockTensor, Health
+from golden.format import check_range
 from golden.quantize import ROUNDINGS
+from golden.stochastic import leap
 
-__all__ = ["library", "multiply", "multiply_stack", "quantize_columns", "quantize_rows"]
+__all__ = ["library", "multiply", "multiply_stack", "quantize_columns", "quantize_rows", "uniforms"]
 
 SOURCE = Path(__file__).with_name("kernels.cpp")
 FLAGS = ("-O3", "-march=native", "-fopenmp", "-shared", "-fPIC", "-std=c++17", "-fno-math-errno", "-fno-trapping-math",
          "-ffp-contract=off")  # fmt: skip
+LANES = 64  # of the kernels' random sequence
 KINDS = {"fp32": 0, "bf16": 1}
 Array = NDArray[Any]
 
@@ -95,6 +98,15 @@ def _draws(rounding: str, seed: int | None, shape: tuple[int, ...]) -> Array | N
     if seed is None:
         raise ValueError("seed must be given for stochastic rounding")
     return uniforms(seed, prod(shape))
+
+
+def uniforms(seed: int, count: int) -> Array:
+    """``golden.uniforms``: uint8."""
+    check_range("seed", seed, 1, 2**32 - 1)
+    steps = -(-count // LANES)
+    out = np.empty(LANES * steps, np.uint8)
+    library().hbfp_uniforms(ctypes.c_uint32(seed), _pointer(leap(steps)), *_numbers(steps), _pointer(out))
+    return out[:count]
 
 
 def _outputs(rows: int, length: int, format: BlockFormat) -> tuple[Array, Array, Array]:

@@ -114,3 +114,9 @@ def test_kernels_without_a_place_say_so(monkeypatch):
     monkeypatch.setenv("HBFP_CACHE", "/dev/null/kernels")
     with pytest.raises(RuntimeError, match=r"^compiled kernels cannot be kept in /dev/null/kernels/.*: Not a directory$"):
         native.library(("-DHBFP_NOWHERE",))
+
+
+@pytest.mark.parametrize("count", [0, 1, 63, 64, 65, 4095, 4096, 4160, 100_003])
+def test_random_numbers_are_goldens(kernels, count):
+    for seed in (1, 0x9E3779B9, 2**32 - 1):
+        assert np.array_equal(native.uniforms(seed, count), golden.uniforms(seed, count))
