@@ -1,13 +1,15 @@
-"""Data that every machine with the packages has: digits, rendered characters, Python's documentation; CIFAR on request."""
+"""Data that every machine with the packages has: digits, rendered characters, Python's documentation; others on request."""
 
+import gzip
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-__all__ = ["Data", "characters", "cifar10", "digits", "documentation"]
+__all__ = ["Data", "both_ways", "characters", "cifar10", "digits", "documentation", "fashion"]
 
 FACES = (
     "DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSansMono", "DejaVuSerif", "DejaVuSerif-Bold",
@@ -16,6 +18,7 @@ FACES = (
 )  # fmt: skip
 CLASSES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ23456789"
 SIDE = 16
+CODES = {character: code for code, character in enumerate("\n" + "".join(map(chr, range(32, 127))))}
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,20 @@ def digits() -> Data:
     train, test = order[:cut], order[cut:]
     y = torch.from_numpy(labels.astype(np.int64))
     return Data(x[train], y[train], x[test], y[test])
+
+
+@cache
+def both_ways() -> Data:
+    """The digits light on dark and dark on light, in -1 … 1: no linear model can tell them apart.
+
+    Each image to train is there both ways; half of the images to test are inverted, always the same.
+    """
+    plain = digits()
+    x, test = 2 * plain.x_train - 1, 2 * plain.x_test - 1
+    signs = torch.from_numpy(np.random.default_rng(3).choice([-1.0, 1.0], len(test)).astype(np.float32))
+    return Data(
+        torch.cat([x, -x]), plain.y_train.repeat(2), test * signs[:, None, None, None], plain.y_test
+    )  # fmt: skip
 
 
 @cache
@@ -78,20 +95,49 @@ def _font(face: str, size: int):  # type: ignore[no-untyped-def]
 
 
 @cache
-def documentation(length: int = 64) -> Data:
+def fashion(train: int = 3000, test: int = 1000) -> Data:
+    """The first images of Fashion-MNIST, (1, 14, 14): means of four pixels, normalised.
+
+    From Debian's package dataset-fashion-mnist, or the same four files in ``data/fashion-mnist``.
+
+    Raises
+    ------
+    FileNotFoundError
+        without the files.
+    """
+    places = [Path("data/fashion-mnist"), Path("/usr/share/datasets/fashion-mnist")]
+    folder = next((place for place in places if place.is_dir()), None)
+    if folder is None:
+        raise FileNotFoundError(f"Fashion-MNIST must be in {places[0]}, or installed as Debian's dataset-fashion-mnist")
+    tensors = []
+    for part, count in (("train", train), ("t10k", test)):
+        images = _idx(folder / f"{part}-images-idx3-ubyte.gz", 16)[: count * 784].astype(np.float32)
+        small = images.reshape(count, 1, 14, 2, 14, 2).mean((3, 5))
+        labels = _idx(folder / f"{part}-labels-idx1-ubyte.gz", 8)[:count]
+        tensors += [torch.from_numpy((small - 73) / 85), torch.from_numpy(labels.astype(np.int64))]
+    return Data(*tensors)
+
+
+def _idx(path: Path, header: int) -> NDArray[np.uint8]:
+    return np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8, offset=header)
+
+
+@cache
+def documentation(length: int = 64, test: int = 128) -> Data:
     """The reference text in Python's own ``pydoc_data``, in pieces of ``length`` characters and their successors.
 
-    The last tenth is the test. About 465,000 characters in Python 3.11; versions differ.
+    The last tenth is the test, ``test`` pieces of it. About 465,000 characters in Python 3.11; versions differ. What is
+    neither printable ASCII nor a new line counts as a question mark.
     """
     from pydoc_data.topics import topics
 
     text = "\n".join(topics.values())
-    alphabet = sorted(set(text))
-    codes = torch.tensor([alphabet.index(c) for c in text])
+    codes = torch.tensor([CODES.get(c, CODES["?"]) for c in text])
     count = (len(codes) - 1) // length
     x, y = codes[: count * length].view(-1, length), codes[1 : count * length + 1].view(-1, length)
     cut = count * 9 // 10
-    return Data(x[:cut], y[:cut], x[cut:], y[cut:])
+    spread = torch.linspace(cut, count - 1, test).long()
+    return Data(x[:cut], y[:cut], x[spread], y[spread])
 
 
 @cache

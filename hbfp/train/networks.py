@@ -66,11 +66,13 @@ class ResNet(nn.Module):
         residual blocks of a stage.
     channels, classes
         of the images.
+    stride
+        of the first convolution.
     """
 
-    def __init__(self, widths: tuple[int, ...], depth: int, channels: int, classes: int):
+    def __init__(self, widths: tuple[int, ...], depth: int, channels: int, classes: int, stride: int = 1):
         super().__init__()
-        self.stem = nn.Conv2d(channels, widths[0], 3, padding=1, bias=False)
+        self.stem = nn.Conv2d(channels, widths[0], 3, stride, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(widths[0])
         blocks, before = [], widths[0]
         for stage, width in enumerate(widths):
@@ -132,6 +134,7 @@ class CharacterTransformer(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         length = x.shape[1]
         mask = nn.Transformer.generate_square_subsequent_mask(length)
-        hidden = self.encoder(self.embedding(x) + self.positions[:length], mask=mask, is_causal=True)
+        inputs = (self.embedding(x) + self.positions[:length]) * self.embedding.embedding_dim**0.5
+        hidden = self.encoder(inputs, mask=mask, is_causal=True)
         logits: torch.Tensor = self.head(hidden)
         return logits

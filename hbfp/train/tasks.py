@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from hbfp.torch import HBFP, Format, Schedule, Values
-from hbfp.train.data import Data, characters, cifar10, digits, documentation
+from hbfp.train.data import CODES, Data, both_ways, characters, cifar10, digits, documentation, fashion
 from hbfp.train.networks import CharacterTransformer, ResNet, RowLSTM, convolutional, perceptron
 
 __all__ = ["FORMATS", "FULL", "QUICK", "TASKS", "Recipe", "Task"]
@@ -60,6 +60,8 @@ class Task:
         of the runs.
     formats, seeds
         by default.
+    metric
+        what is compared: "accuracy" or "perplexity", the exponential of the test loss.
     """
 
     title: str
@@ -68,6 +70,7 @@ class Task:
     recipe: Recipe
     formats: tuple[str, ...]
     seeds: int = 5
+    metric: str = "accuracy"
 
 
 FORMATS: dict[str, tuple[Schedule, Format] | None] = {
@@ -77,31 +80,37 @@ FORMATS: dict[str, tuple[Schedule, Format] | None] = {
     "HBFP6": (Schedule(6), HBFP()),
     "HBFP5": (Schedule(5), HBFP()),
     "HBFP4": (Schedule(4), HBFP()),
-    "HBFP6, blocks of 16": (Schedule(6), HBFP(block_size=16)),
-    "HBFP4, blocks of 16": (Schedule(4), HBFP(block_size=16)),
-    "HBFP4, blocks of 256": (Schedule(4), HBFP(block_size=256)),
+    **{f"HBFP{width}, blocks of {block}": (Schedule(width), HBFP(block_size=block))
+       for block in (16, 256) for width in (8, 6, 5, 4)},
     "HBFP4, to nearest": (Schedule(4), HBFP("nearest")),
     "HBFP4, last epoch 6": (Schedule(4).last_epochs(1, 6), HBFP()),
     "HBFP4, ends 6": (Schedule(4).ends(6), HBFP()),
     "Booster": (BOOSTER, HBFP()),
     "Booster, blocks of 16": (BOOSTER, HBFP(block_size=16)),
-    "Booster, last 3 epochs": (Schedule(4).ends(6).last_epochs(3, 6), HBFP()),
+    "Booster, blocks of 256": (BOOSTER, HBFP(block_size=256)),
+    **{f"Booster, last {count} epochs": (Schedule(4).ends(6).last_epochs(count, 6), HBFP()) for count in (3, 5, 10)},
+    "Booster of 5 bits": (Schedule(5).ends(6).last_epochs(1, 6), HBFP()),
     "MXFP6": (Schedule(4), Values(name="mxfp6-e2m3")),
     "MXFP4": (Schedule(4), Values(name="mxfp4")),
     "NVFP4": (Schedule(4), Values(name="nvfp4")),
     "INT8": (Schedule(4), Values(name="int8")),
     "INT4": (Schedule(4), Values(name="int4")),
-}
+}  # fmt: skip
 """Schedules and formats by the name people know them by; None is plain PyTorch. Stochastic unless it says otherwise."""
 
 MAIN = ("FP32", "HBFP8", "HBFP6", "HBFP5", "HBFP4", "Booster")
 OTHERS = ("BF16", "MXFP6", "MXFP4", "INT4")
 ABLATIONS = ("HBFP4, last epoch 6", "HBFP4, ends 6", "Booster, last 3 epochs")
-BLOCKS = ("HBFP4, blocks of 16", "HBFP4, blocks of 256", "HBFP4, to nearest")
-
+BLOCKS = ("HBFP4, blocks of 16", "HBFP4, blocks of 256", "Booster, blocks of 16", "Booster, blocks of 256")
+ALL = tuple(FORMATS)
+FEW = ("FP32", "HBFP6", "HBFP4", "Booster")
 CLASSIC = ("FP32", "HBFP8", "HBFP6", "HBFP4", "Booster")
 
 TASKS = {
+    "narrow-mlp": Task(
+        "narrow, deep MLP 64-16-16-16-16-10, digits", lambda: perceptron(64, 16, 16, 16, 16, 10), digits,
+        Recipe(20, 64, "sgd", 0.02), ALL,
+    ),
     "mlp": Task(
         "MLP 64-64-64-10, digits", lambda: perceptron(64, 64, 64, 10), digits, Recipe(20, 64, "sgd", 0.05), CLASSIC
     ),
@@ -109,36 +118,40 @@ TASKS = {
         "CNN 8, 16 filters, digits", lambda: convolutional((8, 16), 10), digits, Recipe(10, 64, "sgd", 0.05), CLASSIC
     ),
     "narrow-cnn": Task(
-        "narrow CNN 4, 4 filters, digits", lambda: convolutional((4, 4), 10), digits, Recipe(10, 64, "sgd", 0.05),
-        ("FP32", "HBFP4", "Booster"),
-    ),
-    "narrow-mlp": Task(
-        "narrow, deep MLP 64-16-16-16-16-10, digits", lambda: perceptron(64, 16, 16, 16, 16, 10), digits,
-        Recipe(20, 64, "sgd", 0.02), (*MAIN, *ABLATIONS, *BLOCKS, *OTHERS),
+        "narrow CNN 4, 4 filters, digits", lambda: convolutional((4, 4), 10), digits, Recipe(10, 64, "sgd", 0.05), FEW,
     ),
     "lstm": Task(
-        "LSTM 32, digits by rows", lambda: RowLSTM(8, 32, 10), digits, Recipe(15, 64, "adamw", 0.01),
+        "LSTM 32, digits by rows", lambda: RowLSTM(8, 32, 10), digits, Recipe(15, 64, "adamw", 0.01, wide=None),
         (*MAIN, *OTHERS), 3,
     ),
     "resnet": Task(
-        "ResNet-20 of 8, 16, 32 filters, digits", lambda: ResNet((8, 16, 32), 3, 1, 10), digits,
-        Recipe(8, 64, "sgd", 0.05), ("FP32", "HBFP6", "HBFP4", "Booster", "HBFP4, to nearest"), 3,
+        "ResNet-20 of 8, 16, 32 filters, digits both ways", lambda: ResNet((8, 16, 32), 3, 1, 10), both_ways,
+        Recipe(5, 64, "sgd", 0.05), (*FEW, *ABLATIONS[:2], "MXFP4", "INT4"), 3,
+    ),
+    "fashion": Task(
+        "ResNet-20 of 8, 16, 32 filters, Fashion-MNIST", lambda: ResNet((8, 16, 32), 3, 1, 10, 2), fashion,
+        Recipe(4, 64, "sgd", 0.1), FEW, 3,
     ),
     "transformer": Task(
-        "transformer of 1.2 million parameters, Python's documentation",
-        lambda: CharacterTransformer(103, 128, 4, 6, 64), documentation, Recipe(3, 32, "adamw", 0.002, 1600),
-        ("FP32", "HBFP6", "HBFP4", "Booster"), 1,
+        "transformer of 1.3 million parameters, Python's documentation",
+        lambda: CharacterTransformer(len(CODES), 160, 4, 4, 64), documentation,
+        Recipe(3, 16, "adamw", 0.002, 1280, warm_up=30, cosine=True, wide=None), FEW, 1, "perplexity",
     ),
     "characters": Task(
         "ResNet-20 of 8, 16, 32 filters, characters", lambda: ResNet((8, 16, 32), 3, 1, 34), characters,
-        Recipe(10, 100, "sgd", 0.05), (*MAIN, *ABLATIONS, *BLOCKS, *OTHERS),
+        Recipe(20, 64, "sgd", 0.05), (*MAIN, *ABLATIONS, *BLOCKS, *OTHERS),
+    ),
+    "transformer-long": Task(
+        "the same, 6000 steps", lambda: CharacterTransformer(len(CODES), 160, 4, 4, 64), documentation,
+        Recipe(20, 16, "adamw", 0.002, 4800, warm_up=100, cosine=True, wide=None), (*MAIN, *ABLATIONS, *OTHERS), 5,
+        "perplexity",
     ),
     "cifar10": Task(
         "ResNet-20, CIFAR-10", lambda: ResNet((16, 32, 64), 3, 3, 10), cifar10, Recipe(160, 128, "sgd", 0.1), MAIN,
     ),
 }  # fmt: skip
-"""The tasks. CIFAR-10 needs torchvision and its data in ``data/``, and days on a CPU."""
+"""The tasks. CIFAR-10 needs torchvision and its data in ``data/``, and days on a CPU; Fashion-MNIST its files."""
 
 QUICK = ("narrow-mlp", "lstm", "resnet")
-FULL = (*QUICK, "transformer", "characters")
+FULL = ("mlp", "cnn", "narrow-cnn", *QUICK, "transformer", "transformer-long", "characters")
 """What ``make train`` and ``make train-full`` run."""

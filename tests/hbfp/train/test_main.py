@@ -76,4 +76,4 @@ def test_rejects(arguments, text, capsys):
 
 def test_rejects_another_task(capsys):
     assert main(["--tasks", "chess"]) == 2
-    assert capsys.readouterr().err.startswith("hbfp train: tasks must be of mlp; cnn; ")
+    assert capsys.readouterr().err.startswith("hbfp train: tasks must be of narrow-mlp; mlp; ")
