@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hw.options import CommandLineError, run
 
@@ -26,6 +26,10 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int, help="instead of each task's own")
     parser.add_argument("--factors", nargs="+", type=float, default=[1.0], help="on the learning rate (default: 1)")
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+    parser.add_argument("--costs", action="store_true",
+                        help="also cycles of the cycle model and mantissas after training, with pictures (minutes)")  # fmt: skip
+    parser.add_argument("--into", type=Path, action="append", default=[], metavar="PAGE",
+                        help="rewrite the tables between <!-- training --> markers of this page")  # fmt: skip
     parser.add_argument("--output", type=Path, default=Path("build/training"), help="folder (default: build/training)")
 
 
@@ -68,9 +72,13 @@ def _main(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import Progress
 
+    from hbfp.train.cost import costs, linear
     from hbfp.train.journal import Journal
-    from hbfp.train.report import markdown, plot, summarize, write
+    from hbfp.train.plots import plot_epochs
+    from hbfp.train.report import layout, markdown, summarize, write
     from hbfp.train.run import run_point
+    from hbfp.train.tasks import TASKS
+    from synth.report.pages import rewrite
 
     wanted = points(options)
     journal = Journal(options.output / "runs.jsonl")
@@ -85,13 +93,21 @@ def _main(options: argparse.Namespace) -> int:
                 journal.add(future.result(), futures[future])
                 progress.advance(bar)
     records = [known[point] for point in wanted]
-    summary = summarize(records)
-    write(options.output / "training.json", records, summary, {"command": " ".join(["hbfp train", *sys.argv[1:]])})
-    plot(options.output / "training.png", records)
-    print(markdown(summary))
+    summary, tasks = summarize(records), list(dict.fromkeys(point.task for point in wanted))
+    facts: dict[str, Any] = {"command": " ".join(["hbfp train", *sys.argv[1:]]), "linear": linear(tasks)}
+    facts |= costs(options.output, tasks, summary) if options.costs else {}
+    write(options.output / "training.json", records, summary, facts)
+    plot_epochs(options.output / "training.png", records)
+    texts = {"training": layout(summary)} | {f"training {task}": markdown(summary, task) for task in tasks}
+    for task in tasks:
+        print(f"{TASKS[task].title}:\n\n{texts[f'training {task}']}")
+        if task in facts["linear"]:
+            print(f"A linear model: {100 * facts['linear'][task]:.1f} %\n")
     for record in records:
         if record["diverged"]:
             print(f"{record['task']}, {record['format']}, seed {record['seed']}: {record['diverged']}")
+    for page in options.into:
+        print(f"{page}: {'rewritten' if rewrite(page, texts) else 'up to date'}")
     return 0
 
 

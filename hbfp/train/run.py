@@ -117,7 +117,7 @@ class Training:
             if self.run:
                 self.run.epoch = epoch
             self.epoch = epoch
-            self.record["loss"].append(self._one_epoch(most, progress))
+            self.record["loss"].append(self.one_epoch(most, progress))
             accuracy, loss = evaluate(self.model, self.data)
             self.record["accuracy"].append(accuracy)
             self.record["test_loss"].append(loss)
@@ -127,8 +127,8 @@ class Training:
     def _health(self) -> dict[str, int] | None:
         return asdict(self.run.health) if self.run else None
 
-    def _one_epoch(self, most: int | None, progress: Progress | None) -> float:
-        """Mean loss over an epoch of training."""
+    def one_epoch(self, most: int | None = None, progress: Progress | None = None) -> float:
+        """Mean loss over an epoch of training, or its steps until ``most`` were taken in all."""
         self.model.train()
         losses = []
         order = torch.randperm(len(self.data.x_train), generator=self.order)[: self.recipe.samples]
