@@ -207,11 +207,11 @@ def _summary(record: Record) -> str:
     """What came of a record, in lines."""
     lines = [f"{record['steps']} steps on {record['device']}: accuracy {record['accuracy'][-1]:.2%}"]
     if "cycles_of_step" in record:
-        first, last = (f"{record['cycles_of_step'][i]:,}" for i in (0, -1))
+        first, most = (f"{cycles:,}" for cycles in (record["cycles_of_step"][0], max(record["cycles_of_step"])))
         busy = record["counters"]["busy"] / record["counters"]["cycles"]
         lines.append(
             f"{record['counters']['cycles']:,} cycles with tests, array busy {busy:.0%}; {first} in the first step, "
-            f"{last} in the last"
+            f"{most} in the longest"
         )
     if "commands_of_step" in record:
         lines.append(f"{record['counters']['completed']:,} commands, {record['commands_of_step'][-1]:,} in the last step")
