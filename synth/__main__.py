@@ -7,11 +7,11 @@ from rich.console import Console
 
 from hw.options import CommandLineError
 from hw.options import run as run_program
+from hw.tools import ToolError
 from synth.density import cli as density
 from synth.energy import cli as energy
 from synth.fpga import cli as fpga
 from synth.mapping.liberty import LibraryError, known_libraries
-from synth.mapping.tools import ToolError
 from synth.options import PROGRAM
 from synth.report import cli as report
 

@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from hw.files import keep
+from hw.tools import yosys_version
 from synth.density.cache import sources
 from synth.density.row import Design, Row
 from synth.mapping.flow import BUILD
 from synth.mapping.liberty import find_library
-from synth.mapping.tools import yosys_version
 
 __all__ = ["Failure", "Labelled", "load", "save", "sweep"]
 

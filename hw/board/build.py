@@ -1,20 +1,19 @@
-"""From a board to its bitstream: the one place that runs the FPGA tools."""
+"""From a board to its bitstream."""
 
 import json
 import os
 import re
 import shlex
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
 
 from hw.board.boards import PLACEMENT, RESOURCES, Board
 from hw.board.top import BoardTop
 from hw.config import CoreConfig
+from hw.tools import ToolError, program_name, run_tool, yosys_command
 
 __all__ = ["BuildError", "BuildPlan", "least_tables", "plan_build", "too_large"]
 
@@ -22,14 +21,12 @@ TOOLS = {
     "YOSYS": "yosys", "NEXTPNR_ECP5": "nextpnr-ecp5", "ECPPACK": "ecppack", "NEXTPNR_ICE40": "nextpnr-ice40",
     "ICEPACK": "icepack",
 }  # fmt: skip
-"""Variables that name the programs; by default pyosys and the packages yowasp-*, else the programs themselves."""
-PYOSYS = "import sys; from pyosys import libyosys as y; y.run_pass('script ' + sys.argv[-1], y.Design())"
-"""Runs the script that a Yosys command ends with."""
+"""Variables that name the programs; by default the Yosys of ``hw.tools`` and the packages yowasp-*, else the programs."""
 BITSTREAMS = {"ecp5": "top.bit", "ice40": "top.bin"}
 
 
-class BuildError(RuntimeError):
-    """A tool that is missing or failed, or a machine too large for the part."""
+class BuildError(ToolError):
+    """A tool that is missing, or a machine too large for the part."""
 
 
 def _find(program: str) -> str | None:
@@ -91,31 +88,28 @@ class BuildPlan:
 
     def name(self, number: int) -> str:
         """The program of a step."""
-        return "pyosys" if PYOSYS in self.steps[number] else Path(self.steps[number][0]).name
+        return program_name(self.steps[number])
 
     def run(self, number: int) -> float:
         """Run a step; returns its seconds.
 
         Raises
         ------
-        BuildError
+        ToolError
             with the tool's own words, and the name of its log.
+        BuildError
+            for a machine that the placer finds too large.
         """
-        command = self.steps[number]
-        log = self.folder / f"{self.name(number)}.log"
+        name = self.name(number)
+        log = self.folder / f"{name}.log"
         start = time.monotonic()
-        with open(log, "w") as out:
-            status = subprocess.run(
-                command, cwd=self.folder, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False
-            ).returncode
-        if status:
-            text = log.read_text(errors="replace")
-            if cells := re.search(r"\bof (\d+) ICESTORM_LCs", text):
-                used = {"logic cells": int(cells[1])}
-                missing = too_large(used, {"logic cells": self.board.capacity["LUT4"]})
-                raise BuildError(f"the machine is too large for {self.board.part}: {missing}; log: {log}")
-            words = re.findall(r"^ERROR: .*$", text, re.MULTILINE)
-            raise BuildError(f"{self.name(number)} failed: {words[0] if words else f'status {status}'}; log: {log}")
+        try:
+            run_tool(self.steps[number], self.folder, log, name)
+        except ToolError:
+            if cells := re.search(r"\bof (\d+) ICESTORM_LCs", log.read_text(errors="replace")):
+                missing = too_large({"logic cells": int(cells[1])}, {"logic cells": self.board.capacity["LUT4"]})
+                raise BuildError(f"the machine is too large for {self.board.part}: {missing}; log: {log}") from None
+            raise
         return time.monotonic() - start
 
     def resources(self) -> dict[str, int]:
@@ -178,7 +172,15 @@ def least_tables(config: CoreConfig) -> int:
 def plan_build(
     board: Board, folder: Path, config: CoreConfig | None = None, clock_hz: float | None = None, seed: int | None = None
 ) -> BuildPlan:
-    """Elaborate the board's top and say what is to be done."""
+    """Elaborate the board's top and say what is to be done.
+
+    Raises
+    ------
+    ValueError
+        for a machine or clock that the board cannot have.
+    ToolError
+        where there is no Yosys.
+    """
     top = BoardTop(board, config, clock_hz)
     placed = board.seed if seed is None else seed
     plan = board.make_platform().prepare(
@@ -192,7 +194,7 @@ def plan_build(
         words = shlex.split(line, comments=True)
         if words and words[0].removeprefix("$") in TOOLS:
             variable = words[0].removeprefix("$")
-            native = variable == "YOSYS" and variable not in os.environ and find_spec("pyosys")
-            steps.append([*([sys.executable, "-c", PYOSYS] if native else [environment[variable]]), *words[1:]])
+            usual = variable == "YOSYS" and variable not in os.environ
+            steps.append([*(yosys_command() if usual else [environment[variable]]), *words[1:]])
     files = {name: text for name, text in plan.files.items() if not name.startswith("build_top")}
     return BuildPlan(board, top, folder, files, steps)

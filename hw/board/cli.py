@@ -60,11 +60,12 @@ def _main(options: argparse.Namespace) -> int:
         raise CommandLineError(f"clock must be between 1 and 400 MHz, not {options.clock:g}")
     folder = options.output or Path("build") / "boards" / options.board
 
-    from hw.board.build import BuildError, plan_build
+    from hw.board.build import plan_build
+    from hw.tools import ToolError
 
     try:
         plan = plan_build(board, folder, config, options.clock and options.clock * 1e6, options.seed)
-    except ValueError as error:
+    except (ValueError, ToolError) as error:
         raise CommandLineError(str(error)) from None
     clock = plan.top.clock.hz
     print(f"{options.board}: {board.part}, {plan.top.config.name}, clock {clock / 1e6:g} MHz, "
@@ -77,7 +78,7 @@ def _main(options: argparse.Namespace) -> int:
         return 0
     try:
         _build(plan, board, clock)
-    except BuildError as error:
+    except ToolError as error:
         raise CommandLineError(str(error)) from None
     return 0
 

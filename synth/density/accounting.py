@@ -23,13 +23,13 @@ from hw.config import CoreConfig, signed_width
 from hw.core.core import Core
 from hw.emit import emit_verilog
 from hw.quantize.block_quantizer import BlockQuantizer
+from hw.tools import yosys_version
 from synth.density.cache import cached_check, cached_period
 from synth.density.components import Checked, adder, check, float_adder, float_multiplier, multiplier, relu
 from synth.density.designs import PARTS, config_for, tile_for
 from synth.density.row import Design, Row
 from synth.mapping.flow import Synthesis, modules_of, synthesise
 from synth.mapping.liberty import Library
-from synth.mapping.tools import yosys_version
 
 __all__ = ["MEASURES", "category_of"]
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from hw.baseline.formats import NumberFormat
 from hw.config import CoreConfig
 from hw.files import keep
+from hw.tools import ToolError
 from synth.density.designs import simulate_unit
 from synth.mapping.flat import flat_verilog
 from synth.mapping.flow import Synthesis
 from synth.mapping.liberty import Library, LibraryError
 from synth.mapping.timing import TIMER, least_period
-from synth.mapping.tools import ToolError, sta_version, static_timing
+from synth.mapping.tools import sta_version, static_timing
 
 __all__ = ["cached_check", "cached_period", "sources"]
 

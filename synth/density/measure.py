@@ -5,13 +5,14 @@ import json
 from pathlib import Path
 
 from hw.files import keep
+from hw.tools import yosys_version
 from synth.density.accounting import MEASURES
 from synth.density.cache import sources
 from synth.density.row import ACCOUNTINGS, CONVERTERS, Design, Row
 from synth.mapping.flow import BUILD
 from synth.mapping.liberty import find_library
 from synth.mapping.timing import TIMER
-from synth.mapping.tools import sta_version, yosys_version
+from synth.mapping.tools import sta_version
 
 __all__ = ["measure"]
 

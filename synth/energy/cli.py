@@ -9,11 +9,11 @@ from rich.console import Console
 
 from hw.baseline.formats import FORMATS, format_named
 from hw.files import keep
+from hw.tools import yosys_version
 from synth.density.cli import failed, libraries_named
 from synth.energy.measure import EnergyDesign, EnergyRow, measure_energy
 from synth.energy.operands import STATISTICS
 from synth.energy.table import DESIGNS, energy_sections, energy_table
-from synth.mapping.tools import yosys_version
 from synth.options import Commands, add_run_options, at_least
 from synth.report.pages import rewrite
 from synth.sweep import Failure, load, sweep

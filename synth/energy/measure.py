@@ -9,6 +9,7 @@ from hw.baseline.elements import element_for
 from hw.baseline.formats import format_named
 from hw.emit import emit_verilog
 from hw.files import keep
+from hw.tools import yosys_version
 from synth.density.accounting import category_of
 from synth.density.cache import cached_check, sources
 from synth.density.designs import PARTS, config_for
@@ -19,7 +20,6 @@ from synth.energy.stimulus import Stimulus
 from synth.mapping.flow import BUILD, Synthesis, modules_of, synthesise
 from synth.mapping.liberty import Library, find_library
 from synth.mapping.timing import Timing, analyse
-from synth.mapping.tools import yosys_version
 
 __all__ = ["EnergyDesign", "EnergyRow", "measure_energy"]
 

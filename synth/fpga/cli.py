@@ -13,10 +13,10 @@ from rich.table import Table
 from hw.config import CoreConfig
 from hw.files import keep
 from hw.options import add_config_options, config_from_options
+from hw.tools import yosys_version
 from synth.fpga.families import EFFORTS, FAMILIES
 from synth.fpga.implement import Resources, Target, check, implement, implement_core
 from synth.fpga.sets import SETS, load, tables
-from synth.mapping.tools import yosys_version
 from synth.options import Commands, add_run_options, at_least
 from synth.report.pages import rewrite
 from synth.sweep import sweep

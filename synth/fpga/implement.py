@@ -17,10 +17,11 @@ from hw.config import CoreConfig
 from hw.core.core import Core
 from hw.emit import emit_verilog, place
 from hw.files import keep
+from hw.tools import yosys, yosys_version
 from synth.density.designs import config_for, tile_for
 from synth.fpga.families import EFFORTS, FAMILIES
 from synth.mapping.flow import BUILD
-from synth.mapping.tools import nextpnr, yosys, yosys_version
+from synth.mapping.tools import nextpnr, nextpnr_version
 
 __all__ = ["Resources", "Target", "implement", "implement_core"]
 
@@ -266,7 +267,7 @@ class _Flow:
     def _clock(self, folder: Path, seed: int) -> float:
         entry = FAMILIES[self.family]
         arguments = [*(entry.placement or ()), "--json", "netlist.json", "--seed", str(seed), "--timing-allow-fail"]
-        key = hashlib.sha256(" ".join(arguments).encode()).hexdigest()[:8]
+        key = hashlib.sha256(" ".join([*arguments, nextpnr_version(entry.program)]).encode()).hexdigest()[:8]
         known = folder / f"megahertz-{seed}-{key}"
         if not known.exists():
             (folder / "pins").write_text(entry.pin_file())

@@ -7,6 +7,7 @@ from hw.board.boards import BOARDS, RESOURCES
 from hw.board.build import BuildError, least_tables, plan_build, too_large
 from hw.board.cli import main
 from hw.board.clock import ecp5_divisors, ice40_divisors
+from hw.tools import ToolError
 
 NAMES = ", ".join(BOARDS)
 
@@ -101,7 +102,7 @@ def test_missing_and_failing_tools_are_named(monkeypatch, tmp_path):
         plan.prepare()
     plan.steps = [["false"]]
     plan.prepare()
-    with pytest.raises(BuildError, match=r"^false failed: status 1; log: .*false.log$"):
+    with pytest.raises(ToolError, match=r"^false failed: status 1; log: .*false.log$"):
         plan.run(0)
     plan.steps = [["sh", "-c", "echo ERROR: Failed to expand region of 8465 ICESTORM_LCs; exit 1"]]
     with pytest.raises(BuildError, match=r": 8465 logic cells of 7680, 785 too many \(10 %\); log: .*sh.log$"):

@@ -9,7 +9,7 @@ from hw.config import CoreConfig
 from hw.core.core import Core
 from hw.emit import emit_verilog
 from hw.serial.serial_core import SerialCore
-from synth.mapping.tools import yosys
+from hw.tools import yosys
 
 CONFIG = CoreConfig(block_size=4, dot=2, tile_rows=1, tile_columns=1, operand_depth=4, queue_depth=1)
 REGISTERS = {"dff", "dffe", "sdff", "sdffe", "sdffce"}

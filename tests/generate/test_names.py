@@ -15,9 +15,9 @@ from hw.core.core import Core
 from hw.emit import Emitter, emit_verilog
 from hw.names import check_identifier, digest, named
 from hw.serial.serial_core import SerialCore
+from hw.tools import yosys
 from sim.rtl import verilator
 from synth.density.designs import config_for
-from synth.mapping.tools import yosys
 from tests.generate.machines import pairs
 
 FEW = settings(max_examples=3, deadline=None, derandomize=True, database=None)

