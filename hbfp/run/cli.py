@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
-from hw.config import CoreConfig
+from hw.config import FEATURES, CoreConfig
 from hw.files import check_outputs, write_files
 from hw.options import CommandLineError, add_config_options, config_from_options
 
@@ -41,6 +41,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.npz", help="the outputs, by the graph's names")
     parser.add_argument("--device", default="golden", metavar="KIND", help=f"of {', '.join(DEVICES)} (default golden)")
     parser.add_argument("--port", metavar="PORT", help="the board's serial port, for --device board")
+    parser.add_argument("--operands", choices=("packed", "fp32"), default="packed",
+                        help="what products' operands go to the device as: packed blocks, which the host makes, or FP32 words, "
+                        "which the core converts; the same bits (default: packed; a board chooses)")  # fmt: skip
     group = parser.add_argument_group("mantissa widths (default: what the file says, else 4 bits)")
     group.add_argument("--schedule", metavar="NAME", help="booster, or all-W for a width W")
     group.add_argument("--widths", type=Path, metavar="FILE.json", help="an object of layers' names or patterns and widths")
@@ -97,12 +100,11 @@ def _inputs(options: Namespace, network: "Network") -> Arrays:
 
 
 def _config(options: Namespace, widths: Iterable[int]) -> CoreConfig:
-    """The machine asked for, with the widths and the bias that the network needs where nothing else was said."""
+    """The machine asked for, with what the network needs beside: its widths, where no other is said, blocks, a bias."""
     if options.mantissa == CoreConfig.mantissa_widths:
         options.mantissa = tuple(sorted(set(widths)))
-    if "bias" not in options.features:
-        options.features = (*options.features, "bias")
-        options.features = tuple(name for name in ("packed", "bfloat16", "bias", "requantize") if name in options.features)
+    needed = {"bias"} | {"packed"} & {options.operands}
+    options.features = tuple(name for name in FEATURES if name in needed.union(options.features))
     return config_from_options(options)
 
 
@@ -116,8 +118,12 @@ def _device(options: Namespace, widths: Iterable[int]) -> "Device":
         if not options.port:
             raise ValueError("port must be given with --device board: --port /dev/ttyUSB0")
         return RegisterDevice(SerialLink(options.port))
-    kinds: dict[str, type[Device]] = {"golden": GoldenDevice, "cycle": CycleDevice, "rtl": RtlDevice}
-    return kinds[options.device](_config(options, widths))
+    config = _config(options, widths)
+    if options.device == "golden":
+        return GoldenDevice(config)
+    if options.device == "cycle":
+        return CycleDevice(config, operands=options.operands)
+    return RtlDevice(config, operands=options.operands)
 
 
 def _npz(arrays: Arrays) -> bytes:
@@ -173,7 +179,7 @@ def _search(options: Namespace, network: "Network", inputs: Arrays, labels: Labe
     from hbfp.run.search import search
     from sim.devices import CycleDevice
 
-    device = CycleDevice(_config(options, (4, 6)))
+    device = CycleDevice(_config(options, (4, 6)), operands=options.operands)
     with _progress() as report:
         choice = search(network, inputs, labels, device, options.search, progress=report)
     text = json.dumps(choice.widths, indent=1) + "\n"

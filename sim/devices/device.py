@@ -1,5 +1,7 @@
 """The one interface to a machine, wherever it is."""
 
+from collections import Counter
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -15,6 +17,8 @@ HEALTH = ("saturated", "flushed", "nan_blocks")
 """Counters of what conversions into blocks lost. Operands count as often as they are loaded."""
 RESULTS = ("overflows", "nan_results")
 """Counters of what became of the results."""
+OPERANDS = {"fp32": "", "bfloat16": "bfloat16", "packed": "packed"}
+"""What operands may be sent as, and the feature it needs."""
 OUTPUTS = {"fp32": None, "bfloat16": "bfloat16", "blocks": "requantize"}
 """What C may be, and the feature it needs."""
 
@@ -28,8 +32,35 @@ class Device:
         the machine.
     """
 
+    operands = "fp32"
+    """What operands are sent as, of ``OPERANDS``."""
+
     def __init__(self, config: CoreConfig):
         self.config = config
+        self._converted: Counter[str] = Counter()
+
+    def _send_as(self, operands: str, *choices: str) -> None:
+        """Choose what operands are sent as, out of those that this kind of device knows.
+
+        Raises
+        ------
+        ValueError
+            for what it does not know or the machine cannot take.
+        """
+        known = [name for name in choices if OPERANDS[name] in ("", *self.config.features)]
+        if operands not in known:
+            raise ValueError(f"operands must be one of the machine's {', '.join(known)}, not {operands}")
+        self.operands = operands
+
+    def _count_converted(self, task: Task, blocks: dict[str, golden.BlockTensor]) -> None:
+        """Add what was lost where golden converted operands, each as often as it is loaded."""
+        for operand, loads in zip(blocks.values(), task.loads(self.config), strict=False):
+            for name in HEALTH:
+                self._converted[name] += loads * getattr(operand.health, name)
+
+    def _with_converted(self, counters: dict[str, int]) -> dict[str, int]:
+        """A core's counters with what golden converted for it."""
+        return counters | {name: counters[name] + self._converted[name] for name in HEALTH}
 
     def matmul(
         self, a: ArrayLike, b: ArrayLike, *, width_a: int | None = None, width_b: int | None = None,
@@ -91,7 +122,8 @@ class Device:
         seeds = self._seeds(a.shape[0], a.shape[1], b.shape[1], rounding, wanted)
         # Raises where a block of C has no room.
         panels(self.config, a.shape[0], a.shape[1], b.shape[1], FORMATS[output])
-        return self._product(Task(a, b, width_a, width_b, width_c, rounding, seeds, bias, bool(relu), output))
+        packed = self.operands == "packed"
+        return self._product(Task(a, b, width_a, width_b, width_c, rounding, seeds, bias, bool(relu), output, packed))
 
     def _check_output(self, columns: int, bias: object, relu: object, output: str) -> None:
         if not isinstance(relu, bool | np.bool_):

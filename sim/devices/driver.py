@@ -11,15 +11,14 @@ from hw.command import CommandError, OperandFormat, pack_command
 from hw.config import ACCUMULATORS, FEATURES, ROUNDING_MODES, CoreConfig
 from hw.core.counters import COUNTERS
 from sim.devices.command_queue import CommandQueue, Parcel, RegisterStreams, Streams, Stuck, Transport
-from sim.devices.device import HEALTH, Device
-from sim.devices.jobs import Assembly, Job, Matrix, Task, jobs
+from sim.devices.device import OPERANDS, Device
+from sim.devices.jobs import Assembly, Job, Matrix, Task, jobs, part_of
 from sim.devices.packets import Words, bias_packets, block_packets, matrix_packets, result_from_words, result_words
 
 __all__ = ["DriverError", "RegisterDevice"]
 
 STATUS = {field.name: field for register in register_map() if register.name == "status" for field in register.fields}
 COMMAND_WORDS = sum(register.name.startswith("command_") for register in register_map())
-OPERANDS = {"fp32": "", "bfloat16": "bfloat16", "packed": "packed"}
 """What operands are sent as, and the feature it needs."""
 
 
@@ -74,10 +73,8 @@ class RegisterDevice(Device):
         words = transport.read(offset_of(next(iter(CAPABILITIES))), len(CAPABILITIES))
         self.capabilities = dict(zip(CAPABILITIES, words, strict=True))
         super().__init__(_config(self.capabilities))
-        self.operands = operands or next(f for f in reversed(OPERANDS) if self._takes(f))
-        if self.operands not in OPERANDS or not self._takes(self.operands):
-            known = ", ".join(filter(self._takes, OPERANDS))
-            raise ValueError(f"operands must be one of the machine's {known}, not {operands}")
+        best = next(name for name, needed in reversed(OPERANDS.items()) if needed in ("", *self.config.features))
+        self._send_as(operands or best, *OPERANDS)
         self.depth = depth or self.config.queue_depth + 1
         self.reset()
 
@@ -92,7 +89,7 @@ class RegisterDevice(Device):
         self._write("control", 3)
         self._streams.flush()  # and no result from before it is left
         self._write("interrupt_cause", (1 << len(INTERRUPTS)) - 1)
-        self._converted = dict.fromkeys(HEALTH, 0)
+        self._converted.clear()
         self._sound = True
 
     @property
@@ -101,7 +98,7 @@ class RegisterDevice(Device):
         self._recover()
         words = self.transport.read(offset_of(f"count_{next(iter(COUNTERS))}"), len(COUNTERS))
         counters = dict(zip(COUNTERS, words, strict=True))
-        return counters | {name: counters[name] + count for name, count in self._converted.items()}
+        return self._with_converted(counters)
 
     def _product(self, task: Task) -> Matrix:
         work = list(jobs(self.config, task))
@@ -127,9 +124,7 @@ class RegisterDevice(Device):
         except Stuck as error:
             raise DriverError(f"the core did not {error} within {self.timeout} s") from None
         self._sound = True
-        for operand, loads in zip(blocks.values(), task.loads(self.config), strict=False):
-            for name in HEALTH:
-                self._converted[name] += loads * getattr(operand.health, name)
+        self._count_converted(task, blocks)
         return result.value()
 
     def _recover(self) -> None:
@@ -147,7 +142,7 @@ class RegisterDevice(Device):
                 continue
             if blocks:
                 form = OperandFormat.PACKED
-                packets[name] = block_packets(_part(blocks[name], job.rows if name == "a" else job.columns, job.inner))
+                packets[name] = block_packets(part_of(blocks[name], job.rows if name == "a" else job.columns, job.inner))
             else:
                 exact = self.operands == "bfloat16" and not (lines.view("<u4") & 0xFFFF).any()
                 form = OperandFormat.BFLOAT16 if exact else OperandFormat.FP32
@@ -185,9 +180,6 @@ class RegisterDevice(Device):
             raise DriverError(f"the core reports {'; '.join(raised)}")
         return status
 
-    def _takes(self, operands: str) -> bool:
-        return OPERANDS[operands] in ("", *self.config.features)
-
     def _read(self, name: str) -> int:
         words = self.transport.read(offset_of(name))
         if not words:
@@ -201,14 +193,6 @@ class RegisterDevice(Device):
 
 def _dotted(version: int) -> str:
     return f"{version >> 16}.{version & 0xFFFF}"
-
-
-def _part(blocks: golden.BlockTensor, lines: slice, inner: slice) -> golden.BlockTensor:
-    """Some lines of an operand, and of these the blocks of a part of the reduction."""
-    size = blocks.format.block_size
-    columns = slice(inner.start // size, -(-inner.stop // size))
-    mantissas, fields = blocks.mantissas[lines, columns], blocks.fields[lines, columns]
-    return golden.BlockTensor(mantissas, fields, blocks.format, (len(fields), inner.stop - inner.start), 1)
 
 
 def _config(capabilities: dict[str, int]) -> CoreConfig:

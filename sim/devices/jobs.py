@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 import golden
 from golden.stochastic import leap
-from hw.command import FIELDS, OutputFormat, Rounding
+from hw.command import FIELDS, OperandFormat, OutputFormat, Rounding
 from hw.config import CoreConfig
 from sim.network.plan import Command, CommandFields, Loop, Piece, panels, pieces, plan
 from sim.rtl.beats import result_blocks
 
-__all__ = ["FORMATS", "Assembly", "Job", "Matrix", "Task", "block_format", "commands", "jobs", "widest_rows"]
+__all__ = ["FORMATS", "Assembly", "Job", "Matrix", "Task", "block_format", "commands", "jobs", "part_of", "widest_rows"]
 
 Matrix = NDArray[np.float32] | golden.BlockTensor
 """C: float32, shape (rows, columns), or that matrix in blocks along axis 1."""
@@ -61,6 +61,8 @@ class Task:
     bias: NDArray[np.float32] | None = None
     relu: bool = False
     output: str = "fp32"
+    packed: bool = False
+    """Whether operands come as packed blocks, which golden has made."""
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -82,6 +84,11 @@ class Task:
         x, axis = (self.a, 1) if name == "a" else (self.b, 0)
         return golden.quantize(x, block_format(config, width), axis, self.rounding, None if seed is None else int(seed))
 
+    @property
+    def form(self) -> OperandFormat:
+        """What the operands of its commands come as."""
+        return OperandFormat.PACKED if self.packed else OperandFormat.FP32
+
     def operands(self, job: Job) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The parts of A and B that a command multiplies."""
         return self.a[job.rows, job.inner], self.b[job.inner, job.columns]
@@ -91,12 +98,20 @@ class Task:
         return self.bias[job.columns] if self.bias is not None and job.fields["bias"] else None
 
 
+def part_of(blocks: golden.BlockTensor, lines: slice, inner: slice) -> golden.BlockTensor:
+    """Some lines of an operand, and of these the blocks of a part of the reduction."""
+    size = blocks.format.block_size
+    columns = slice(inner.start // size, -(-inner.stop // size))
+    mantissas, fields = blocks.mantissas[lines, columns], blocks.fields[lines, columns]
+    return golden.BlockTensor(mantissas, fields, blocks.format, (len(fields), inner.stop - inner.start), 1)
+
+
 def jobs(config: CoreConfig, task: Task) -> Iterator[Job]:
-    """The commands of a task, in order. Operands are in FP32; the fields that say otherwise are left to the caller."""
+    """The commands of a task, in order."""
     line, line_c = (-(-size // config.block_size) * config.block_size for size in task.sizes[1:])
     for command, row, inner, column in _pieces(config, task):
         fields = {name: int(value) for name, value in command._asdict().items() if name in FIELDS}
-        fields |= {"rounding": Rounding[task.rounding.upper()], "bias": 0}
+        fields |= {"rounding": Rounding[task.rounding.upper()], "bias": 0, "format_a": task.form, "format_b": task.form}
         if command.store:
             fields |= {"output": FORMATS[task.output], "width_c": task.width_c, "relu": int(task.relu)}
             fields |= {"bias": int(task.bias is not None)}
@@ -110,10 +125,16 @@ def jobs(config: CoreConfig, task: Task) -> Iterator[Job]:
 def commands(config: CoreConfig, task: Task) -> Iterable[Command | Loop]:
     """The commands of ``jobs`` as the cycle model takes them, equal ones in loops."""
     if not task.in_rows:
-        ends: CommandFields = {"output": FORMATS[task.output], "width_c": task.width_c, "bias": task.bias is not None}
-        return plan(config, *task.sizes, task.width_a, task.width_b, **ends)
+        fields: CommandFields = {
+            "format_a": task.form, "format_b": task.form, "output": FORMATS[task.output], "width_c": task.width_c,
+            "bias": task.bias is not None,
+        }  # fmt: skip
+        return plan(config, *task.sizes, task.width_a, task.width_b, **fields)
     return (
-        piece.command._replace(output=OutputFormat.PACKED, width_c=task.width_c, bias=task.bias is not None)
+        piece.command._replace(
+            format_a=task.form, format_b=task.form, output=OutputFormat.PACKED, width_c=task.width_c,
+            bias=task.bias is not None,
+        )
         for piece in _pieces(config, task)
     )
 

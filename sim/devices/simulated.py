@@ -5,7 +5,7 @@ import numpy as np
 import golden
 from hw.config import CoreConfig
 from sim.devices.device import HEALTH, RESULTS, Device
-from sim.devices.jobs import Assembly, Matrix, Task, block_format, commands, jobs
+from sim.devices.jobs import Assembly, Job, Matrix, Task, block_format, commands, jobs, part_of
 from sim.model import CoreModel, Rates
 
 __all__ = ["CycleDevice", "GoldenDevice", "RtlDevice"]
@@ -59,11 +59,19 @@ class CycleDevice(GoldenDevice):
         the machine.
     rates
         of its ports.
+    operands
+        what they come as: "fp32", or "packed", converted by golden, to the bits that the core makes.
+
+    Raises
+    ------
+    ValueError
+        for operands that the machine cannot take.
     """
 
-    def __init__(self, config: CoreConfig, rates: Rates = Rates()):  # noqa: B008
+    def __init__(self, config: CoreConfig, rates: Rates = Rates(), operands: str = "fp32"):  # noqa: B008
         self._rates = rates
         super().__init__(config)
+        self._send_as(operands, "fp32", "packed")
 
     def reset(self) -> None:
         """As after power-on, all counters 0."""
@@ -92,37 +100,59 @@ class RtlDevice(Device):
         of its ports.
     quick
         see ``sim.rtl.core.compile_core``.
+    operands
+        as of ``CycleDevice``.
 
     Raises
     ------
     RtlError
         if it does not compile.
+    ValueError
+        for operands that the machine cannot take.
     """
 
-    def __init__(self, config: CoreConfig, rates: Rates = Rates(), quick: bool = False):  # noqa: B008
+    def __init__(
+        self, config: CoreConfig, rates: Rates = Rates(), quick: bool = False, operands: str = "fp32"  # noqa: B008
+    ):  # fmt: skip
         from sim.rtl.core import RtlCore
 
         super().__init__(config)
+        self._send_as(operands, "fp32", "packed")
         self._rates = rates
         self._core = RtlCore(config, quick)
 
     def reset(self) -> None:
         """As after power-on, all counters 0."""
         self._core.reset()
+        self._converted.clear()
 
     @property
     def counters(self) -> dict[str, int]:
         """All of the core's counters."""
-        return self._core.counters()
+        return self._with_converted(self._core.counters())
 
     def _product(self, task: Task) -> Matrix:
         from sim.rtl.core import RtlProduct
 
         work = list(jobs(self.config, task))
-        products = [RtlProduct(*task.operands(job), job.fields, bias=task.bias_of(job)) for job in work]
+        blocks = {name: task.blocks(name, self.config) for name in "ab"} if task.packed else {}
+        self._count_converted(task, blocks)
+        products = [
+            RtlProduct(
+                *task.operands(job), job.fields, _packed("a", job.rows, job, blocks), _packed("b", job.columns, job, blocks),
+                bias=task.bias_of(job),
+            ) for job in work
+        ]  # fmt: skip
         results, _ = self._core.run(products, self._rates)
         c = Assembly(self.config, task)
         for job, result in zip(work, results, strict=True):
             if result is not None:
                 c.put(job, result)
         return c.value()
+
+
+def _packed(name: str, lines: slice, job: Job, blocks: dict[str, golden.BlockTensor]) -> bytes:
+    """What a command loads of an operand that golden has converted; nothing for others."""
+    if name not in blocks or not job.fields[f"load_{name}"]:
+        return b""
+    return golden.pack(part_of(blocks[name], lines, job.inner)).tobytes()

@@ -12,7 +12,7 @@ from tests.sim.messages import rejects
 CONFIG = CoreConfig(
     mantissa_widths=(4, 6), block_size=16, dot=8, lanes=4, tile_rows=2, tile_columns=2, mesh_columns=2, interleave=2,
     rounding_modes=("nearest", "stochastic"), operand_depth=8, panel_columns=16,
-    features=("bfloat16", "bias", "requantize"),
+    features=("packed", "bfloat16", "bias", "requantize"),
 )  # fmt: skip
 SHAPES = [(1, 1, 1), (4, 96, 4), (37, 40, 29), (9, 16 * 20, 7), (3, 70, 50), (60, 90, 2)]
 
@@ -20,6 +20,11 @@ SHAPES = [(1, 1, 1), (4, 96, 4), (37, 40, 29), (9, 16 * 20, 7), (3, 70, 50), (60
 @pytest.fixture(scope="module")
 def devices():
     return GoldenDevice(CONFIG), CycleDevice(CONFIG), RtlDevice(CONFIG, quick=True)
+
+
+@pytest.fixture(scope="module")
+def packed_devices():
+    return GoldenDevice(CONFIG), CycleDevice(CONFIG, operands="packed"), RtlDevice(CONFIG, quick=True, operands="packed")
 
 
 def matrices(m, k, n, seed=0):
@@ -67,6 +72,26 @@ def test_devices_agree_on_what_becomes_of_results(devices, shape, output):
     golden, cycle, rtl = devices
     assert golden.health() == cycle.health() == rtl.health()
     assert {name: rtl.counters[name] for name in cycle.counters} == cycle.counters
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (37, 40, 29), (9, 16 * 20, 7), (60, 30, 50)])
+@pytest.mark.parametrize("rounding", [{}, {"rounding": "stochastic", "seed_a": 9, "seed_b": 8}])
+def test_operands_in_blocks_give_the_same_bits(packed_devices, shape, rounding):
+    if rounding and panels(CONFIG, *shape).inner_panels > 1:
+        return
+    a, b = matrices(*shape, seed=4)
+    c = everywhere(packed_devices, a, b, width_b=6, **rounding)
+    assert np.array_equal(c, GoldenDevice(CONFIG).matmul(a, b, width_b=6, **rounding))
+    golden, cycle, rtl = packed_devices
+    assert golden.health() == cycle.health() == rtl.health()
+    assert {name: rtl.counters[name] for name in cycle.counters} == cycle.counters
+
+
+def test_operands_in_blocks_need_a_core_that_takes_them():
+    with rejects(ValueError, "operands must be one of the machine's fp32, not packed"):
+        CycleDevice(CoreConfig(), operands="packed")
+    with rejects(ValueError, "operands must be one of the machine's fp32, packed, not bfloat16"):
+        CycleDevice(CONFIG, operands="bfloat16")
 
 
 def test_stochastic_rounding_does_not_depend_on_the_cut(devices):

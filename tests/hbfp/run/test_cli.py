@@ -58,6 +58,18 @@ def test_devices_with_time(folder, device, capsys):
     assert report["cycles"] == sum(layer["cycles"] for layer in report["layers"]) > 0
 
 
+def test_operands_in_blocks_cost_fewer_cycles_and_no_bit(folder, capsys):
+    reports = {}
+    for form in ("packed", "fp32"):
+        assert run("--device", "rtl", "--operands", form, "-o", f"{form}.npz", "--json") == 0
+        reports[form] = json.loads(capsys.readouterr().out)
+    with np.load("packed.npz") as packed, np.load("fp32.npz") as fp32:
+        assert np.array_equal(packed["y"].view(np.uint32), fp32["y"].view(np.uint32))
+    assert reports["packed"]["cycles"] < reports["fp32"]["cycles"]
+    assert "packed" in reports["packed"]["machine"]["features"]
+    assert "packed" not in reports["fp32"]["machine"]["features"]
+
+
 def test_fp32_is_onnx_runtime_alone(folder, capsys):
     import onnxruntime
 
