@@ -9,12 +9,12 @@ from rich.console import Console
 BENCHES = ("golden", "simulator", "driver", "torch")
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Measure one bench after another and print their tables, or one JSON object of all."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Speed figures.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)} (default: all)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     unknown = [name for name in options.names if name not in BENCHES]
     if unknown:
         parser.error(f"name must be one of {', '.join(BENCHES)}, not {unknown[0]}")

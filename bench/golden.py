@@ -106,13 +106,13 @@ def show(figures: list[Figure], console: Console) -> None:
     console.print(table)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Print the figures as a table or as JSON."""
     parser = argparse.ArgumentParser(prog="python -m bench.golden", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    arguments = parser.parse_args()
+    options = parser.parse_args(arguments)
     figures = measure()
-    if arguments.json:
+    if options.json:
         print(json.dumps([figure._asdict() for figure in figures], indent=2))
     else:
         show(figures, Console())

@@ -1,15 +1,24 @@
-"""What the pages tell a reader to type: blocks marked ``sh`` run line by line, blocks marked ``python`` in one go."""
+"""What the pages tell a reader to type.
+
+Blocks marked ``sh`` run line by line, blocks marked ``python`` in one go; every other command is read by its parser.
+"""
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from hbfp.cli import COMMANDS
+from hbfp.reference import parser_of
+from hw.options import CommandLineError
+
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/simulator.md")
+ALL = ("README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -42,14 +51,58 @@ def test_commands_run_line_by_line(page, tmp_path):
             assert "processing_element" in output.splitlines()
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_python_runs_from_top_to_bottom(page, tmp_path):
-    code = "\n".join(blocks(page, "python"))
+def run_python(code: str, folder: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True,
+        [sys.executable, "-c", code], cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True,
         text=True, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_python_runs_from_top_to_bottom(page, tmp_path):
+    run_python("\n".join(blocks(page, "python")), tmp_path)
+
+
+def test_the_page_on_pytorch_repeats_the_tour_and_the_rest_of_it_runs(tmp_path):
+    repeated, *others = blocks("docs/torch.md", "python")
+    assert repeated in blocks("README.md", "python")
+    run_python("\n".join(others), tmp_path)
+
+
+def commands(page: str) -> list[list[str]]:
+    """Words of every command with arguments, in blocks and in running text; those with an ellipsis are no whole ones."""
+    start = r"(?:python -m [\w.]+|hbfp [a-z-]+)"
+    found = re.findall(rf"^ *({start} [^`\n]*)$|`({start}\s[^`]*)`", page.replace("\\\n", " "), re.MULTILINE)
+    split = [shlex.split(line or code, comments=True) for line, code in found if "…" not in line + code]
+    return [words for words in split if len(words) > (2 if words[0] == "hbfp" else 3)]
+
+
+def program(words: list[str]) -> tuple[str, list[str]]:
+    """The module with a command's parser, and the command's arguments."""
+    if words[:3] == ["python", "-m", "hbfp"] or words[0] == "hbfp":
+        name, *arguments = words[words.index("hbfp") + 1 :]
+        return COMMANDS[name][0], arguments
+    places = (words[2] + ending for ending in (".cli", ".__main__", ""))
+    return next(place for place in places if (ROOT / f"{place.replace('.', '/')}.py").exists()), words[3:]
+
+
+@pytest.mark.parametrize("page", ALL)
+def test_every_command_is_one_that_its_program_reads(page):
+    for words in commands((ROOT / page).read_text()):
+        module, arguments = program(words)
+        try:
+            parser_of(module).parse_args(arguments)
+        except (CommandLineError, SystemExit) as error:
+            pytest.fail(f"{shlex.join(words)}: {error}")
+
+
+def test_a_command_that_is_not_read_is_found():
+    (words,) = commands("Type `python -m hw.generate\n--mantisa 4`, `hbfp sim …` or `hbfp run`.")
+    assert words == ["python", "-m", "hw.generate", "--mantisa", "4"]
+    module, arguments = program(words)
+    with pytest.raises(CommandLineError, match=r"^unrecognized arguments: --mantisa 4$"):
+        parser_of(module).parse_args(arguments)
 
 
 def test_every_make_target_named_exists():
