@@ -18,7 +18,7 @@ BEFORE, BEHIND = 2, 1
 CELLS = {"full": FullAdder, "half": HalfAdder, "plus_one": HalfAdderPlusOne}
 
 
-class Cell(NamedTuple):
+class PlacedAdder(NamedTuple):
     """One adder of a network, between nets."""
 
     kind: str
@@ -49,7 +49,7 @@ class AdderNetwork:
     def __init__(self) -> None:
         self.values: list[Value | None] = []
         self.depths: list[float] = []
-        self.cells: list[Cell] = []
+        self.cells: list[PlacedAdder] = []
         self.inverted: dict[int, int] = {}
 
     def net(self, value: Value | None = None, depth: float = 0) -> int:
@@ -64,10 +64,10 @@ class AdderNetwork:
         self.inverted[result] = net
         return result
 
-    def add(self, kind: str, inputs: list[int], keep_carry: bool) -> Cell:
+    def add(self, kind: str, inputs: list[int], keep_carry: bool) -> PlacedAdder:
         """One adder after its latest input."""
         depth = max(self.depths[net] for net in inputs) + 1
-        cell = Cell(kind, tuple(inputs), self.net(depth=depth), self.net(depth=depth) if keep_carry else None)
+        cell = PlacedAdder(kind, tuple(inputs), self.net(depth=depth), self.net(depth=depth) if keep_carry else None)
         self.cells.append(cell)
         return cell
 

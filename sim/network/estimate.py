@@ -13,7 +13,7 @@ from sim.network.cycles import OUTPUT_FORMATS, Cycles, check_width, product_cycl
 from sim.network.memory import Memory, Traffic, element_bits, row_bits
 from sim.network.parallel import Cluster, exchange_cycles, split
 from sim.network.plan import panels
-from sim.network.result import Estimate, Row, Run
+from sim.network.result import Estimate, ProductRow, TrainingRun
 from sim.network.synthesis import Physical
 from sim.workloads import Layer, LayerProduct, Schedule, Workload, load
 from sim.workloads import schedule as find_schedule
@@ -84,7 +84,7 @@ def _bound(cycles: Cycles, memory_cycles: float, link_cycles: float) -> str:
     return max(stages, key=lambda stage: stages[stage])
 
 
-def _row(machine: _Machine, layer: Layer, product: LayerProduct, width: int, count: int) -> Row:
+def _row(machine: _Machine, layer: Layer, product: LayerProduct, width: int, count: int) -> ProductRow:
     config, memory, cluster = machine.config, machine.memory, machine.cluster
     part, exchange = split(layer, product, cluster)
     core = machine.product(part, width)
@@ -99,7 +99,7 @@ def _row(machine: _Machine, layer: Layer, product: LayerProduct, width: int, cou
     inside = max(core.total, memory_cycles)
     passes = config.slices(width) ** 2
     share = count / cluster.cores
-    return Row(
+    return ProductRow(
         layer=layer.name,
         count=count,
         kind=layer.kind,
@@ -188,7 +188,7 @@ def estimate(
     return Estimate(workload, config, plan, training, *circumstances, rows, run)
 
 
-def _run(machine: _Machine, workload: Workload, plan: Schedule, epochs: int, samples: int | None) -> Run:
+def _run(machine: _Machine, workload: Workload, plan: Schedule, epochs: int, samples: int | None) -> TrainingRun:
     """A training run scaled from one step of a narrow and one of a wide epoch."""
     samples = workload.samples if samples is None else samples
     if samples is None:
@@ -201,4 +201,4 @@ def _run(machine: _Machine, workload: Workload, plan: Schedule, epochs: int, sam
     for count, wide in plan.phases(epochs):
         groups = _groups(workload, True, plan, wide, True)
         total += count * steps * sum(_row(machine, *group).cycles for group in groups)
-    return Run(epochs, samples, steps, total)
+    return TrainingRun(epochs, samples, steps, total)

@@ -9,7 +9,7 @@ from hw.command import SIZE_WIDTH, OperandFormat, OutputFormat
 from hw.config import CoreConfig
 from hw.timing import Timing
 
-__all__ = ["Command", "CommandFields", "Loop", "Panels", "Piece", "commands", "panels", "pieces", "plan", "whole_blocks"]
+__all__ = ["Command", "CommandFields", "Cut", "Loop", "Piece", "commands", "panels", "pieces", "plan", "whole_blocks"]
 
 LARGEST = 2**SIZE_WIDTH - 1
 PARTS = 8
@@ -68,7 +68,7 @@ class Piece(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Panels:
+class Cut:
     """How a product larger than the operand buffers is cut into commands.
 
     Attributes
@@ -100,7 +100,7 @@ class Panels:
         )
 
 
-def panels(config: CoreConfig, m: int, k: int, n: int, output: OutputFormat = OutputFormat.FP32) -> Panels:
+def panels(config: CoreConfig, m: int, k: int, n: int, output: OutputFormat = OutputFormat.FP32) -> Cut:
     """Commands that one half of each operand buffer can hold: all of k if it fits, then as many rows and columns.
 
     The operand that stays is the one that makes the busier of the two streams less busy, and then both, and then the
@@ -141,7 +141,7 @@ def panels(config: CoreConfig, m: int, k: int, n: int, output: OutputFormat = Ou
         else:
             rows = _part(m, n, rows, config.rows, config.interleave, least)
             row_panels = ceil(m / rows)
-    return Panels(
+    return Cut(
         rows=rows,
         columns=columns,
         inner=min(k, depth * config.block_size),
@@ -199,7 +199,7 @@ def plan(
     return tuple(items)
 
 
-def _accumulated(cut: Panels, k: int, command: Command) -> list[Command | Loop]:
+def _accumulated(cut: Cut, k: int, command: Command) -> list[Command | Loop]:
     """One output tile whose reduction is cut: sums stay in the array until the last part."""
     last = k - (cut.inner_panels - 1) * cut.inner
     return [

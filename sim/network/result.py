@@ -14,14 +14,14 @@ from sim.network.parallel import Cluster
 from sim.network.synthesis import Physical
 from sim.workloads import Schedule, Workload
 
-__all__ = ["BOUNDS", "Estimate", "Row", "Run"]
+__all__ = ["BOUNDS", "Estimate", "ProductRow", "TrainingRun"]
 
 BOUNDS = ("compute", "load", "store", "memory", "link")
 """What can limit a product: the array, the core's ports, off-chip memory, or the link between cores."""
 
 
 @dataclass(frozen=True)
-class Row:
+class ProductRow:
     """``count`` products that cost the same; all quantities are of all of them together.
 
     Attributes
@@ -100,7 +100,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainingRun:
     """A training run. Members: epochs, samples of each, steps of each, cycles of all."""
 
     epochs: int
@@ -121,8 +121,8 @@ class Estimate:
     rates: Rates | None
     cluster: Cluster
     physical: Physical
-    rows: tuple[Row, ...]
-    run: Run | None = None
+    rows: tuple[ProductRow, ...]
+    run: TrainingRun | None = None
 
     @cached_property
     def cycles(self) -> float:
@@ -203,7 +203,7 @@ class Estimate:
             "layers": [row.to_dict() for row in self.rows],
         }
 
-    def mapping_efficiency(self, row: Row) -> float:
+    def mapping_efficiency(self, row: ProductRow) -> float:
         """Share of the units and of the blocks' elements that a row's products have work for, edges counted."""
         m, k, n, _ = row.part
         axes = ((m, self.config.rows), (n, self.config.columns), (k, self.config.block_size))

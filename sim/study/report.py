@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sim.network.result import Estimate, Row
+from sim.network.result import Estimate, ProductRow
 
 __all__ = ["compare", "compute_report", "quantity", "read_report", "show", "show_sweep", "to_csv"]
 
@@ -29,7 +29,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _layer(row: Row) -> str:
+def _layer(row: ProductRow) -> str:
     name = escape(row.layer)
     return f"{name} ×{row.count}" if row.count > 1 else name
 
