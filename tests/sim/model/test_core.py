@@ -1,6 +1,5 @@
 """The model against itself: short cuts change nothing."""
 
-from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -19,23 +18,9 @@ from hw.quantize.block_packer import BlockPacker
 from hw.quantize.block_quantizer import BlockQuantizer
 from hw.timing import Timing
 from sim.model import CoreModel, Rates
-from sim.model.port import Port
-from sim.network.plan import Command, Loop, commands, pieces, plan
+from sim.network.plan import Command, Loop, commands, plan
 from tests.sim.command_sequences import Sequence, random_rates
 from tests.sim.machines import MACHINES
-
-RATES = [Fraction(1), Fraction(1, 2), Fraction(2, 3), Fraction(3, 7), Fraction(8, 9), Fraction(1, 9)]
-
-
-@pytest.mark.parametrize("rate", RATES)
-def test_a_port_opens_as_the_compiled_core_drives_it(rate):
-    port = Port(rate)
-    is_open = [t * rate.numerator % rate.denominator < rate.numerator for t in range(100)]
-    times = [t for t in range(100) if is_open[t]]
-    for time in range(30):
-        later = [t for t in times if t >= time]
-        assert [port.nth(time, count) for count in (1, 2, 5)] == [later[0], later[1], later[4]]
-        assert port.opened(time) == sum(is_open[:time])
 
 
 @pytest.mark.parametrize("seed", range(100))
@@ -116,32 +101,6 @@ def test_the_time_of_a_product_hardly_depends_on_its_size():
     assert len(list(commands(plan(config, 20_000, 64, 10_000, 6, 6)))) > 200_000
     assert len(steps) < 500
     assert model.counters["busy"] == -(-20_000 // config.rows) * (10_000 // config.columns) * 2
-
-
-def test_pieces_are_the_plan_with_places():
-    for config in MACHINES.values():
-        width = config.mantissa_widths[0]
-        for m, k, n in ((1, 1, 1), (50, 40, 60), (60, 1000, 9), (9, 1000, 60), (7, 33, 400)):
-            parts = list(pieces(config, m, k, n, width, width))
-            assert [part.command for part in parts] == list(commands(plan(config, m, k, n, width, width)))
-            products = np.zeros((m, k, n), int)
-            for command, row, inner, column in parts:
-                ends = row + command.rows, inner + command.inner, column + command.columns
-                products[row : ends[0], inner : ends[1], column : ends[2]] += 1
-            assert (products == 1).all()
-
-
-@pytest.mark.parametrize("name", BLOCKS)
-def test_a_plan_for_results_in_blocks_has_whole_blocks_of_rows(name):
-    config = replace(MACHINES[name], operand_depth=64)
-    for m, k, n in ((1, 1, 1), (50, 40, 60), (7, 33, 401), (100, 9, 16)):
-        parts = pieces(config, m, k, n, *config.mantissa_widths[:1] * 2, output=OutputFormat.PACKED)
-        for command, _, _, column in parts:
-            assert command.output == OutputFormat.PACKED
-            assert column % config.block_size == 0
-            assert column + command.columns == n or command.columns % config.block_size == 0
-    with pytest.raises(ValueError, match=r"^results in blocks need room for 16 columns of B, but there is for "):
-        plan(config, 50, config.block_size * config.operand_depth, 60, 4, 4, output=OutputFormat.PACKED)
 
 
 def test_runs_go_on_where_others_ended():
