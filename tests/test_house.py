@@ -21,6 +21,41 @@ NAMED_TWICE = {
     "Timing": "a core's cycles, and a netlist's delays",
 }
 """Other names that two public classes share, and what each means."""
+HOMES = {
+    "hw.accumulate.float_accumulator": "tests/accumulate/test_block_accumulator.py",
+    "hw.array.control": "tests/array/test_tile.py",
+    "hw.board.boards": "tests/board/test_cli.py",
+    "hw.board.build": "tests/board/test_cli.py",
+    "hw.board.top": "tests/board/test_cli.py",
+    "hw.bus.axi_lite": "tests/bus/test_axi_core.py",
+    "hw.bus.register_bank": "tests/bus/test_axi_core.py",
+    "hw.bus.stream_core": "tests/bus/test_axi_core.py",
+    "hw.choices": "tests/generate/test_rules.py",
+    "hw.dot.sum_of_products": "tests/dot/test_dot_product.py",
+    "hw.quantize.layouts": "tests/quantize/test_block_quantizer.py",
+    "hw.sequence.loops": "tests/core/test_sequencer.py",
+    "hw.serial.frame_bridge": "tests/board/test_serial_board.py",
+    "hw.serial.serial_core": "tests/board/test_serial_board.py",
+    "hw.types": "tests/array/test_tile.py",
+    "sim.devices.command_queue": "tests/bus/test_command_queue.py",
+    "sim.devices.compiled_axi": "tests/bus/test_compiled_axi.py",
+    "sim.devices.device": "tests/sim/test_device.py",
+    "sim.devices.jobs": "tests/sim/test_device.py",
+    "sim.devices.packets": "tests/bus/test_packets.py",
+    "sim.devices.serial_board": "tests/board/test_serial_board.py",
+    "sim.devices.serial_link": "tests/serial/test_link_faults.py",
+    "sim.devices.simulated": "tests/sim/test_device.py",
+    "sim.model.decoder": "tests/sim/test_exact.py",
+    "sim.model.loader": "tests/sim/test_exact.py",
+    "sim.model.output_stage": "tests/sim/test_exact.py",
+    "sim.model.requantizer": "tests/sim/test_exact.py",
+    "sim.model.result_buffer": "tests/sim/test_exact.py",
+    "sim.model.sequencer": "tests/sim/test_exact.py",
+    "sim.options": "tests/sim/test_cli.py",
+    "sim.workloads.attention": "tests/sim/workloads/test_tables.py",
+    "sim.workloads.convolutional": "tests/sim/workloads/test_tables.py",
+}
+"""Modules whose tests have another name: where they are. The stages of ``sim.model`` are held to the hardware as one."""
 
 
 def test_layers_are_kept():
@@ -88,3 +123,16 @@ def test_a_class_has_a_name_of_its_own():
     assert {name: shared[name] for name in others - set(NAMED_TWICE)} == {}
     assert set(NAMED_TWICE) <= others, "a name of NAMED_TWICE is there once"
     assert all(len(shared[name]) == 2 for name in NAMED_TWICE)
+
+
+def test_a_module_has_tests_of_its_name():
+    """In the room of its name, or a home in ``HOMES``, which are no more than are needed."""
+    without = set()
+    for package, tests in (("hw", Path("tests")), ("sim", Path("tests", "sim"))):
+        for path in (ROOT / package).rglob("*.py"):
+            name = path.relative_to(ROOT / package)
+            room = Path("tests", "generate") if name == Path(path.name) and package == "hw" else tests / name.parent
+            if not path.name.startswith("__") and not (ROOT / room / f"test_{path.name}").is_file():
+                without.add(".".join((package, *name.with_suffix("").parts)))
+    assert without == set(HOMES)
+    assert [home for home in HOMES.values() if not (ROOT / home).is_file()] == []

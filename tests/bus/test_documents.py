@@ -7,24 +7,11 @@ import pytest
 
 from hw.bus.cli import main
 from hw.bus.documents import c_header, command_page, register_page, verilog_header
-from hw.bus.registers import ADDRESS_WIDTH, capabilities, register_map
+from hw.bus.registers import register_map
 from hw.command import FIELDS, pack_command
-from hw.config import CoreConfig
 from hw.core.counters import COUNTERS
 
 ROOT = Path(__file__).parents[2]
-
-
-def test_offsets_are_distinct_aligned_and_in_range():
-    offsets = [register.offset for register in register_map()]
-    assert offsets == sorted(set(offsets))
-    assert all(offset % 4 == 0 and offset < 1 << ADDRESS_WIDTH for offset in offsets)
-    names = [register.name for register in register_map()]
-    assert len(names) == len(set(names))
-    for register in register_map():
-        bits = [field.position + i for field in register.fields for i in range(field.width)]
-        assert len(bits) == len(set(bits))
-        assert all(bit < 32 for bit in bits)
 
 
 @pytest.mark.parametrize(("name", "text"), [("registers.md", register_page()), ("command-word.md", command_page())])
@@ -62,15 +49,6 @@ def test_verilog_example_runs(tmp_path):
     result = subprocess.run(["vvp", program], check=True, capture_output=True, text=True)
     assert "PASS" in result.stdout
     assert "FAIL" not in result.stdout
-
-
-def test_capabilities_describe_the_configuration():
-    values = capabilities(CoreConfig(mantissa_widths=(4, 6), rounding_modes=("nearest", "truncate")), 4, 50_000_000)
-    assert values["mantissa_widths"] == 1 << 4 | 1 << 6
-    assert values["rounding_modes"] == 0b101
-    assert values["stream_words"] == 4
-    assert values["clock_hz"] == 50_000_000
-    assert all(0 <= value < 1 << 32 for value in values.values())
 
 
 @pytest.mark.parametrize(

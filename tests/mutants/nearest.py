@@ -4,12 +4,12 @@ from tests.mutants.source import ROOT
 
 __all__ = ["MODULES", "nearest", "whole"]
 
-ROOMS = {"golden": "tests/golden", "sim/model": "tests/sim"}
+ROOMS = {"golden": "tests/golden", "sim/model": "tests/sim/model"}
 """Rooms whose modules are changed, and where their tests are."""
 ELSEWHERE = {"golden/product.py": ["tests/golden/test_matmul.py"]}
 """Tests of modules that have none of their own name."""
-TOGETHER = ["tests/sim/test_model.py", "tests/sim/test_exact.py"]
-"""Those of ``sim.model``, whose modules are tested as one."""
+TOGETHER = ["tests/sim/model/test_core.py", "tests/sim/test_exact.py"]
+"""Those of ``sim.model``, whose modules are tested as one, some by themselves before."""
 
 
 def _modules(room: str) -> list[str]:
@@ -24,7 +24,8 @@ def nearest(module: str) -> list[str]:
     """Test files, the nearest first."""
     room, name = module.rsplit("/", 1)
     if room == "sim/model":
-        return TOGETHER
+        own = f"{ROOMS[room]}/test_{name}"
+        return [own, *TOGETHER] if own not in TOGETHER and (ROOT / own).is_file() else TOGETHER
     return ELSEWHERE.get(module, [f"{ROOMS[room]}/test_{name}"])
 
 

@@ -12,7 +12,12 @@ from sim.model.port import Source
 from sim.model.unpacker import Unpacker
 from tests.sim.machines import MACHINES
 
-PACKED = [(name, width) for name, config in MACHINES.items() if "packed" in config.features for width in config.mantissa_widths]
+PACKED = [
+    (name, width)
+    for name, config in MACHINES.items()
+    if "packed" in config.features
+    for width in config.mantissa_widths
+]
 
 
 class Counted(Source):
