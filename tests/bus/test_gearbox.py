@@ -85,6 +85,16 @@ def test_packets_come_out_whole_in_full_beats(narrow, wide, pace, room):
     assert apart == packets
 
 
+@pytest.mark.parametrize("room", [1, 0.5])
+@pytest.mark.parametrize(("narrow", "wide"), WIDTHS)
+def test_a_packet_takes_no_more_beats_than_it_fills(narrow, wide, room):
+    """Its last word comes with its end, where that came in with a word."""
+    rng = Random(f"{narrow} {wide} {room}")
+    packets = [[rng.getrandbits(32) for _ in range(rng.randrange(1, 14))] for _ in range(12)]
+    found, _ = run(Gearbox(narrow, wide), [beat for packet in packets for beat in beats_of(packet, narrow)], rng, 1, room)
+    assert [(words, last) for words, last, _ in found] == [beat for packet in packets for beat in beats_of(packet, wide)]
+
+
 @pytest.mark.parametrize(("narrow", "wide"), [(1, 4), (4, 1), (4, 4)])
 def test_a_beat_per_cycle_passes_on_the_narrower_side(narrow, wide):
     packet = list(range(1, 41))

@@ -10,13 +10,17 @@ from hw.bus.line_guard import LineGuard
 WORDS = 4
 
 
-def guarded(lengths: list[int], beats: int, words: int, rng: Random, pace: float):
-    """Lines of ``beats`` beats, whose last has ``words`` words, from packets of these lengths; and the events seen."""
+def guarded(lengths: list[int], beats: int, words: int, rng: Random, pace: float, trailing: bool = False):
+    """Lines of ``beats`` beats, whose last has ``words`` words, from packets of these lengths; and the events seen.
+
+    With ``trailing`` a beat without words ends each packet.
+    """
     guard = LineGuard(WORDS)
     packets = [[rng.getrandbits(32) for _ in range(length)] for length in lengths]
     flat = []
     for packet in packets:
         parts = [packet[i : i + WORDS] for i in range(0, len(packet), WORDS)] or [[]]
+        parts += [[]] if trailing else []
         flat += [(part, i == len(parts) - 1) for i, part in enumerate(parts)]
     lines, events = [], {"short": 0, "long": 0}
     simulator = Simulator(guard)
@@ -78,6 +82,13 @@ def test_every_packet_is_one_line_cut_or_filled_up(seed, pace):
         assert line == [*packet, *[0] * 12][:12]
     assert (events["short"] > 0) == any(length < 10 for length in lengths)
     assert (events["long"] > 0) == any(length > 10 for length in lengths)
+
+
+@pytest.mark.parametrize("pace", [1, 0.5])
+def test_a_beat_without_words_may_end_a_packet(pace):
+    packets, lines, events = guarded([12] * 5, 3, 4, Random(3), pace, trailing=True)
+    assert lines == packets
+    assert events == {"short": 0, "long": 0}
 
 
 @pytest.mark.parametrize(("length", "event"), [(9, "short"), (11, "long"), (8, "short"), (13, "long"), (1, "short")])

@@ -88,6 +88,24 @@ def test_an_operand_that_stays_was_loaded(name):
             held_a, held_b = a, b
 
 
+@pytest.mark.parametrize("name", MACHINES)
+def test_the_operand_that_stays_keeps_the_busier_stream_less_busy(name):
+    """Against the other choice: first the words of the busier stream, then of both."""
+    config, rng = MACHINES[name], Random(name)
+    for _ in range(80):
+        m, k, n = int(2 ** rng.uniform(0, 9)), int(2 ** rng.uniform(0, 6)), int(2 ** rng.uniform(0, 9))
+        cut = panels(config, m, k, n)
+        if cut.inner_panels > 1:
+            continue
+        groups = config.operand_depth // -(-k // config.block_size)
+        rows, columns = -(-m // (config.rows * groups)), -(-n // (config.columns * groups))
+        kept_a, kept_b = (m, n * rows), (m * columns, n)
+        if cut.keep_a:
+            assert (max(kept_a), sum(kept_a)) <= (max(kept_b), sum(kept_b))
+        else:
+            assert (max(kept_b), sum(kept_b)) <= (max(kept_a), sum(kept_a))
+
+
 def test_sums_stay_in_the_array_until_the_reduction_is_done():
     config = MACHINES["ragged"]
     k = 3 * config.operand_depth * config.block_size + 5
