@@ -27,7 +27,9 @@ class Labelled(Protocol):
     """What can be measured, and what a progress bar calls it."""
 
     @property
-    def label(self) -> str: ...
+    def label(self) -> str:
+        """The name."""
+        ...
 
 
 D = TypeVar("D", bound=Labelled)
@@ -47,7 +49,9 @@ class Measure(Protocol[D_in, R_out]):
 class Readable(Protocol[R_out]):
     """A class whose rows can be read from JSON."""
 
-    def from_dict(self, values: dict[str, Any]) -> R_out: ...
+    def from_dict(self, values: dict[str, Any]) -> R_out:
+        """A row of these values."""
+        ...
 
 
 def _measure(measure: Measure[D, R], design: D, limits: tuple[str, float]) -> R | str:

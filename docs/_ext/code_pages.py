@@ -12,11 +12,16 @@ model, and of every module of PyTorch."""
 NAMED = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
+def is_overload(node: NAMED) -> bool:
+    """Whether it only says a type: the function itself, which comes after, has the docstring."""
+    return any(isinstance(decorator, ast.Name) and decorator.id == "overload" for decorator in node.decorator_list)
+
+
 def undocumented(tree: ast.Module) -> list[str]:
     """Public classes, functions and methods of a module that have no docstring; the module itself is "the module"."""
     missing = ["the module"] if tree.body and not ast.get_docstring(tree) else []
     for node in tree.body:
-        if not isinstance(node, NAMED) or node.name.startswith("_"):
+        if not isinstance(node, NAMED) or node.name.startswith("_") or is_overload(node):
             continue
         if not ast.get_docstring(node):
             missing.append(node.name)
