@@ -8,6 +8,8 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = {
     "generate": ("hw.generate", "Verilog of a core, or of any component of it"),
     "run": ("hbfp.run.cli", "a network of yours with its products on a device"),
+    "compile": ("hbfp.program.cli", "a network as a file of commands for one machine"),
+    "disassemble": ("hbfp.program.disassemble", "such a file for people to read"),
     "train": ("hbfp.train.__main__", "accuracy of formats in training, with PyTorch"),
     "train-on": ("hbfp.train.machine", "a training run through a machine, bit for bit"),
     "sim": ("sim.cli", "cycles, traffic and bounds of a network on a machine"),

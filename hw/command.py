@@ -6,7 +6,7 @@ from hw.config import Rounding
 
 __all__ = [
     "ERRORS", "FIELDS", "MEANINGS", "OPERAND_FORMATS", "OUTPUT_FORMATS", "SIZE_WIDTH", "CommandError", "OperandFormat",
-    "OutputFormat", "Rounding", "pack_command",
+    "OutputFormat", "Rounding", "pack_command", "unpack_command",
 ]  # fmt: skip
 
 SIZE_WIDTH = 16
@@ -146,3 +146,20 @@ def pack_command(**values: int) -> int:
         word |= value << position
         position += width
     return word
+
+
+def unpack_command(word: int) -> dict[str, int]:
+    """The fields of a command: inverse of ``pack_command``.
+
+    Raises
+    ------
+    ValueError
+        for a word that is no command's.
+    """
+    if not 0 <= word < 1 << sum(FIELDS.values()):
+        raise ValueError(f"a command must have {sum(FIELDS.values())} bits, not be {word:#x}")
+    values, position = {}, 0
+    for name, width in FIELDS.items():
+        values[name] = word >> position & (1 << width) - 1
+        position += width
+    return values

@@ -3,8 +3,7 @@
 import argparse
 import json
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import Progress
 
-from hw.config import FEATURES, CoreConfig
+from hbfp.run.options import add_network_options, machine_of, open_network, plan_of, progress_bar
+from hw.config import CoreConfig
 from hw.files import check_outputs, write_files
 from hw.options import CommandLineError, add_config_options, config_from_options
 
@@ -35,22 +34,15 @@ DEVICES = ("golden", "cycle", "rtl", "board", "fp32")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("model", type=Path, metavar="MODEL.onnx", help="the network")
+    parser.add_argument("model", type=Path, metavar="MODEL.onnx|FILE.hbfp", help="the network, or a program of hbfp compile")
     parser.add_argument("--input", type=Path, metavar="FILE.npz", help="arrays by the names of the graph's inputs")
     parser.add_argument("--random", type=int, metavar="SEED", help="standard normal inputs of this seed, instead of --input")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.npz", help="the outputs, by the graph's names")
     parser.add_argument("--device", default="golden", metavar="KIND", help=f"of {', '.join(DEVICES)} (default golden)")
     parser.add_argument("--port", metavar="PORT", help="the board's serial port, for --device board")
-    parser.add_argument("--operands", choices=("packed", "fp32"), default="packed",
-                        help="what products' operands go to the device as: packed blocks, which the host makes, or FP32 words, "
-                        "which the core converts; the same bits (default: packed; a board chooses)")  # fmt: skip
-    group = parser.add_argument_group("mantissa widths (default: what the file says, else 4 bits)")
-    group.add_argument("--schedule", metavar="NAME", help="booster, or all-W for a width W")
-    group.add_argument("--widths", type=Path, metavar="FILE.json", help="an object of layers' names or patterns and widths")
-    group = parser.add_argument_group("sizes of free extents")
-    group.add_argument("--batch", type=int, metavar="N", help="the first axis of inputs (default 1)")
-    group.add_argument("--sequence", type=int, metavar="N", help="the second axis of inputs of up to three")
-    group.add_argument("--size", action="append", default=[], metavar="INPUT:AXIS=N|NAME=N", help="any other; repeatable")
+    parser.add_argument("--port-rate", default="1", metavar="SHARE",
+                        help="of cycles, in which a stream of --device cycle or rtl passes a beat: 1/8 (default 1)")  # fmt: skip
+    add_network_options(parser)
     group = parser.add_argument_group("accuracy")
     group.add_argument("--labels", type=Path, metavar="FILE.npy", help="an integer per sample: says how many are right")
     group.add_argument("--search", type=float, metavar="ACCURACY", help="choose 4 or 6 bits per layer, so that this share "
@@ -58,8 +50,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("results")
     group.add_argument("--json", nargs="?", const="-", metavar="FILE", help="as JSON, to standard output or a file")
     group.add_argument("--csv", nargs="?", const="-", metavar="FILE", help="the layers as a table, likewise")
-    group.add_argument("--allow-missing", action="store_true",
-                       help="let ONNX Runtime compute products that cannot run on a device, under a warning")  # fmt: skip
     add_config_options(parser)
 
 
@@ -99,18 +89,11 @@ def _inputs(options: Namespace, network: "Network") -> Arrays:
     return inputs
 
 
-def _config(options: Namespace, widths: Iterable[int]) -> CoreConfig:
-    """The machine asked for, with what the network needs beside: its widths, where no other is said, blocks, a bias."""
-    if options.mantissa == CoreConfig.mantissa_widths:
-        options.mantissa = tuple(sorted(set(widths)))
-    needed = {"bias"} | {"packed"} & {options.operands}
-    options.features = tuple(name for name in FEATURES if name in needed.union(options.features))
-    return config_from_options(options)
-
-
-def _device(options: Namespace, widths: Iterable[int]) -> "Device":
+def _device(options: Namespace, config: CoreConfig) -> "Device":
     from sim.devices import CycleDevice, GoldenDevice, RtlDevice
+    from sim.model import Rates
 
+    rates = Rates.even(options.port_rate)
     if options.device == "board":
         from sim.devices.driver import RegisterDevice
         from sim.devices.serial_link import SerialLink
@@ -118,12 +101,11 @@ def _device(options: Namespace, widths: Iterable[int]) -> "Device":
         if not options.port:
             raise ValueError("port must be given with --device board: --port /dev/ttyUSB0")
         return RegisterDevice(SerialLink(options.port))
-    config = _config(options, widths)
     if options.device == "golden":
         return GoldenDevice(config)
     if options.device == "cycle":
-        return CycleDevice(config, operands=options.operands)
-    return RtlDevice(config, operands=options.operands)
+        return CycleDevice(config, rates, options.operands)
+    return RtlDevice(config, rates, operands=options.operands)
 
 
 def _npz(arrays: Arrays) -> bytes:
@@ -136,29 +118,48 @@ def _npz(arrays: Arrays) -> bytes:
 
 def run_network(options: Namespace) -> int:
     """Run, report and write; 0."""
-    from hbfp.run.network import Network
-    from hbfp.run.widths import read_widths
-    from sim.graphs.sizes import read_sizes
+    from hbfp.program.file import is_program
 
     if options.device not in DEVICES:
         raise ValueError(f"device must be one of {', '.join(DEVICES)}, not {options.device}")
-    if options.schedule and options.widths:
-        raise ValueError("schedule and widths must not be given both")
     if options.search is not None and not (options.labels and 0 <= options.search <= 1):
         raise ValueError("search must be an accuracy between 0 and 1, with --labels")
     check_outputs(*(Path(x) for x in (options.output, options.json, options.csv) if x and x != "-"))
-    network = Network(options.model, options.batch, options.sequence, read_sizes(options.size), options.allow_missing)
+    if is_program(options.model):
+        return _run_program(options)
+    plan = plan_of(options)
+    network = open_network(options)
     inputs = _inputs(options, network)
     labels = _labels(options.labels) if options.labels else None
     if options.device == "fp32":
         return _fp32(options, network, inputs, labels)
     if labels is not None and options.search is not None:
         return _search(options, network, inputs, labels)
-    plan = read_widths(options.widths) if options.widths else options.schedule
-    device = _device(options, network.widths(plan).values())
-    with _progress() as report:
+    device = _device(options, machine_of(options, network.widths(plan).values()))
+    with progress_bar() as report:
         result = network.run(inputs, device, plan, progress=report)
     return _report(options, result, device, labels, network.outputs[0])
+
+
+def _run_program(options: Namespace) -> int:
+    """The same for a program of ``hbfp compile``, which brings its machine, widths and commands."""
+    from hbfp.program.execute import check_machine, opened
+    from hbfp.program.file import read_program
+
+    given = [name for name in ("schedule", "widths", "search", "batch", "sequence") if getattr(options, name) is not None]
+    if given or options.size or config_from_options(options) != CoreConfig() or options.device == "fp32":
+        name = given[0] if given else "size" if options.size else "device fp32" if options.device == "fp32" else "machine"
+        raise ValueError(f"{name} must not be given with a program, which was compiled for its own")
+    program = read_program(options.model)
+    options.operands = program.operands
+    labels = _labels(options.labels) if options.labels else None
+    with opened(program, options.allow_missing) as (network, widths, commands):
+        inputs = _inputs(options, network)
+        device = _device(options, program.machine)
+        check_machine(program.machine, device.config)
+        with progress_bar() as report:
+            result = network.run(inputs, device, widths, progress=report, commands=commands)
+        return _report(options, result, device, labels, network.outputs[0])
 
 
 def _fp32(options: Namespace, network: "Network", inputs: Arrays, labels: Labels | None) -> int:
@@ -179,8 +180,8 @@ def _search(options: Namespace, network: "Network", inputs: Arrays, labels: Labe
     from hbfp.run.search import search
     from sim.devices import CycleDevice
 
-    device = CycleDevice(_config(options, (4, 6)), operands=options.operands)
-    with _progress() as report:
+    device = CycleDevice(machine_of(options, (4, 6)), operands=options.operands)
+    with progress_bar() as report:
         choice = search(network, inputs, labels, device, options.search, progress=report)
     text = json.dumps(choice.widths, indent=1) + "\n"
     _write(options, text.encode(), asdict(choice), [asdict(step) for step in choice.steps])
@@ -222,14 +223,6 @@ def _write(options: Namespace, output: bytes, values: dict[str, Any], rows: list
 def _console() -> Console:
     console = Console()
     return console if console.is_terminal else Console(width=160)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int, str], None]]:
-    """A progress bar as a function of what is done, of how much, and what comes."""
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what)
 
 
 def _main(options: Namespace) -> int:

@@ -1,6 +1,6 @@
 """A network of a user's, run with its products on a device."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from hbfp.run.result import LayerResult, Result, with_sqnr
 from hbfp.run.segment import Segment, reads, session
 from hbfp.run.widths import METADATA, Plan, check_widths, layer_widths
 from sim.devices import Device
+from sim.devices.jobs import Prepared
 from sim.graphs.load import GraphError, check_graph, parse_graph, subgraphs
 
 if TYPE_CHECKING:
@@ -155,6 +156,25 @@ class Network:
                 known = ", ".join(value.name for value in self.inputs)
                 raise ValueError(f"{self.path.name}: there is no input {name}; the inputs are {known}")
 
+    def zeros(self) -> Arrays:
+        """Inputs of nothing but zeros.
+
+        Raises
+        ------
+        ValueError
+            for an input whose shape is not known.
+        """
+        import onnx
+
+        inputs: Arrays = {}
+        for value in self.inputs:
+            kind = value.type.tensor_type
+            shape = [extent.dim_value for extent in kind.shape.dim]
+            if 0 in shape:
+                raise ValueError(f"{self.path.name}: input {value.name} must have a known shape: --batch, --sequence or --size")
+            inputs[value.name] = np.zeros(shape, onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type))
+        return inputs
+
     def fp32(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
         """Outputs of ONNX Runtime alone."""
         self._check_inputs(inputs)
@@ -164,6 +184,7 @@ class Network:
     def run(
         self, inputs: Mapping[str, NDArray[Any]], device: Device, plan: Plan | None = None, rounding: str = "nearest",
         progress: Callable[[int, int, str], None] | None = None, compare: bool = True,
+        commands: Mapping[str, Sequence[Prepared]] | None = None,
     ) -> Result:  # fmt: skip
         """Outputs with all products on a device.
 
@@ -181,6 +202,8 @@ class Network:
             called with layers done, layers in all, and the name of the next one.
         compare
             also compute the network in FP32, for each layer's SQNR.
+        commands
+            of each layer's products, in the order in which it asks for them, from a compiled program.
 
         Raises
         ------
@@ -203,7 +226,10 @@ class Network:
             place = self.layers[id(step)]
             if progress:
                 progress(len(results), len(self.layers), place.name)
-            values[step.output[0]] = self._layer(step, place.name, widths[place.name], values, device, rounding, results)
+            products = iter(commands[place.name]) if commands is not None else None
+            values[step.output[0]] = self._layer(
+                step, place.name, widths[place.name], values, device, rounding, results, products
+            )
             if step.output[0] in reference:
                 wanted = reference[step.output[0]].astype(np.float64)
                 results[-1] = with_sqnr(results[-1], values[step.output[0]], wanted)
@@ -212,7 +238,7 @@ class Network:
 
     def _layer(
         self, node: NodeProto, name: str, width: int, values: Arrays, device: Device, rounding: str,
-        results: list[LayerResult],
+        results: list[LayerResult], products: Iterator[Prepared] | None = None,
     ) -> NDArray[np.float32]:  # fmt: skip
         """One layer on the device, and its record."""
         before, macs = device.counters, 0
@@ -221,7 +247,11 @@ class Network:
             nonlocal macs
             macs += a.shape[0] * a.shape[1] * b.shape[1]
             fused = bias is not None and "bias" in device.config.features
-            c = device.matmul(a, b, width_a=width, width_b=width, rounding=rounding, bias=bias if fused else None)
+            prepared = next(products, None) if products is not None else None
+            if products is not None and prepared is None:
+                raise ValueError(f"layer {name}: the program has fewer products than it asks for")
+            added = bias if fused else None
+            c = device.matmul(a, b, width_a=width, width_b=width, rounding=rounding, bias=added, prepared=prepared)
             assert isinstance(c, np.ndarray)
             return c if fused or bias is None else golden.finish(c, bias)
 

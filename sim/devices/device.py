@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import golden
 from hw.config import CoreConfig
-from sim.devices.jobs import FORMATS, Matrix, Task, widest_rows
+from sim.devices.jobs import FORMATS, Matrix, Prepared, Task, widest_rows
 from sim.network.cycles import check_width
 from sim.network.plan import panels
 
@@ -66,7 +66,7 @@ class Device:
         self, a: ArrayLike, b: ArrayLike, *, width_a: int | None = None, width_b: int | None = None,
         rounding: str = "nearest", seed_a: int | None = None, seed_b: int | None = None,
         bias: NDArray[np.float32] | None = None, relu: bool = False, output: str = "fp32", width_c: int | None = None,
-        seed_c: int | None = None,
+        seed_c: int | None = None, prepared: Prepared | None = None,
     ) -> Matrix:  # fmt: skip
         """``a @ b`` in the machine's blocks, and what the machine does to its results: the same bits from every device.
 
@@ -88,6 +88,8 @@ class Device:
             then replace negative numbers by 0.
         output
             "fp32", "bfloat16" or "blocks"; these are made with ``width_c``, ``rounding`` and ``seed_c``.
+        prepared
+            the commands of a compiled program that do this product on this machine, instead of the plan's.
 
         Returns
         -------
@@ -123,7 +125,10 @@ class Device:
         # Raises where a block of C has no room.
         panels(self.config, a.shape[0], a.shape[1], b.shape[1], FORMATS[output])
         packed = self.operands == "packed"
-        return self._product(Task(a, b, width_a, width_b, width_c, rounding, seeds, bias, bool(relu), output, packed))
+        if prepared is not None and prepared.sizes != (*a.shape, b.shape[1]):
+            asked = " x ".join(map(str, (*a.shape, b.shape[1])))
+            raise ValueError(f"prepared must be a product of {asked}, not {' x '.join(map(str, prepared.sizes))}")
+        return self._product(Task(a, b, width_a, width_b, width_c, rounding, seeds, bias, bool(relu), output, packed, prepared))
 
     def _check_output(self, columns: int, bias: object, relu: object, output: str) -> None:
         if not isinstance(relu, bool | np.bool_):

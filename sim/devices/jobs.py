@@ -13,7 +13,7 @@ from hw.config import CoreConfig
 from sim.network.plan import Command, CommandFields, Loop, Piece, panels, pieces, plan
 from sim.rtl.beats import result_blocks
 
-__all__ = ["FORMATS", "Assembly", "Job", "Matrix", "Task", "block_format", "commands", "jobs", "part_of", "widest_rows"]
+__all__ = ["FORMATS", "Assembly", "Job", "Matrix", "Prepared", "Task", "block_format", "commands", "jobs", "part_of", "widest_rows"]
 
 Matrix = NDArray[np.float32] | golden.BlockTensor
 """C: float32, shape (rows, columns), or that matrix in blocks along axis 1."""
@@ -47,6 +47,25 @@ class Job:
         return self.fields["rows"], self.fields["columns"]
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A product of a compiled program.
+
+    Attributes
+    ----------
+    sizes
+        M, K, N.
+    jobs
+        its commands, instead of those of the plan.
+    b
+        B in packed blocks, where the program has it.
+    """
+
+    sizes: tuple[int, int, int]
+    jobs: tuple[Job, ...]
+    b: bytes | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """The arguments of ``Device.matmul``, checked and complete; ``seeds`` only where rounding is stochastic."""
@@ -63,6 +82,7 @@ class Task:
     output: str = "fp32"
     packed: bool = False
     """Whether operands come as packed blocks, which golden has made."""
+    prepared: Prepared | None = None
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -76,10 +96,18 @@ class Task:
 
     def loads(self, config: CoreConfig) -> tuple[int, int]:
         """How often each element of A and of B is loaded."""
+        if self.prepared is not None:
+            m, k, n = self.sizes
+            loaded = [sum(j.fields[f"load_{x}"] * j.fields[lines] * j.fields["inner"] for j in self.prepared.jobs)
+                      for x, lines in (("a", "rows"), ("b", "columns"))]  # fmt: skip
+            return loaded[0] // (m * k), loaded[1] // (k * n)
         return (1, 1) if self.in_rows else panels(config, *self.sizes, FORMATS[self.output]).loads
 
     def blocks(self, name: str, config: CoreConfig) -> golden.BlockTensor:
-        """Operand "a" or "b" as golden converts it, and as the core would."""
+        """Operand "a" or "b" as golden converts it, and as the core would; or as the program has it."""
+        if name == "b" and self.prepared is not None and self.prepared.b is not None:
+            _, k, n = self.sizes
+            return golden.unpack(self.prepared.b, block_format(config, self.width_b), (k, n), 0)
         width, seed = getattr(self, f"width_{name}"), self.seeds.get(f"seed_{name}")
         x, axis = (self.a, 1) if name == "a" else (self.b, 0)
         return golden.quantize(x, block_format(config, width), axis, self.rounding, None if seed is None else int(seed))
@@ -108,6 +136,9 @@ def part_of(blocks: golden.BlockTensor, lines: slice, inner: slice) -> golden.Bl
 
 def jobs(config: CoreConfig, task: Task) -> Iterator[Job]:
     """The commands of a task, in order."""
+    if task.prepared is not None:
+        yield from task.prepared.jobs
+        return
     line, line_c = (-(-size // config.block_size) * config.block_size for size in task.sizes[1:])
     for command, row, inner, column in _pieces(config, task):
         fields = {name: int(value) for name, value in command._asdict().items() if name in FIELDS}
@@ -124,6 +155,8 @@ def jobs(config: CoreConfig, task: Task) -> Iterator[Job]:
 
 def commands(config: CoreConfig, task: Task) -> Iterable[Command | Loop]:
     """The commands of ``jobs`` as the cycle model takes them, equal ones in loops."""
+    if task.prepared is not None:
+        return (Command.of(job.fields) for job in task.prepared.jobs)
     if not task.in_rows:
         fields: CommandFields = {
             "format_a": task.form, "format_b": task.form, "output": FORMATS[task.output], "width_c": task.width_c,

@@ -32,6 +32,23 @@ class Rates:
             if not 0 < rate <= 1:
                 raise ValueError(f"rate of {name} must be above 0 and at most 1, not {rate}")
 
+    @classmethod
+    def even(cls, share: object) -> "Rates":
+        """The same share of cycles, such as 1/4 or 0.25, for the streams of A, B and C.
+
+        Raises
+        ------
+        ValueError
+            naming ``port_rate`` and the value.
+        """
+        try:
+            rate = Fraction(str(share))
+        except (ValueError, ZeroDivisionError):
+            raise ValueError(f"port_rate must be a number such as 1/4 or 0.25, not {share}") from None
+        if not 0 < rate <= 1:
+            raise ValueError(f"port_rate must be above 0 and at most 1, not {share}")
+        return cls(a=rate, b=rate, c=rate)
+
 
 class Port:
     """A stream that is open in cycle ``t`` when ``t * numerator % denominator < numerator``.

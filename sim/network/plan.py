@@ -1,6 +1,6 @@
 """A product of any size as commands that fit the core: one plan for devices, estimates and traces."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple, TypedDict, Unpack
@@ -37,6 +37,16 @@ class Command(NamedTuple):
     width_c: int = 0
     bias: bool = False
     refused: bool = False
+
+    @classmethod
+    def of(cls, fields: Mapping[str, int]) -> "Command":
+        """That of all the fields of a command word."""
+        return cls(
+            fields["rows"], fields["inner"], fields["columns"], fields["width_a"], fields["width_b"],
+            bool(fields["load_a"]), bool(fields["load_b"]), bool(fields["accumulate"]), bool(fields["store"]),
+            OperandFormat(fields["format_a"]), OperandFormat(fields["format_b"]), OutputFormat(fields["output"]),
+            fields["width_c"], bool(fields["bias"]),
+        )  # fmt: skip
 
 
 class CommandFields(TypedDict, total=False):

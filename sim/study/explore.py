@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields, replace
-from fractions import Fraction
 from functools import partial
 from itertools import chain, product
 from math import ceil, lcm
@@ -47,15 +46,7 @@ def _pair(name: str, value: str | Iterable[int]) -> tuple[int, int]:
 
 def _rates(ports: bool, share: object) -> Rates | None:
     """Rates of the core's streams from the share of cycles in which each passes a beat; None for no ports."""
-    if not ports:
-        return None
-    try:
-        rate = Fraction(str(share))
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"port_rate must be a number such as 1/4 or 0.25, not {share}") from None
-    if not 0 < rate <= 1:
-        raise ValueError(f"port_rate must be above 0 and at most 1, not {share}")
-    return Rates(a=rate, b=rate, c=rate)
+    return Rates.even(share) if ports else None
 
 
 def _core(point: Values, widths: tuple[int, ...], memory: Memory) -> CoreConfig:

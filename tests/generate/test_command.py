@@ -2,7 +2,7 @@
 
 import pytest
 
-from hw.command import FIELDS, CommandError, OperandFormat, OutputFormat, Rounding, pack_command
+from hw.command import FIELDS, CommandError, OperandFormat, OutputFormat, Rounding, pack_command, unpack_command
 from hw.core.decoder import command_layout
 
 
@@ -20,6 +20,13 @@ def test_layout_has_the_same_places():
     fields = {name: word >> field.offset & (1 << field.width) - 1 for name, field in command_layout()}
     wanted = {"rows": 3, "inner": 0x1234, "columns": 7, "load_b": 1, "width_c": 6, "output": 1, "seed_c": 0x89ABCDEF}
     assert {name: value for name, value in fields.items() if value} == wanted
+
+
+def test_unpacked_as_it_was_packed():
+    values = {name: (0x5A5A5A5A ^ place) & (1 << width) - 1 for place, (name, width) in enumerate(FIELDS.items())}
+    assert unpack_command(pack_command(**values)) == values
+    with pytest.raises(ValueError, match=r"^a command must have 170 bits, not be 0x4"):
+        unpack_command(1 << 170)
 
 
 @pytest.mark.parametrize(("values", "message"), [

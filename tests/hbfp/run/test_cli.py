@@ -114,3 +114,20 @@ def test_refuses_in_one_line_and_writes_nothing(folder, arguments, text, capsys)
     assert run(*arguments) == 2
     assert capsys.readouterr().err == f"hbfp run: {text}\n"
     assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(("rate", "said"), [
+    ("0", "port_rate must be above 0 and at most 1, not 0"), ("x", "port_rate must be a number such as 1/4 or 0.25, not x"),
+    ("1/0", "port_rate must be a number such as 1/4 or 0.25, not 1/0"),
+])  # fmt: skip
+def test_port_rates_are_checked(folder, rate, said, capsys):
+    assert run("--device", "cycle", "--port-rate", rate) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_blocks_save_cycles_where_ports_are_narrow(folder, capsys):
+    cycles = {}
+    for form in ("packed", "fp32"):
+        assert run("--device", "cycle", "--operands", form, "--port-rate", "1/8", "--json") == 0
+        cycles[form] = json.loads(capsys.readouterr().out)["cycles"]
+    assert 3 * cycles["packed"] < 2 * cycles["fp32"]  # C is FP32 in both
