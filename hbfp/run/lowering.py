@@ -1,85 +1,17 @@
 # Ref: ONNX operator schemas: LSTM, GRU, RNN, Gemm, ConvTranspose, QLinearConv (onnx.ai/onnx/operators).
 """Operations that hold products beside other things, as plain products and the rest."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from math import prod
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, helper
 
+from hbfp.run.recurrent import RECURRENT
+from hbfp.run.replacement import Arrays, Lowering
 from sim.graphs.load import GraphError, attributes, label
 
-__all__ = ["Lowering", "lower"]
-
-Arrays = dict[str, NDArray[Any]]
-
-
-class Lowering:
-    """Nodes that take the place of one node, with constants of their own.
-
-    Parameters
-    ----------
-    node
-        the node that is replaced; new names begin with its own.
-    constants, sizes
-        of the graph, by name.
-    version
-        of the standard's operator set.
-    """
-
-    def __init__(self, node: NodeProto, constants: Arrays, sizes: dict[str, tuple[int, ...]], version: int):
-        self.node, self.constants, self.sizes, self.version = node, constants, sizes, version
-        self.name = node.name or node.output[0]
-        self.nodes: list[NodeProto] = []
-        self.added: Arrays = {}
-
-    def constant(self, value: ArrayLike) -> str:
-        """The name of a new constant."""
-        name = f"{self.name}/constant{len(self.added)}"
-        self.added[name] = np.asarray(value)
-        return name
-
-    def weights(self, index: int) -> NDArray[Any]:
-        """An input that must be a constant."""
-        name = self.node.input[index] if index < len(self.node.input) else ""
-        if name not in self.constants:
-            raise GraphError(f"{label(self.node)}: input {index} must be a constant to run on a device")
-        return self.constants[name]
-
-    def given(self, index: int) -> str:
-        """The name of an optional input, or nothing."""
-        return self.node.input[index] if index < len(self.node.input) else ""
-
-    def make(self, operation: str, inputs: Iterable[str], output: str | None = None, **values: Any) -> str:
-        """Append a node with the attributes; returns its output's name."""
-        return self._append(operation, inputs, [output] if output else 1, values)[0]
-
-    def split(self, value: str, count: int, axis: int = 1) -> list[str]:
-        """Append a node that cuts a tensor into equal parts; returns their names."""
-        equal = {"num_outputs": count} if self.version >= 18 else {}
-        return self._append("Split", [value], count, {"axis": axis, **equal})
-
-    def _append(
-        self, operation: str, inputs: Iterable[str], outputs: list[str] | int, values: Mapping[str, Any]
-    ) -> list[str]:
-        """A node whose outputs have these names, or so many names after its own."""
-        name = f"{self.name}/{operation}{len(self.nodes)}"
-        names = [f"{name}:{i}" for i in range(outputs)] if isinstance(outputs, int) else outputs
-        self.nodes.append(helper.make_node(operation, list(inputs), names, name=name, **values))
-        return names
-
-    def reshape(self, value: str, shape: list[int]) -> str:
-        """Append a node that gives a tensor another shape."""
-        return self.make("Reshape", [value, self.constant(np.array(shape, np.int64))])
-
-    def product(self, a: str, b: str, title: str = "") -> str:
-        """Append a product named after the node, with a title of its own where there are several."""
-        output = self.make("MatMul", [a, b])
-        self.nodes[-1].name = self.name + title
-        return output
-
+__all__ = ["lower"]
 
 def _gemm(at: Lowering) -> None:
     """Only a product and a bias per column is left to the device."""
@@ -219,6 +151,7 @@ RULES: dict[tuple[str, str], Callable[[Lowering], None]] = {
     ("", "Einsum"): _einsum,
     ("", "ConvTranspose"): _transposed_convolution,
     ("", "Attention"): _attention,
+    **RECURRENT,
 }
 
 
@@ -241,11 +174,8 @@ def lower(
     GraphError
         for a composite operation in a form that cannot be taken apart.
     """
-    from hbfp.run.recurrent import RECURRENT
-
-    rules = RULES | RECURRENT
     for node in nodes:
-        rule = rules.get(("" if node.domain == "ai.onnx" else node.domain, node.op_type))
+        rule = RULES.get(("" if node.domain == "ai.onnx" else node.domain, node.op_type))
         if node.op_type == "Gemm" and not _simple_gemm(node, constants):
             rule = _gemm
         if node.op_type == "Einsum" and len(attributes(node)["equation"].split(b",")) != 2:
@@ -259,8 +189,3 @@ def lower(
         for made in at.nodes:
             yield made, added
             added = {}
-
-
-def tensors(values: Arrays) -> list[TensorProto]:
-    """Constants as initializers."""
-    return [numpy_helper.from_array(value, name) for name, value in values.items()]

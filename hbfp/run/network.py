@@ -11,8 +11,9 @@ from onnx import ModelProto, NodeProto
 
 import golden
 from hbfp.run.layers import place_layers
-from hbfp.run.lowering import Arrays, lower, tensors
+from hbfp.run.lowering import lower
 from hbfp.run.products import Array, compute
+from hbfp.run.replacement import Arrays, tensors
 from hbfp.run.result import LayerResult, Result, with_sqnr
 from hbfp.run.segment import Segment, reads, session
 from hbfp.run.widths import METADATA, Plan, check_widths, layer_widths

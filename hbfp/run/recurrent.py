@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hbfp.run.lowering import Lowering
+from hbfp.run.replacement import Lowering
 from sim.graphs.load import GraphError, attributes, label
 
 __all__ = ["RECURRENT"]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import onnx
 from onnx import ModelProto, NodeProto, OperatorSetIdProto
 
-from hbfp.run.lowering import Arrays, tensors
+from hbfp.run.replacement import Arrays, tensors
 from sim.graphs.load import GraphError, subgraphs, walk
 
 if TYPE_CHECKING:

@@ -1,12 +1,16 @@
 """Transitions of every net of a mapped netlist under given inputs, many independent lanes at once in the bits of integers."""
 
+from collections.abc import Callable
 from heapq import heappop, heappush
 
 from synth.mapping.cells import compile_function
+from synth.mapping.flat import FlatCell
 from synth.mapping.liberty import Library, LibraryError
 from synth.mapping.timing import Timing
 
 __all__ = ["Circuit"]
+
+Function = Callable[..., int]
 
 RESOLUTION = 1000  # delays are rounded to this part of the slowest path, which bounds the steps of a cycle
 
@@ -54,8 +58,8 @@ class Circuit:
                 self.ports.setdefault(base, []).append(net)
         latest = max((a for edge in timing.arrival for a in edge), default=0.0)
         self.step = max(latest, 1e-9) / RESOLUTION
-        self.gates: list[tuple] = []  # function, nets read, net driven, delay in steps
-        self.flops: list[tuple] = []  # function, nets read, net driven, inverted, clock net, cell
+        self.gates: list[tuple[Function, list[int], int, int]] = []  # function, nets read, net driven, delay in steps
+        self.flops: list[tuple[Function, list[int], int, bool, int, int]] = []  # …, inverted, clock net, cell
         self.enables: dict[int, int] = {}
         self.gated: list[tuple[int, int]] = []
         for index, cell in enumerate(timing.cells):
@@ -78,14 +82,14 @@ class Circuit:
         self.clocked = [0] * len(self.timing.cells)
         self.cycles = 0
 
-    def _add(self, index: int, flat) -> None:
+    def _add(self, index: int, flat: FlatCell) -> None:
         cell, pins = self.library.cells[flat.kind], flat.pins
         inputs = tuple(pin for pin, way in cell.directions.items() if way == "input")
         nets = [pins.get(pin, 0) for pin in inputs]
         if cell.flip_flop:
             following = compile_function(cell.flip_flop["next_state"], inputs)
             clock = pins[cell.flip_flop["clocked_on"].strip("() ")]
-            state = cell.flip_flop["state"][0]
+            state = cell.states[0]
             for pin, function in cell.functions.items():
                 if pin in pins:
                     self.flops.append((following, nets, pins[pin], function.strip("() ") != state, clock, index))
@@ -103,7 +107,7 @@ class Circuit:
                         raise LibraryError(f"cell {flat.kind}: {error}") from None
                     self.gates.append((code, nets, pins[pin], self._delay(index, pin, pins)))
 
-    def _delay(self, index: int, out: str, pins) -> int:
+    def _delay(self, index: int, out: str, pins: dict[str, int]) -> int:
         timing = self.timing
         times = [
             delay(timing.slope[source][pins[name]], timing.load[edge][pins[out]])
@@ -128,8 +132,8 @@ class Circuit:
                     todo += [(drivers[n], False) for n in self.gates[gate][1] if n in drivers and not marks[drivers[n]]]
         self.gates = [self.gates[i] for i in order]
         self.readers: list[list[int]] = [[] for _ in range(self.timing.flat.nets)]
-        for index, gate in enumerate(self.gates):
-            for net in set(gate[1]):
+        for index, (_, nets, *_) in enumerate(self.gates):
+            for net in set(nets):
                 self.readers[net].append(index)
 
     def cycle(self, inputs: dict[str, list[int]]) -> None:

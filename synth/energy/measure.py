@@ -3,7 +3,11 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+from amaranth.lib.wiring import Component
 
 from hw.baseline.elements import element_for
 from hw.baseline.formats import format_named
@@ -89,12 +93,12 @@ class EnergyRow:
     macs: int
     tools: dict[str, str] = field(default_factory=dict)
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """JSON-ready values."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict) -> "EnergyRow":
+    def from_dict(cls, values: dict[str, Any]) -> "EnergyRow":
         """Inverse of ``to_dict``."""
         return cls(**values | {"design": EnergyDesign(**values["design"])})
 
@@ -126,18 +130,14 @@ def _measure(design: EnergyDesign, library: Library, seconds: float, build: Path
     unit = element_for(form)(config)
     prepare = {side: getattr(unit, f"prepare_{side}")() for side in "ab" if getattr(unit, f"prepare_{side}")}
     texts = {name: text for part in (unit, *prepare.values()) for name, text in modules_of(emit_verilog(part)).items()}
-    options = {
-        "effort": design.effort,
-        "target": design.target,
-        "clock_gates": True,
-        "seconds": seconds,
-        "build": build,
-    }
+    mapped = partial(
+        synthesise, library=library, effort=design.effort, target=design.target, clock_gates=True, seconds=seconds, build=build
+    )
     verilog = "\n".join(texts.values())
     named = [name for name in texts if name.startswith(PARTS)]
-    synthesis = synthesise(verilog, unit.module_name, named, library, **options)
+    synthesis = mapped(verilog, unit.module_name, named)
     for name in {part.module_name for part in prepare.values()}:
-        synthesis.parts |= synthesise(verilog, name, [], library, **options).parts
+        synthesis.parts |= mapped(verilog, name, []).parts
     cached_check(form, config, synthesis, library, build)
     top, netlists = _edge(synthesis, unit, prepare, build)
     timing = analyse(netlists, library, top)
@@ -155,7 +155,9 @@ def _measure(design: EnergyDesign, library: Library, seconds: float, build: Path
     )  # fmt: skip
 
 
-def _edge(synthesis: Synthesis, unit, prepare: dict, build: Path) -> tuple[str, dict[str, Path]]:
+def _edge(
+    synthesis: Synthesis, unit: Component, prepare: dict[str, Component], build: Path
+) -> tuple[str, dict[str, Path]]:
     """The unit with what prepares its operands, as one netlist."""
     netlists = synthesis.netlists
     if not prepare:

@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +81,8 @@ def encode(form: NumberFormat, x: Matrix, dot: int) -> Encoded:
 
 
 def _sign_magnitude(values: NDArray[np.int64], width: int) -> NDArray[np.int64]:
-    return np.abs(values) | (values < 0).astype(np.int64) << (width - 1)
+    signs: NDArray[np.int64] = (values < 0).astype(np.int64) << (width - 1)
+    return np.abs(values) | signs
 
 
 def _float_words(form: NumberFormat, x: Matrix) -> NDArray[np.int64]:
@@ -97,10 +99,11 @@ def _float_words(form: NumberFormat, x: Matrix) -> NDArray[np.int64]:
     digits = np.rint(fraction * 2**s).astype(np.int64)
     field, digits = np.where(digits == 2**s, field + 1, field), np.where(digits == 2**s, 2 ** (s - 1), digits)
     word = np.clip(field, 1, 2**e - 2) << (s - 1) | digits - 2 ** (s - 1)
-    return np.where((field < 1) | (x == 0), 0, word) | np.signbit(x).astype(np.int64) << (e + s - 1)
+    signs: NDArray[np.int64] = np.signbit(x).astype(np.int64) << (e + s - 1)
+    return np.where((field < 1) | (x == 0), 0, word) | signs
 
 
-def _scaled(form: NumberFormat, x: Matrix, blocks) -> Encoded:
+def _scaled(form: NumberFormat, x: Matrix, blocks: NDArray[Any]) -> Encoded:
     """Elements of a block of small floats, to nearest of the format's values; its scale from the block's maximum."""
     e, s = form.exponent_width, form.significand_width
     codes = np.arange(2 ** (e + s - 1))

@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 
 from amaranth.hdl import Shape
+from amaranth.lib.wiring import Component
 
 from hw.baseline.formats import NumberFormat
 from hw.config import CoreConfig
 from synth.energy.operands import encode, layers
 
 __all__ = ["Stimulus"]
+
+Place = tuple[int, int, int, int, int]
+"""Layer, row, column, block and slot."""
 
 
 class Stimulus:
@@ -29,7 +33,7 @@ class Stimulus:
         independent units.
     """
 
-    def __init__(self, form: NumberFormat, config: CoreConfig, unit, statistics: str, lanes: int):
+    def __init__(self, form: NumberFormat, config: CoreConfig, unit: Component, statistics: str, lanes: int):
         self.form, self.config, self.unit, self.lanes = form, config, unit, lanes
         self.pairs = [tuple(encode(form, side, config.dot) for side in pair) for pair in layers(statistics)]
         self.fields = {
@@ -37,7 +41,7 @@ class Stimulus:
         }
         self.slot_bits = Shape.cast(range(config.interleave)).width
 
-    def _place(self, lane: int, cycle: int) -> tuple[int, int, int, int, int]:
+    def _place(self, lane: int, cycle: int) -> Place:
         """Layer, row, column, block and slot of a lane in a cycle."""
         layer, size, kept = lane % 2, self.form.block_size or self.config.dot, self.config.interleave
         a, b = self.pairs[layer]
@@ -51,7 +55,7 @@ class Stimulus:
         """Values of the unit's ports in each lane, cycle after cycle without end."""
         accumulator, delay = self.unit.accumulator, self.unit.sum_cycles + 1
         bits, dot, cycle = self.form.element_bits, self.config.dot, 0
-        places: list[list[tuple]] = []
+        places: list[list[Place]] = []
         while True:
             places.append([self._place(lane, cycle) for lane in range(self.lanes)])
             ports: dict[str, list[int]] = {}
@@ -73,7 +77,7 @@ class Stimulus:
             yield ports
             cycle += 1
 
-    def _field(self, name: str, index: int, place) -> int:
+    def _field(self, name: str, index: int, place: Place) -> int:
         if name == "nan":
             return 0
         operand = self.pairs[place[0]][index]

@@ -65,11 +65,12 @@ class Arcs:
                 continue
             own = inner.attributes
             load = float(own.get("capacitance", 0))
-            self.loads[pin] = tuple(float(own.get(f"{edge}_capacitance", load)) for edge in EDGES)
+            rise, fall = (float(own.get(f"{edge}_capacitance", load)) for edge in EDGES)
+            self.loads[pin] = rise, fall
             for _, _, arc in (entry for entry in inner.groups if entry[0] == "timing"):
                 self._add(pin, arc, templates, clock_gate or latch)
 
-    def _add(self, pin: str, arc: Group, templates, clock: bool) -> None:
+    def _add(self, pin: str, arc: Group, templates: dict[str, Group], clock: bool) -> None:
         kind = arc.attributes.get("timing_type", "combinational")
         tables = {name: Table(t, templates.get(title, Group())) for name, title, t in arc.groups}
         for place, edge in enumerate(EDGES):

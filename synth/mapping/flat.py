@@ -4,7 +4,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Flat", "FlatCell", "flat_verilog", "flatten"]
+__all__ = ["Bit", "Flat", "FlatCell", "flat_verilog", "flatten"]
+
+Bit = int | str
+"""A net of Yosys, or a constant: "0", "1" or "x"."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,12 @@ def flatten(netlists: dict[str, Path], top: str) -> Flat:
     same: dict[int, int] = {}
     count = 2
 
-    def root(net):
+    def root(net: int) -> int:
         while net in same:
             net = same[net]
         return net
 
-    def walk(name, nets):
+    def walk(name: str, nets: dict[Bit, int]) -> None:
         nonlocal count
         for cell in modules[name]["cells"].values():
             pins = {}
@@ -49,7 +52,7 @@ def flatten(netlists: dict[str, Path], top: str) -> Flat:
                         count += 1
                 pins[pin] = [nets[bit] for bit in bits]
             if cell["type"] in modules:
-                inner = {"0": 0, "1": 1, "x": 0}
+                inner: dict[Bit, int] = {"0": 0, "1": 1, "x": 0}
                 for port, description in modules[cell["type"]]["ports"].items():
                     for bit, outer in zip(description["bits"], pins.get(port, []), strict=False):
                         if bit in inner:  # a port that is a constant or another port
@@ -60,7 +63,7 @@ def flatten(netlists: dict[str, Path], top: str) -> Flat:
             else:
                 cells.append(FlatCell(cell["type"], {pin: bits[0] for pin, bits in pins.items() if bits}, name))
 
-    nets = {"0": 0, "1": 1, "x": 0}
+    nets: dict[Bit, int] = {"0": 0, "1": 1, "x": 0}
     ports: dict[str, list[tuple[str, int]]] = {"input": [], "output": []}
     for port, description in modules[top]["ports"].items():
         for place, bit in enumerate(description["bits"]):
@@ -79,7 +82,7 @@ def flat_verilog(netlists: dict[str, Path], top: str) -> str:
     flat = flatten(netlists, top)
     names = {0: "1'b0", 1: "1'b1"} | {net: name for name, net in flat.inputs}
 
-    def net(number):
+    def net(number: int) -> str:
         return names.get(number) or f"n{number}"
 
     lines = [f"module {top}({', '.join(name for name, _ in [*flat.inputs, *flat.outputs])});"]

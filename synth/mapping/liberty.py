@@ -67,13 +67,14 @@ class LibraryError(ValueError):
 
 @dataclass
 class Cell:
-    """One cell: area, pin directions, output functions, and what makes it a flip-flop."""
+    """One cell: area, pin directions, output functions, and what makes it a flip-flop: attributes, names of its states."""
 
     name: str
     area: float
     directions: dict[str, str] = field(default_factory=dict)
     functions: dict[str, str] = field(default_factory=dict)
     flip_flop: dict[str, str] = field(default_factory=dict)
+    states: tuple[str, ...] = ()
     latch: bool = False
     clock_gate: str = ""
     dont_use: bool = False
@@ -124,11 +125,12 @@ def find_library(name: str, build: Path) -> Library:
     if name == "reference":
         path = REFERENCE
     elif name in KNOWN:
-        path = _search(name)
-        if path is None:
+        found = _search(name)
+        if found is None:
             raise LibraryError(
                 f"library {name} was not found; {KNOWN[name].advice}; or name its folder in {SEARCH_PATH}"
             )
+        path = found
     else:
         path = Path(name)
         if not path.is_file():
@@ -243,7 +245,7 @@ def _cell(name: str, group: Group) -> Cell:
             if inner.attributes.get("state_function"):
                 cell.functions.setdefault(title, inner.attributes["state_function"])
         elif kind == "ff":
-            cell.flip_flop = dict(inner.attributes) | {"state": title.replace(",", " ").split()}
+            cell.flip_flop, cell.states = dict(inner.attributes), tuple(title.replace(",", " ").split())
         elif kind in ("latch", "statetable"):
             cell.latch = True
     return cell

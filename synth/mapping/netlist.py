@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from synth.mapping.cells import compile_function
+from synth.mapping.flat import Bit
 from synth.mapping.flow import Synthesis
 from synth.mapping.liberty import Library, LibraryError
 
 __all__ = ["Mismatch", "Netlist"]
 
-Bit = int | str
-"""A net of Yosys, or a constant: "0", "1" or "x"."""
 Change = Callable[[str, str], str | None]
 
 
@@ -97,12 +96,11 @@ class Netlist:
         cell = self.library.cells[kind]
         inputs = tuple(pin for pin, way in cell.directions.items() if way == "input")
         if cell.flip_flop:
-            states = cell.flip_flop["state"]
             following = compile_function(cell.flip_flop["next_state"], inputs)
             gate = pins[cell.flip_flop["clocked_on"].strip("() ")]
             for pin, function in cell.functions.items():
                 if pin in pins:
-                    inverted = function.strip("() ") != states[0]
+                    inverted = function.strip("() ") != cell.states[0]
                     self.flops.append((following, [pins.get(pin, 0) for pin in inputs], pins[pin], inverted, gate))
             return
         if cell.clock_gate:

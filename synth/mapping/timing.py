@@ -78,7 +78,9 @@ def analyse(netlists: dict[str, Path], library: Library, top: str) -> Timing:
     return Timing(flat, cells, arcs, load, arrival, slope, max(worst, 0.0), tables.unit)
 
 
-def _start(flat: Flat, cells, arcs, load):
+def _start(
+    flat: Flat, cells: list[FlatCell], arcs: list[Arcs], load: list[list[float]]
+) -> tuple[list[list[float]], list[list[float]]]:
     """Arrivals and slopes at inputs and behind registers."""
     arrival, slope = ([[start] * flat.nets for _ in EDGES] for start in (NEVER, 0.0))
     for _, net in flat.inputs:
@@ -93,7 +95,10 @@ def _start(flat: Flat, cells, arcs, load):
     return arrival, slope
 
 
-def _propagate(nets: int, cells, arcs, load, arrival, slope) -> int:
+def _propagate(
+    nets: int, cells: list[FlatCell], arcs: list[Arcs], load: list[list[float]], arrival: list[list[float]],
+    slope: list[list[float]],
+) -> int:  # fmt: skip
     """Carry arrivals and slopes through the cells in topological order; how many were reached."""
     sinks: list[list[int]] = [[] for _ in range(nets)]
     drivers, waiting = [0] * nets, [0] * len(cells)
