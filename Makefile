@@ -6,7 +6,7 @@ READY = $(VENV)/.ready
 SIM ?= verilator
 WAVES ?= 0
 
-.PHONY: demo help sim test lint mutate soak vectors docs bench synth silicon train train-full board clean
+.PHONY: demo help sim test lint mutate prove soak vectors docs bench synth silicon train train-full board clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## handwritten digits through the generated RTL (the default)
@@ -50,6 +50,9 @@ bench: $(READY)  ## speed figures, as ratios of one run
 
 synth: $(READY)  ## density report with the libraries found, cached (minutes the first time)
 	$(RUN) -m synth report
+
+prove: $(READY)  ## properties of the emitted Verilog, by open solvers (about an hour)
+	$(RUN) -m tests.prove
 
 silicon: $(READY)  ## every format, block size, clock and library (hours the first time, resumes)
 	$(RUN) -m synth report --set silicon

@@ -17,9 +17,9 @@ from hw.dot.product import product_columns
 from hw.emit import emit_verilog, place
 from hw.tools import ToolError, yosys
 from tests.bench import parameters, simulate
+from tests.dot.algebra import linear_form, netlist
 
 MODULE = "tests.dot.test_dot_product"
-ADDERS = {"full_adder": 0, "half_adder": 0, "half_adder_plus_one": 1}
 
 
 def prove_equal(first: str, second: str, name_1: str, name_2: str, folder):
@@ -70,7 +70,7 @@ def test_paired_body_is_equal_by_sat(mantissa_width, dot, tmp_path):
 @pytest.mark.parametrize(("width", "dot"), [(6, 64), (8, 32)])
 def test_large_paired_trees_are_equal_by_algebra(width, dot, tmp_path):
     tree = PairedTree(width, dot, PairedDotProduct(width, dot, symmetric=True).sum_width)
-    form, constant = linear_form(emit_verilog(tree), tree.module_name, tree.sum_width, tmp_path)
+    form, constant = linear_form(netlist(emit_verilog(tree), tree.module_name, tmp_path), tree.sum_width)
     expected, least = {}, 0
     for place_of in range(dot // 2 * width * (width + 1)):
         i, j = place_of % (width + 1), place_of // (width + 1) % width
@@ -89,60 +89,6 @@ def test_sat_finds_swapped_columns(tmp_path):
         prove_equal(text, emit_verilog(bodies[1]), *(body.module_name for body in bodies), tmp_path)
 
 
-def linear_form(verilog: str, top: str, width: int, folder) -> tuple[dict[tuple[str, int], int], int]:
-    """Coefficients of the inputs' bits in ``sum`` modulo ``2**width``, and the constant, of an emitted adder network.
-
-    Every cell must be an inverter, or an adder whose outputs are used with weights 1:2; then it adds its inputs with the
-    weight of its sum. What remains when all cells are replaced so is the sum as a linear form of the inputs.
-    """
-    (folder / "tree.v").write_text(verilog)
-    yosys(
-        f"read_verilog tree.v\nhierarchy -top {top}\nblackbox {' '.join(ADDERS)}\nproc\nflatten\nsimplemap\nopt_clean\n"
-        "write_json tree.json\n",
-        folder,
-    )
-    module = json.loads((folder / "tree.json").read_text())["modules"][top]
-    modulus, drivers = 2**width, {}
-    cells = [cell for cell in module["cells"].values() if cell["type"] != "$scopeinfo"]
-    for cell in cells:
-        for port in ("sum", "carry", "Y"):
-            for bit in cell["connections"].get(port, []):
-                drivers[bit] = cell
-    order, seen = [], set()
-
-    def visit(cell):
-        if id(cell) not in seen:
-            seen.add(id(cell))
-            for port in ("a", "b", "c", "A"):
-                for bit in cell["connections"].get(port, []):
-                    if bit in drivers:
-                        visit(drivers[bit])
-            order.append(cell)
-
-    for cell in cells:
-        visit(cell)
-    weights, constant = {}, 0
-    for index, bit in enumerate(module["ports"]["sum"]["bits"]):
-        weights[bit] = weights.get(bit, 0) + 2**index
-    for cell in reversed(order):
-        pins = {port: bits[0] for port, bits in cell["connections"].items() if bits}
-        if cell["type"] == "$_NOT_":
-            weight = weights.pop(pins["Y"], 0)
-            constant += weight
-            weights[pins["A"]] = weights.get(pins["A"], 0) - weight
-            continue
-        weight, carry = weights.pop(pins["sum"], 0), weights.pop(pins.get("carry"), 0)
-        assert carry % modulus == 2 * weight % modulus, f"{cell['type']} with weights {weight} and {carry}"
-        constant += ADDERS[cell["type"]] * weight
-        for port in "abc"[: 3 if cell["type"] == "full_adder" else 2]:
-            weights[pins[port]] = weights.get(pins[port], 0) + weight
-    constant += weights.pop("1", 0)
-    weights.pop("0", None)
-    ports = {port: entry["bits"] for port, entry in module["ports"].items() if entry["direction"] == "input"}
-    places = {bit: (port, i) for port, bits in ports.items() for i, bit in enumerate(bits)}
-    return {places[bit]: weight % modulus for bit, weight in weights.items() if weight % modulus}, constant % modulus
-
-
 def expected_form(mantissa_width: int, dot: int, width: int) -> dict[tuple[str, int], int]:
     columns, bound = product_columns(mantissa_width), (2 ** (mantissa_width - 1) - 1) ** 2
     form = {("bits", i): 2 ** columns[i % len(columns)] for i in range(dot * len(columns))}
@@ -155,7 +101,7 @@ def expected_form(mantissa_width: int, dot: int, width: int) -> dict[tuple[str, 
 )
 def test_large_trees_are_equal_by_algebra(mantissa_width, dot, addend, tmp_path):
     tree = CompressorTree(mantissa_width, dot, 0, addend)
-    form, constant = linear_form(emit_verilog(tree), tree.module_name, tree.width, tmp_path)
+    form, constant = linear_form(netlist(emit_verilog(tree), tree.module_name, tmp_path), tree.width)
     assert constant == 0
     assert form == expected_form(mantissa_width, dot, tree.width) | {("addend", i): 1 << i for i in range(addend)}
 
@@ -163,7 +109,7 @@ def test_large_trees_are_equal_by_algebra(mantissa_width, dot, addend, tmp_path)
 def test_algebra_finds_a_swapped_lane(tmp_path):
     tree = CompressorTree(4, 16)
     text = emit_verilog(tree).replace("bits[0]", "bits[9]").replace("bits[10]", "bits[0]")
-    form, constant = linear_form(text, tree.module_name, tree.width, tmp_path)
+    form, constant = linear_form(netlist(text, tree.module_name, tmp_path), tree.width)
     assert (form, constant) != (expected_form(4, 16, tree.width), 0)
 
 

@@ -1,0 +1,10 @@
+"""Every property, kind by kind."""
+
+from tests.prove import control, dot, floats, netlists, packing, quantizer, streams
+from tests.prove.property import Property
+
+__all__ = ["PROPERTIES"]
+
+PROPERTIES: list[Property] = [
+    property_ for kind in (streams, packing, control, quantizer, dot, floats, netlists) for property_ in kind.PROPERTIES
+]  # fmt: skip

@@ -1,0 +1,32 @@
+"""Results of proofs as JSON, and as the table of docs/proofs.md."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.prove.property import Result
+
+__all__ = ["PAGE", "RESULTS", "markdown", "read", "write"]
+
+ROOT = Path(__file__).parents[2]
+RESULTS, PAGE = ROOT / "docs/proofs.json", ROOT / "docs/proofs.md"
+BEGIN, END = "<!-- proofs -->", "<!-- /proofs -->"
+
+
+def markdown(results: Sequence[Result]) -> str:
+    """The table; seconds are of processor time."""
+    lines = ["| what | property | holds for | result | seconds |", "| --- | --- | --- | --- | ---: |"]
+    lines += [f"| {r.name} | {r.words} | {r.bound} | {r.result} | {r.seconds:.1f} |" for r in results]
+    return "\n".join(lines)
+
+
+def read() -> list[Result]:
+    """The results kept in docs/proofs.json."""
+    return [Result(**values) for values in json.loads(RESULTS.read_text())] if RESULTS.exists() else []
+
+
+def write(results: Sequence[Result]) -> None:
+    """Keep the results and put their table into the page."""
+    RESULTS.write_text(json.dumps([result.to_dict() for result in results], indent=1, ensure_ascii=False) + "\n")
+    before, rest = PAGE.read_text().split(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}\n{markdown(results)}\n{END}{rest.split(END)[1]}")
