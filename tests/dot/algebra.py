@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from synth.mapping.tools import yosys
+from hw.tools import yosys
 
 __all__ = ["linear_form", "netlist", "places"]
 

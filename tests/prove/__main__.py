@@ -42,9 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def keep(name: str, result: Result | None) -> None:
-    """Put a result beside those that are kept, in the order of the properties; those of properties that are no more go."""
+    """Put a result beside those that are kept, in the order of the properties, and say which of these have none."""
     results = {kept.name: kept for kept in table.read()} | {name: result}
-    table.write([found for prop in PROPERTIES if (found := results.get(prop.name))])
+    table.write([results.get(prop.name) or Result(prop.name, prop.words, prop.bound, "not run", 0.0) for prop in PROPERTIES])
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from hw.baseline.formats import format_named
 from hw.emit import emit_verilog
+from hw.tools import yosys
 from synth.density.designs import PARTS, config_for, tile_for
 from synth.mapping.flow import Part, modules_of, synthesise
 from synth.mapping.liberty import Library, find_library
 from synth.mapping.recipes import EFFORTS
-from synth.mapping.tools import yosys
 from tests.prove.property import Proof, Property
 from tests.prove.solvers import Change, Refuted, abc, unchanged
 

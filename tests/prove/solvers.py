@@ -6,7 +6,6 @@ its property-directed reachability finds, or to be searched up to a number of cy
 """
 
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from math import ceil
 from pathlib import Path
 
 from hw.emit import emit_verilog
-from synth.mapping.tools import yosys
+from hw.tools import yosys
 
 __all__ = ["Refuted", "Unfinished", "abc", "ask", "circuit", "formula", "invariant", "search"]
 
@@ -50,16 +49,11 @@ def unchanged(text: str) -> str:
 
 
 def _run(command: list[str], folder: Path, seconds: float) -> str:
-    """Output of a solver that gets so many seconds of processor time."""
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_CPU, (ceil(seconds), ceil(seconds) + 1))
-
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, preexec_fn=limit
-    )
+    """Output of a solver that gets so many seconds of processor time, whole ones."""
+    limited = ["sh", "-c", 'ulimit -t "$0"; exec "$@"', str(ceil(seconds)), *command]
+    done = subprocess.run(limited, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
-        raise Unfinished(f"not finished in {seconds:g} s")
+        raise Unfinished(f"not finished in {ceil(seconds)} s")
     if done.returncode:
         raise RuntimeError(f"{command[0]} failed: {(done.stderr or done.stdout).strip()[-500:]}")
     return done.stdout

@@ -14,7 +14,7 @@ from tests.prove import table
 from tests.prove.__main__ import main
 from tests.prove.netlists import equivalent
 from tests.prove.properties import PROPERTIES
-from tests.prove.solvers import Change, Refuted, Unfinished
+from tests.prove.solvers import Change, Refuted
 
 NAMED = {prop.name: prop for prop in PROPERTIES}
 BROKEN = {
@@ -63,10 +63,8 @@ def test_broken_netlist_is_refuted(tmp_path):
 
 
 def test_a_stopped_solver_proves_nothing():
-    slow = replace(NAMED["float/add (8, 8), exponents up to 10 apart"], seconds=0.01)
-    with pytest.raises(Unfinished, match=r"^not finished in 0\.01 s$"):
-        slow.check()
-    assert slow.run().result == "not finished in 0.01 s"
+    slow = replace(NAMED["float/add (8, 8), exponents up to 10 apart"], seconds=1)
+    assert slow.run().result == "not finished in 1 s"
 
 
 def test_names_are_distinct_and_kept_results_are_theirs():
