@@ -95,6 +95,7 @@ def _main(options: argparse.Namespace) -> int:
     records = [known[point] for point in wanted]
     summary, tasks = summarize(records), list(dict.fromkeys(point.task for point in wanted))
     facts: dict[str, Any] = {"command": " ".join(["hbfp train", *sys.argv[1:]]), "linear": linear(tasks)}
+    facts["titles"] = {task: TASKS[task].title for task in tasks}
     facts |= costs(options.output, tasks, summary) if options.costs else {}
     write(options.output / "training.json", records, summary, facts)
     plot_epochs(options.output / "training.png", records)

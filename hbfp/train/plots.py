@@ -1,5 +1,8 @@
 """Pictures of training: accuracy and loss over epochs, accuracy over cycles, mantissas."""
 
+import argparse
+import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
@@ -13,9 +16,10 @@ from matplotlib import pyplot
 from hbfp.train.report import Record
 from hbfp.train.tasks import TASKS
 
-__all__ = ["plot_cycles", "plot_epochs", "plot_mantissas"]
+__all__ = ["main", "plot_cycles", "plot_epochs", "plot_mantissas"]
 
 SHOWN = ("FP32", "HBFP8", "HBFP6", "HBFP5", "HBFP4", "HBFP4, last epoch 6", "HBFP4, ends 6", "Booster", "MXFP4", "INT4")
+"""Formats in the picture of epochs."""
 
 
 def _save(figure: Any, path: Path) -> None:
@@ -23,6 +27,11 @@ def _save(figure: Any, path: Path) -> None:
     figure.tight_layout()
     figure.savefig(path, dpi=90)
     pyplot.close(figure)
+
+
+def _broken(title: str) -> str:
+    """In two lines, the data in the second."""
+    return ",\n".join(title.rsplit(", ", 1))
 
 
 def plot_epochs(path: Path, records: Sequence[Record]) -> None:
@@ -39,7 +48,7 @@ def plot_epochs(path: Path, records: Sequence[Record]) -> None:
                     panel.plot(range(1, len(means) + 1), means, label=format, color=f"C{index}", linewidth=1.4)
             panel.set(xlabel="epoch", ylabel="training loss" if name == "loss" else "test accuracy, %")
             panel.grid(alpha=0.3)
-        axes[0, column].set(yscale="log", title=TASKS[task].title.replace(", ", ",\n", 1))
+        axes[0, column].set(yscale="log", title=_broken(TASKS[task].title))
         axes[1, column].legend(fontsize=7, loc="lower right")
     _save(figure, path)
 
@@ -53,7 +62,7 @@ def plot_cycles(path: Path, summary: Sequence[Record], cycles: dict[str, dict[st
                 x = costs[row["format"]] / costs["HBFP4"]
                 panel.errorbar(x, row["value"], yerr=row["interval"] or 0, marker="o", capsize=3)
                 panel.annotate(row["format"], (x, row["value"]), xytext=(5, 4), textcoords="offset points", fontsize=7)
-        panel.set(title=TASKS[task].title.replace(", ", ",\n", 1), xlabel="cycles of the training, HBFP4 = 1",
+        panel.set(title=_broken(TASKS[task].title), xlabel="cycles of the training, HBFP4 = 1",
                   ylabel="test accuracy, %")  # fmt: skip
         panel.grid(alpha=0.3)
     _save(figure, path)
@@ -69,3 +78,17 @@ def plot_mantissas(path: Path, counts: dict[str, dict[str, list[int]]]) -> None:
         panel.grid(alpha=0.3)
         panel.legend(fontsize=8)
     _save(figure, path)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``python -m hbfp.train.plots RESULTS.json ... -o FILE.png``: the epochs of several results in one picture."""
+    parser = argparse.ArgumentParser(prog="python -m hbfp.train.plots", description="Loss and accuracy over epochs.")
+    parser.add_argument("results", type=Path, nargs="+", metavar="RESULTS.json", help="training.json of hbfp train")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.png", help="the picture")
+    options = parser.parse_args(arguments)
+    plot_epochs(options.output, [run for path in options.results for run in json.loads(path.read_text())["runs"]])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -128,6 +128,10 @@ TASKS = {
         "ResNet-20 of 8, 16, 32 filters, digits both ways", lambda: ResNet((8, 16, 32), 3, 1, 10), both_ways,
         Recipe(5, 64, "sgd", 0.05), (*FEW, *ABLATIONS[:2], "MXFP4", "INT4"), 3,
     ),
+    "resnet-digits": Task(
+        "ResNet-20 of 8, 16, 32 filters, digits", lambda: ResNet((8, 16, 32), 3, 1, 10), digits,
+        Recipe(8, 64, "sgd", 0.05, wide=None), FEW, 3,
+    ),
     "fashion": Task(
         "ResNet-20 of 8, 16, 32 filters, Fashion-MNIST", lambda: ResNet((8, 16, 32), 3, 1, 10, 2), fashion,
         Recipe(4, 64, "sgd", 0.1), FEW, 3,

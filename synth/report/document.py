@@ -5,6 +5,7 @@ import html
 from pathlib import Path
 
 from synth.density.row import Design, Row
+from synth.report.accuracy import accuracy_table
 from synth.report.claims import find, libraries_of, ratio
 from synth.report.clocks import equal_clock
 from synth.report.plots import plot_all
@@ -24,7 +25,8 @@ def sections(rows: list[Row]) -> dict[str, str]:
     all_tables = tables(rows)
     first = next((i for i, table in enumerate(all_tables) if table.title.startswith("Accounting")), len(all_tables))
     return {
-        "claims": f"{_summary(rows)}\n\n{claims_table(rows, headline=True).markdown('###')}",
+        "claims": f"{_summary(rows)}\n\n{claims_table(rows, headline=True).markdown('###')}\n"
+                  f"{accuracy_table().markdown('###')}",
         "results": "\n".join(table.markdown() for table in all_tables[:first]),
         "tables": "\n".join(table.markdown() for table in all_tables[first:]),
     }

@@ -1,0 +1,52 @@
+# Ref: S. B. Harma et al., "Accuracy Booster", arXiv 2211.10737 v2, 2022, table 2 (ResNet-20 on CIFAR-10, blocks of 64; Booster: 49)
+"""Published accuracies beside those of the training results in ``docs``."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from synth.table import Table
+
+__all__ = ["accuracy_table"]
+
+DOCS = Path(__file__).parents[2] / "docs"
+PUBLISHED = {"HBFP6": -0.60, "HBFP4": -11.54, "Booster": -0.27}
+"""Points of accuracy against FP32's 91.72 %."""
+CLOSE = -0.5
+"""Points below FP32 that count as none."""
+
+
+def verdict(format: str, difference: float, half: float | None) -> str:
+    """Whether the 95 % interval of a difference says what the publication does: a loss for HBFP4, none for the others."""
+    if half is None:
+        return "one seed: not decided"
+    low, high = difference - half, difference + half
+    if low < CLOSE <= high:
+        return "not decided"
+    lost = high < CLOSE
+    return "holds" if lost == (format == "HBFP4") else "does not hold"
+
+
+def accuracy_table(folder: Path = DOCS) -> Table:
+    """A line for each published format and each network of the results ``training-torch-*.json`` in a folder."""
+    lines = []
+    for path in sorted(folder.glob("training-torch-*.json")):
+        results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        for row in results["summary"]:
+            if row["format"] not in PUBLISHED or row["factor"] != 1 or row["perplexity"] or row["difference"] is None:
+                continue
+            run = next(run for run in results["runs"] if run["task"] == row["task"])
+            half = row["difference_interval"]
+            lines.append([
+                "Accuracy Booster v2", f"{row['format']} on ResNet-20, CIFAR-10, 160 epochs",
+                f"{results['titles'][row['task']]}; {run['parameters']:,} parameters, {len(run['accuracy'])} epochs",
+                f"{PUBLISHED[row['format']]:+.2f}", f"{row['difference']:+.1f}" + (f" ± {half:.1f}" if half else ""),
+                str(row["runs"] - row["diverged"]), verdict(row["format"], row["difference"], half),
+            ])  # fmt: skip
+    note = (
+        "Points of test accuracy against FP32 from the same seed, with Student's 95 % interval. \"Holds\": the interval lies "
+        f"below {CLOSE} points for HBFP4, above it for HBFP6 and Booster. Networks, data and lengths differ from the published "
+        "ones as the third column says ([docs/training.md](docs/training.md))."
+    )
+    headings = ("source", "claim", "measured on", "published", "measured", "seeds", "verdict")
+    return Table("Published accuracy", note, headings, lines, 3)
