@@ -126,6 +126,7 @@ def random_command(rng: Random, config: CoreConfig, machine: Machine, previous: 
         {"output": OutputFormat.PACKED, "columns": config.panel_columns + 1},
         {"output": OutputFormat.PACKED, "columns": config.panel_columns + 1, "rounding": 1},
         {"output": OutputFormat.RESULTS, "columns": config.panel_columns + 1},
+        {"output": OutputFormat.RESULTS, "columns": config.panel_columns},
     ]  # fmt: skip
     for _ in range(rng.choice((0, 0, 1, 1, 2))):
         command |= rng.choice(changes)

@@ -163,7 +163,7 @@ def test_names_stand_for_accumulators():
 
 def test_what_is_not_said():
     """Rounding and steps as of FP32, and no product is NaN."""
-    values = np.array([1 + 2.0**-24, 1 + 3 * 2.0**-24, 1 + 2.0**-23])
+    values = np.array([1 + 2.0**-24, 1 + 3 * 2.0**-24, 1 + 2.0**-23, 1 - 2.0**-25 + 2.0**-52, 1 + 2.0**-24 + 2.0**-50])
     assert np.array_equal(golden.round_to_float(values), values.astype(np.float32))
     assert golden.accumulate_step(None, [3], [1]) == [6]
     for kind in (FloatAccumulator(), AlignedAccumulator(13)):

@@ -110,8 +110,9 @@ def test_initial_values_that_cancel_to_subnormals(kind):
     b = BlockTensor(rng.integers(-1, 2, (20, 2, 2)).astype(np.int8), fields, format, (4, 20), 0)
     initial = np.ldexp(rng.uniform(-3, 3, (20, 20)), -126)
     initial = np.where(np.abs(initial) < 2.0**-126, 0, initial).astype(np.float32)
-    ours = matmul(a, b, accumulator=kind, initial=initial)
-    assert (bits(ours) == scalar_matmul(a, b, kind, initial)).all()
+    for start in (initial, -np.abs(initial)):
+        ours = matmul(a, b, accumulator=kind, initial=start)
+        assert (bits(ours) == scalar_matmul(a, b, kind, start)).all()
 
 
 @pytest.mark.parametrize("kind", ["fp32", "bf16"])

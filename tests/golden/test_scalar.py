@@ -239,3 +239,21 @@ def test_nothing_of_it_can_be_changed():
         with pytest.raises(FrozenInstanceError):
             setattr(value, name, 2)
     assert AlignedState().total == 0
+
+
+def test_sums_have_24_bits_or_8():
+    """A tie goes to even; the next number up is a bit of its own."""
+    for kind, width in (("fp32", 24), ("bf16", 8)):
+        assert scalar.accumulate([(1, 0), (1, -width)], kind) == 1
+        assert scalar.accumulate([(1, 0), (1, 1 - width)], kind) == 1 + 2.0 ** (1 - width)
+
+
+def test_aligned_sums_of_no_guard_bits_and_of_exponent_zero():
+    assert scalar.accumulate_aligned([(1, 0), (1, -1)], 31) == 1.0
+    assert scalar.accumulate_aligned([(3, 0)], 13) == 3.0
+    assert scalar.accumulate_aligned([], 13) == 0.0
+
+
+def test_blocks_of_a_dot_product_have_one_size():
+    with pytest.raises(ValueError, match="shorter"):
+        scalar.dot(Block(1, (1, 2)), BlockFormat(4, 2), Block(1, (1,)), BlockFormat(4, 1))

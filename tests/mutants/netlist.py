@@ -1,17 +1,24 @@
 """Mutants of a component's netlist, made by Yosys, all of them in one Verilog text that is built once."""
 
+import json
 import re
+import time
+from functools import partial
 from pathlib import Path
 
-from synth.mapping.tools import yosys
-from tests import bench
+from tests.mutants.score import score, table
 from tests.mutants.source import ROOT, digest
+from tests.mutants.trial import trial
 
-__all__ = ["COMPONENTS", "activate", "mutated_netlist"]
+__all__ = ["COMPONENTS", "activate", "mutated_netlist", "netlist_mutants"]
 
 FOLDER = ROOT / "build" / "mutants"
 CONTROL = "mutant"
 """Name of the register that chooses a mutant; 0 is none. The simulator's argument ``+mutant=N`` sets it."""
+SECONDS = 300.0
+NOTED = FOLDER / "listed.txt"
+"""Where the bench of a netlist leaves what its mutants are."""
+RESULTS = FOLDER / "netlists.json"
 COMPONENTS = {
     "hw/quantize/operand_expander.py": "tests/quantize/test_operand_expander.py::test_operand_expander[4]",
     "hw/quantize/block_quantizer.py": "tests/quantize/test_block_quantizer.py::test_block_quantizer[mixed]",
@@ -54,6 +61,8 @@ def _driven(text: str, top: str, width: int) -> str:
 
 def mutated_netlist(text: str, top: str, count: int) -> tuple[str, list[str]]:
     """Verilog with ``count`` mutants evenly over the netlist of ``top`` and all below it, and what each of them is."""
+    from hw.tools import yosys
+
     folder, width = FOLDER / f"netlist-{digest(text, count)}", count.bit_length()
     result, listed = folder / "mutated.v", folder / "mutants.txt"
     if not result.exists():
@@ -68,11 +77,49 @@ def mutated_netlist(text: str, top: str, count: int) -> tuple[str, list[str]]:
 
 def activate(count: int, number: int) -> None:
     """From now on in this process every bench runs on the netlist with ``count`` mutants, of which one is chosen."""
+    from tests import bench
+
     emit, test = bench.emit_verilog, bench.QuickVerilator.test
 
     def emit_mutated(component):
-        return mutated_netlist(emit(component), component.module_name, count)[0]
+        text, listed = mutated_netlist(emit(component), component.module_name, count)
+        if not number:
+            NOTED.write_text("\n".join(listed))
+        return text
 
     bench.emit_verilog = emit_mutated
     bench.QuickVerilator.test = lambda self, **options: test(self, plusargs=[f"+{CONTROL}={number}"], **options)
     bench.BUILD = Path(FOLDER / "benches")
+
+
+def _spoken(command: str) -> str:
+    """What a command of Yosys does: its mode, and the cell's port and bit with the wire at it."""
+    return " ".join(re.findall(r"-(?:mode|cell|port|portbit|wire|wirebit) (\S+)", command))
+
+
+def _tried(module: str, count: int, deadline: float) -> list[dict]:
+    """Outcomes of a component's mutants; its bench must pass without any."""
+    test = COMPONENTS[module]
+    if trial(partial(activate, count, 0), [test], SECONDS, conftest=True)[0] != "survived":
+        raise RuntimeError(f"{test} fails on the netlist without a mutant")
+    listed, records = NOTED.read_text().splitlines(), []
+    for number, command in enumerate(listed, 1):
+        if time.monotonic() > deadline:
+            break
+        outcome, _ = trial(partial(activate, count, number), [test], SECONDS, conftest=True)
+        records.append({"module": module, "outcome": outcome, "before": test, "after": _spoken(command)})
+    return records
+
+
+def netlist_mutants(modules: list[str], count: int, deadline: float) -> list[dict]:
+    """Rows of the score of components, ``count`` mutants each; what was whole before is not tried again."""
+    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for module in modules:
+        name = f"{module} {count} {digest((ROOT / module).read_text(), (ROOT / COMPONENTS[module].split('::')[0]).read_text())}"
+        if name not in known and time.monotonic() < deadline:
+            known[name] = _tried(module, count, deadline)
+            RESULTS.parent.mkdir(parents=True, exist_ok=True)
+            RESULTS.write_text(json.dumps(known, indent=1))
+        print(table(score(known.get(name, []), {module: count})).splitlines()[2], flush=True)
+    latest = {name.split()[0]: records for name, records in known.items() if name.split()[0] in modules}
+    return score([r for records in latest.values() for r in records], dict.fromkeys(modules, count))

@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import zip_longest
 from pathlib import Path
 
@@ -51,7 +51,7 @@ class Mutant:
 
     def text(self) -> str:
         """The module with the change."""
-        return mutate_code((ROOT / self.module).read_text(), _operators()[self.operator], self.occurrence)
+        return _mutated((ROOT / self.module).read_text(), self.operator, self.occurrence)
 
     def compiles(self) -> bool:
         """Whether the changed module is Python at all."""
@@ -70,6 +70,11 @@ class Mutant:
 @cache
 def _operators() -> dict[str, object]:
     return {name: get_operator(name)() for name in sorted(operator_names()) if not name.endswith(LEFT_OUT)}
+
+
+@lru_cache(maxsize=64)
+def _mutated(text: str, operator: str, occurrence: int) -> str:
+    return mutate_code(text, _operators()[operator], occurrence)
 
 
 def _family(operator: str) -> str:

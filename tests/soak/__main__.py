@@ -3,6 +3,7 @@
 import argparse
 import json
 import secrets
+import signal
 import sys
 from pathlib import Path
 
@@ -20,6 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--into", type=Path, default=Path("build/soak"), help="folder for the test that a failure becomes")
     options = parser.parse_args(arguments)
     seed = secrets.randbelow(1 << 32) if options.seed is None else options.seed
+    for name in (signal.SIGINT, signal.SIGTERM):  # a shell lets its background jobs ignore the first
+        signal.signal(name, signal.default_int_handler)
     print(f"seed {seed}", flush=True)
     summary = soak(
         seed, options.minutes, options.products, tuple(options.link or LINKS), options.into,

@@ -209,6 +209,8 @@ class SerialMachine(_Driven):
     def product(self, case: Case, work: Work, a, b, options, outcome: Outcome):
         """One product, with noise on the line if the work says so."""
         self.device.operands, self.outcome = work.operands, outcome
+        if self.link._serial is None:  # given up by the product before, as when a write takes too long
+            self.link.open()
         self.link.timeout = self.link._serial.timeout = 0.3 if work.fault else 3.0
         asked, calls, rng = self.link._asked, 0, random.Random(work.seed)
         last = rng.randrange(1, 30)

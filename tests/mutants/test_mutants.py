@@ -1,0 +1,98 @@
+"""The means to find what no test would see: a sample of mutants that must die, and that survivors are told."""
+
+import shutil
+import subprocess
+import sys
+
+from hw.config import CoreConfig
+from hw.core.counters import Counters
+from hw.emit import emit_verilog
+from hw.quantize.block_quantizer import conversion_health
+from tests.mutants import source
+from tests.mutants.nearest import MODULES, nearest, whole
+from tests.mutants.netlist import mutated_netlist
+from tests.mutants.results import Results
+from tests.mutants.score import score, table
+from tests.mutants.source import ROOT, mutants
+
+TRIALS = """
+import sys, time
+from functools import partial
+from tests.mutants.source import mutants
+from tests.mutants.trial import change, prepare, trial
+prepare()
+alive, hangs = sys.argv[1:]
+(mutant,) = [m for m in mutants("golden/mixed.py") if m.change()[1].startswith("return +(")]
+print(*(trial(partial(change, mutant), [test], 30)[0] for test in ("tests/golden/test_mixed.py", alive)))
+print(trial(lambda: None, [hangs], 3)[0])
+"""
+
+
+def test_a_sample_of_a_hundred_is_killed():
+    """Of golden, by the test of each module's own name; who changes a line meets the line's own mutants."""
+    command = [sys.executable, "-m", "tests.mutants", "--sample", "100"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == "100 of 100 mutants killed\n"
+
+
+def test_outcomes_of_trials(tmp_path):
+    """A mutant that its test kills lives through a test that looks at nothing; a test that hangs is stopped."""
+    (tmp_path / "test_alive.py").write_text("import golden\n\ndef test(): assert golden.slice_count\n")
+    (tmp_path / "test_hangs.py").write_text("import time\n\ndef test(): time.sleep(100)\n")
+    command = [sys.executable, "-c", TRIALS, *(str(tmp_path / f"test_{name}.py") for name in ("alive", "hangs"))]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "killed survived\ntimeout\n", done.stderr
+
+
+def test_every_mutant_is_one_changed_line():
+    for mutant in mutants("golden/mixed.py"):
+        before, after = mutant.change()
+        assert before != after
+        assert before in (ROOT / mutant.module).read_text()
+        assert mutant.compiles()
+    assert not any("dtype" in m.change()[0] and "|" in m.change()[1] for m in mutants("golden/mixed.py"))
+
+
+def test_names_of_mutants_stay_when_other_lines_change(monkeypatch, tmp_path):
+    names = {mutant.key for mutant in mutants("golden/dot.py")}
+    shutil.copytree(ROOT / "golden", tmp_path / "golden")
+    text = (tmp_path / "golden" / "dot.py").read_text()
+    (tmp_path / "golden" / "dot.py").write_text(text.replace("\n__all__", "\nOTHER = 1 + 2\n\n__all__", 1))
+    monkeypatch.setattr(source, "ROOT", tmp_path)
+    moved = {mutant.key for mutant in mutants("golden/dot.py")}
+    assert names < moved
+
+
+def test_every_module_has_tests_nearby():
+    for module in MODULES:
+        assert set(nearest(module)) <= set(whole(module))
+        assert all((ROOT / test).exists() for test in whole(module)), module
+
+
+def test_outcomes_hold_while_nothing_changes(tmp_path):
+    mutant, other = mutants("golden/dot.py")[:2]
+    tests = nearest("golden/dot.py")
+    Results(tmp_path / "results").add(mutant, "nearest", tests, "survived", 0.1)
+    results = Results(tmp_path / "results")
+    assert results.find(mutant, "nearest", tests)["outcome"] == "survived"
+    assert results.find(mutant, "whole", tests) is None
+    assert results.find(other, "nearest", tests) is None
+    assert results.find(mutant, "nearest", [*tests, "tests/golden/test_pack.py"]) is None
+
+
+def test_score_counts_what_could_be_killed():
+    record = {"module": "golden/finish.py", "before": "x", "outcome": "killed", "after": "y"}
+    alive = record | {"outcome": "survived", "after": "result[np.signbit(result) * ~np.isnan(result)] = 0"}
+    rows = score([record, record | {"outcome": "timeout"}, alive, alive | {"after": "z"}], {"golden/finish.py": 9})
+    assert table(rows).splitlines()[2] == "| golden/finish.py | 9 | 4 | 2 | 1 | 1 | 66.7 % |"
+    assert [bool(s["reason"] != "none yet") for s in rows[0]["survivors"]] == [True, False]
+
+
+def test_a_netlist_holds_its_mutants_behind_one_register():
+    config = CoreConfig(block_size=12, tile_rows=1, tile_columns=3, lanes=3)
+    component = Counters(config, conversion_health(3), 5)
+    text, listed = mutated_netlist(emit_verilog(component), component.module_name, 6)
+    assert len(listed) == 6
+    assert text.count('$value$plusargs("mutant=%d", mutant)') == 1
+    assert "input [2:0] mutant" not in text
