@@ -1,4 +1,4 @@
-"""Command line of the density flow: ``python -m synth density|report|energy|fpga|libraries``."""
+"""Command line of the density flow: ``python -m synth density|report|energy|layout|fpga|libraries``."""
 
 import sys
 from argparse import ArgumentParser, Namespace
@@ -11,6 +11,7 @@ from hw.tools import ToolError
 from synth.density import cli as density
 from synth.energy import cli as energy
 from synth.fpga import cli as fpga
+from synth.layout import cli as layout
 from synth.mapping.liberty import LibraryError, known_libraries
 from synth.options import PROGRAM
 from synth.report import cli as report
@@ -25,8 +26,8 @@ def _libraries(options: Namespace, console: Console, command: str) -> int:
 
 
 def _add_options(parser: ArgumentParser) -> None:
-    commands = parser.add_subparsers(dest="command", required=True, metavar="density|report|energy|fpga|libraries")
-    for part in (density, report, energy, fpga):
+    commands = parser.add_subparsers(dest="command", required=True, metavar="density|report|energy|layout|fpga|libraries")
+    for part in (density, report, energy, layout, fpga):
         part.add_command(commands)
     commands.add_parser("libraries", help="which cell libraries are here").set_defaults(run=_libraries)
 

@@ -53,10 +53,14 @@ def _place(axis: list[float], value: float) -> tuple[int, float]:
 
 
 class Arcs:
-    """What timing needs of a cell: loads of inputs, delays from inputs (or the clock) to outputs, set-up times."""
+    """What timing needs of a cell: loads of inputs, delays from inputs (or the clock) to outputs, set-up times.
+
+    ``limits`` are the greatest loads of outputs that have one.
+    """
 
     def __init__(self, group: Group, templates: dict[str, Group], clock_gate: bool, latch: bool):
         self.loads: dict[str, tuple[float, float]] = {}
+        self.limits: dict[str, float] = {}
         self.delays: list[tuple[str, str, int, int, Table, Table]] = []
         self.launches: list[tuple[str, int, Table, Table]] = []
         self.setups: list[tuple[str, int, Table]] = []
@@ -67,6 +71,8 @@ class Arcs:
             load = float(own.get("capacitance", 0))
             rise, fall = (float(own.get(f"{edge}_capacitance", load)) for edge in EDGES)
             self.loads[pin] = rise, fall
+            if "max_capacitance" in own:
+                self.limits[pin] = float(own["max_capacitance"])
             for _, _, arc in (entry for entry in inner.groups if entry[0] == "timing"):
                 self._add(pin, arc, templates, clock_gate or latch)
 
@@ -90,13 +96,23 @@ class Arcs:
 
 
 class Tables:
-    """Timing of a library's cells, read from its file when first asked for."""
+    """Timing of a library's cells, read from its file when first asked for.
+
+    Attributes
+    ----------
+    unit
+        ns in the library's unit of time.
+    femtofarad
+        fF in its unit of capacitance.
+    """
 
     def __init__(self, path: Path):
         self.text = path.read_text(errors="replace")
         self.starts = {found[1]: found.end() for found in CELL.finditer(self.text)}
         unit = re.search(r'^\s*time_unit\s*:\s*"?1([fpn])s', self.text, re.MULTILINE)
         self.unit = UNITS[unit[1] if unit else "n"]
+        load = re.search(r"capacitive_load_unit\s*\(\s*([\d.]+)\s*,\s*([fp])f", self.text, re.IGNORECASE)
+        self.femtofarad = float(load[1]) * {"f": 1.0, "p": 1e3}[load[2].lower()] if load else 1e3
         self.templates = {}
         for found in re.finditer(r"^\s*lu_table_template\s*\(\s*\"?(\w+)\"?\s*\)\s*\{", self.text, re.MULTILINE):
             self.templates[found[1]] = parse_group(self.text, found.end())[0]

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Bit", "Flat", "FlatCell", "flat_verilog", "flatten"]
+__all__ = ["Bit", "Flat", "FlatCell", "flat_verilog", "flatten", "verilog_of"]
 
 Bit = int | str
 """A net of Yosys, or a constant: "0", "1" or "x"."""
@@ -78,8 +78,12 @@ def flatten(netlists: dict[str, Path], top: str) -> Flat:
 
 
 def flat_verilog(netlists: dict[str, Path], top: str) -> str:
+    """A design under ``top`` as one module, see ``verilog_of``."""
+    return verilog_of(flatten(netlists, top), top)
+
+
+def verilog_of(flat: Flat, top: str) -> str:
     """One module of cells and single-bit ports, as any timing program reads it."""
-    flat = flatten(netlists, top)
     names = {0: "1'b0", 1: "1'b1"} | {net: name for name, net in flat.inputs}
 
     def net(number: int) -> str:

@@ -16,6 +16,7 @@ __all__ = [
     "Group",
     "Library",
     "LibraryError",
+    "find_lef",
     "find_library",
     "known_libraries",
     "parse_group",
@@ -28,11 +29,15 @@ REFERENCE = Path(__file__).parent / "reference.lib"
 
 @dataclass(frozen=True)
 class Known:
-    """Where a library comes from: file name patterns, usual folders, and how a user gets it."""
+    """Where a library comes from: file name patterns, usual folders, how a user gets it, and patterns of LEF files.
+
+    Of LEF files the first list that is found whole counts; the process comes before its cells.
+    """
 
     patterns: tuple[str, ...]
     folders: tuple[str, ...]
     advice: str
+    lef: tuple[tuple[str, ...], ...] = ()
 
 
 KNOWN = {
@@ -41,22 +46,26 @@ KNOWN = {
         ("/usr/share/openroad/Nangate45", "~/OpenROAD/test/Nangate45",
          "~/OpenROAD-flow-scripts/flow/platforms/nangate45/lib"),
         "it comes with OpenROAD and OpenSTA (file Nangate45_typ.lib)",
+        (("Nangate45.lef",), ("../lef/NangateOpenCellLibrary.tech.lef", "../lef/NangateOpenCellLibrary.macro.lef")),
     ),
     "sky130": Known(
         ("sky130hd_tt.lib*", "sky130_fd_sc_hd__tt_025C_1v80.lib*"),
         ("~/.ciel/sky130A/libs.ref/sky130_fd_sc_hd/lib", "~/.volare/sky130A/libs.ref/sky130_fd_sc_hd/lib",
          "/usr/local/share/pdk/sky130A/libs.ref/sky130_fd_sc_hd/lib"),
         "pip install ciel, then: ciel enable --pdk-family sky130 <version>",
+        (("../techlef/sky130_fd_sc_hd__nom.tlef", "../lef/sky130_fd_sc_hd.lef"),),
     ),
     "sg13g2": Known(
         ("sg13g2_stdcell_typ_1p20V_25C.lib*",),
         ("~/IHP-Open-PDK/ihp-sg13g2/libs.ref/sg13g2_stdcell/lib", "~/.ciel/ihp-sg13g2/libs.ref/sg13g2_stdcell/lib"),
         "it is part of the IHP open PDK",
+        (("../lef/sg13g2_tech.lef", "../lef/sg13g2_stdcell.lef"),),
     ),
     "osu018": Known(
         ("osu018_stdcells.lib*",),
         ("/usr/share/qflow/tech/osu018",),
         "apt-get install qflow-tech-osu018",
+        (("osu018_stdcells.lef",),),
     ),
 }  # fmt: skip
 
@@ -103,14 +112,38 @@ def known_libraries() -> dict[str, Path | None]:
     return {"reference": REFERENCE} | {name: _search(name) for name in KNOWN}
 
 
+def _folders(name: str) -> list[Path]:
+    """Where the files of a library known by name may be."""
+    named = filter(None, os.environ.get(SEARCH_PATH, "").split(os.pathsep))
+    return [Path(folder).expanduser() for folder in (*named, *KNOWN[name].folders)]
+
+
 def _search(name: str) -> Path | None:
-    known = KNOWN[name]
-    folders = [*filter(None, os.environ.get(SEARCH_PATH, "").split(os.pathsep)), *known.folders]
-    for folder in folders:
-        for pattern in known.patterns:
-            for path in sorted(Path(folder).expanduser().glob(pattern)):
+    for folder in _folders(name):
+        for pattern in KNOWN[name].patterns:
+            for path in sorted(folder.glob(pattern)):
                 return path
     return None
+
+
+def find_lef(name: str) -> list[Path]:
+    """LEF files of a library known by name.
+
+    Raises
+    ------
+    LibraryError
+        when there are none, or the library has none that is known.
+    """
+    for folder in _folders(name) if name in KNOWN else ():
+        for files in KNOWN[name].lef:
+            if all((folder / file).is_file() for file in files):
+                return [folder / file for file in files]
+    if name not in KNOWN:
+        raise LibraryError(f"library {name} has no LEF file known by name; give its files")
+    names = " or ".join(" with ".join(Path(file).name for file in files) for files in KNOWN[name].lef)
+    raise LibraryError(
+        f"LEF of {name} was not found; it is {names}; {KNOWN[name].advice}; or name its folder in {SEARCH_PATH}"
+    )
 
 
 @cache

@@ -1,16 +1,27 @@
 """Static timing of mapped netlists from a library's own tables, where no other timing program is installed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from synth.mapping.arcs import EDGES, Arcs, tables_of
 from synth.mapping.flat import Flat, FlatCell, flatten
 from synth.mapping.liberty import Library, LibraryError
 
-__all__ = ["TIMER", "Timing", "analyse", "least_period"]
+__all__ = ["TIMER", "Timing", "Wires", "analyse", "analyse_flat", "least_period"]
 
 TIMER = "built-in timing"
 NEVER = -1e30
+
+
+@dataclass(frozen=True)
+class Wires:
+    """What wires add, in the library's units: to each net's load, and on the way to a pin, by (number of its cell, pin).
+
+    A port that is an output is a pin of cell -1.
+    """
+
+    load: dict[int, float] = field(default_factory=dict)
+    delay: dict[tuple[int, str], float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -42,39 +53,41 @@ def least_period(netlists: dict[str, Path], library: Library, top: str) -> float
 
 
 def analyse(netlists: dict[str, Path], library: Library, top: str) -> Timing:
-    """Static timing of ``top``: ideal clock, no wires, ports at the clock's edge.
+    """Static timing of ``top``, of mapped netlists by module, without wires: see ``analyse_flat``."""
+    return analyse_flat(flatten(netlists, top), library)
+
+
+def analyse_flat(flat: Flat, library: Library, wires: Wires | None = None) -> Timing:
+    """Static timing: ideal clock, ports at the clock's edge.
 
     Every arc is used, whatever the other inputs are; slopes and delays come from the library's tables. Outputs of cells
-    that are not in ``netlists`` arrive never.
-
-    Parameters
-    ----------
-    netlists
-        files of the mapped netlists, by module.
+    that are not in the library arrive never. A wire adds load and delay; slopes do not change on it.
 
     Raises
     ------
     LibraryError
         for a combinational loop.
     """
-    tables, flat = tables_of(library.path), flatten(netlists, top)
+    wires, tables = wires or Wires(), tables_of(library.path)
     cells = [cell for cell in flat.cells if cell.kind in library.cells]  # parts and memories are left out
     arcs = [tables.cell(cell.kind, library) for cell in cells]
-    load = [[0.0] * flat.nets for _ in EDGES]
+    load = [[wires.load.get(net, 0.0) for net in range(flat.nets)] for _ in EDGES]
     for cell, arc in zip(cells, arcs, strict=True):
         for pin, values in arc.loads.items():
             if pin in cell.pins:
                 for edge, value in enumerate(values):
                     load[edge][cell.pins[pin]] += value
     arrival, slope = _start(flat, cells, arcs, load)
-    done = _propagate(flat.nets, cells, arcs, load, arrival, slope)
+    done = _propagate(flat.nets, cells, arcs, load, arrival, slope, wires)
     if done < sum(bool(arc.delays) for arc in arcs):
         raise LibraryError("the netlist has a combinational loop")
-    worst = max((arrival[edge][net] for _, net in flat.outputs for edge in (0, 1)), default=0.0)
-    for cell, arc in zip(cells, arcs, strict=True):
+    worst = max((arrival[edge][net] + wires.delay.get((-1, name), 0.0) for name, net in flat.outputs for edge in (0, 1)),
+                default=0.0)  # fmt: skip
+    for index, (cell, arc) in enumerate(zip(cells, arcs, strict=True)):
         for pin, edge, setup in arc.setups:
             if pin in cell.pins and arrival[edge][cell.pins[pin]] != NEVER:
-                worst = max(worst, arrival[edge][cell.pins[pin]] + setup(slope[edge][cell.pins[pin]], 0.0))
+                net, way = cell.pins[pin], wires.delay.get((index, pin), 0.0)
+                worst = max(worst, arrival[edge][net] + way + setup(slope[edge][net], 0.0))
     return Timing(flat, cells, arcs, load, arrival, slope, max(worst, 0.0), tables.unit)
 
 
@@ -97,7 +110,7 @@ def _start(
 
 def _propagate(
     nets: int, cells: list[FlatCell], arcs: list[Arcs], load: list[list[float]], arrival: list[list[float]],
-    slope: list[list[float]],
+    slope: list[list[float]], wires: Wires,
 ) -> int:  # fmt: skip
     """Carry arrivals and slopes through the cells in topological order; how many were reached."""
     sinks: list[list[int]] = [[] for _ in range(nets)]
@@ -125,6 +138,7 @@ def _propagate(
             reached.add(net)
             if start == NEVER:
                 continue
+            start += wires.delay.get((index, name), 0.0)
             before, behind = slope[source][pins[name]], load[edge][net]
             arrival[edge][net] = max(arrival[edge][net], start + delay(before, behind))
             slope[edge][net] = max(slope[edge][net], transition(before, behind))

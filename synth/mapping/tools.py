@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hw.tools import ToolError, run_tool
 
-__all__ = ["nextpnr", "nextpnr_version", "sta_version", "static_timing"]
+__all__ = ["nextpnr", "nextpnr_version", "qrouter", "sta_version", "static_timing"]
 
 
 @cache
@@ -46,6 +46,14 @@ def static_timing(liberty: Path, netlists: list[Path], top: str, folder: Path, s
     if slack is None or re.search(r"^Error", log, re.MULTILINE):
         raise ToolError(f"OpenSTA reported no path; log: {folder / 'sta.log'}")
     return (1000 - float(slack[1])) * {"f": 1e-6, "p": 1e-3, "n": 1.0}[unit[1] if unit else "n"]
+
+
+def qrouter(script: str, folder: Path, seconds: float = 900) -> str:
+    """Run a script of qrouter in ``folder``; returns its log."""
+    if shutil.which("qrouter") is None:
+        raise ToolError("qrouter was not found; run: apt-get install qrouter")
+    (folder / "route.tcl").write_text(script)
+    return run_tool(["qrouter", "-nog", "-s", "route.tcl"], folder, folder / "qrouter.log", "qrouter", seconds)
 
 
 def _nextpnr(family: str) -> tuple[list[str], str]:

@@ -1,0 +1,1 @@
+"""Layout: mapped netlists placed, buffered, wired and timed with their wires."""
