@@ -51,7 +51,7 @@ bench: $(READY)  ## speed figures, as ratios of one run
 synth: $(READY)  ## density report with the libraries found, cached (minutes the first time)
 	$(RUN) -m synth report
 
-prove: $(READY)  ## properties of the emitted Verilog, by open solvers (about an hour)
+prove: $(READY)  ## properties of the emitted Verilog, by open solvers (about ten minutes)
 	$(RUN) -m tests.prove
 
 silicon: $(READY)  ## every format, block size, clock and library (hours the first time, resumes)
