@@ -47,7 +47,7 @@ def _one(options: argparse.Namespace, console: Console, point: dict[str, Any]) -
         files[options.plot / "utilization.png"] = plot_utilization(result)
         files[options.plot / "roofline.png"] = plot_roofline(result)
     left_out = [{"layer": name, "stage": "left out, may hold products"} for name in result.workload.missing]
-    table = to_csv([row.to_dict() for row in result.rows] + left_out)
+    table = to_csv(result.records() + left_out)
     if not _deliver(options, files, json.dumps(result.to_dict(), indent=1) + "\n", table):
         show(console, result)
 
@@ -90,8 +90,10 @@ def _run(options: argparse.Namespace, console: Console) -> None:
         raise ValueError("--workload is missing: a name, a .csv or an .onnx file")
     if options.layer and not options.trace:
         raise ValueError("--layer needs --trace")
-    if options.library and not options.synthesis:
-        raise ValueError("--library needs --synthesis")
+    if options.library and not (options.synthesis or options.energy):
+        raise ValueError("--library needs --synthesis or --energy")
+    if options.dram_energy is not None and not options.energy:
+        raise ValueError("--dram-energy needs --energy")
     if options.workers is not None and not 1 <= options.workers <= 256:
         raise ValueError(f"workers must be between 1 and 256, not {options.workers}")
     outputs = [Path(path) for path in (options.json, options.csv, options.scale_sim, options.trace) if path and path != "-"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from hw.options import CommandLineError, add_config_options
+from sim.network.energy import DRAM, PUBLISHED
 from sim.network.memory import STORAGES
 from sim.workloads import NETWORKS
 
@@ -21,7 +22,7 @@ POINT = (
     *("mantissa", "rounding", "features", "exponent_width", "ports", "port_rate"),
     *("bytes_per_cycle", "operands", "results", "patches"),
     *("data", "tensor", "cores_per_chip", "link", "link_latency", "overlap", "epochs", "samples"),
-    *("synthesis", "library", "clock_mhz"),
+    *("synthesis", "energy", "dram_energy", "library", "clock_mhz"),
 )
 """Options that are a parameter of one machine, by the names of ``sim.study.explore.evaluate`` but for ``MACHINE``."""
 
@@ -76,6 +77,10 @@ def add_options(options: argparse.ArgumentParser) -> None:
     group.add_argument("--overlap", action="store_true", default=None, help="exchange while computing")
     group = options.add_argument_group("silicon (left out where it is not known)")
     group.add_argument("--synthesis", metavar="FILE", help="area and clock from hbfp synth density --json FILE")
+    energy = "of the units, from hbfp synth energy --json FILE (default: the published ones), with memories'"
+    group.add_argument("--energy", nargs="?", const=str(PUBLISHED), metavar="FILE", help=energy)
+    dram = f"of memory off the chip (default {DRAM:g})"
+    group.add_argument("--dram-energy", type=float, metavar="PJ/BYTE", help=dram)
     group.add_argument("--library", metavar="NAME", help="of these results, where they have several")
     group.add_argument("--clock", dest="clock_mhz", type=float, metavar="MHZ", help="instead of the synthesis results'")
     group = options.add_argument_group("results")

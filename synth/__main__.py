@@ -1,4 +1,4 @@
-"""Command line of the density flow: ``python -m synth density|report|energy|layout|fpga|libraries``."""
+"""Command line of the density flow: ``python -m synth density|report|energy|layout|fpga|outside|libraries``."""
 
 import sys
 from argparse import ArgumentParser, Namespace
@@ -8,6 +8,7 @@ from rich.console import Console
 from hw.options import CommandLineError
 from hw.options import run as run_program
 from hw.tools import ToolError
+from synth import outside
 from synth.density import cli as density
 from synth.energy import cli as energy
 from synth.fpga import cli as fpga
@@ -26,8 +27,8 @@ def _libraries(options: Namespace, console: Console, command: str) -> int:
 
 
 def _add_options(parser: ArgumentParser) -> None:
-    commands = parser.add_subparsers(dest="command", required=True, metavar="density|report|energy|layout|fpga|libraries")
-    for part in (density, report, energy, layout, fpga):
+    commands = parser.add_subparsers(dest="command", required=True, metavar="density|report|energy|layout|fpga|outside|libraries")
+    for part in (density, report, energy, layout, fpga, outside):
         part.add_command(commands)
     commands.add_parser("libraries", help="which cell libraries are here").set_defaults(run=_libraries)
 

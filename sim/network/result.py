@@ -166,8 +166,7 @@ class Estimate:
         known = {
             "seconds": self.physical.seconds(self.cycles),
             "area_um2": None if self.physical.area_um2 is None else self.physical.area_um2 * cores,
-            "joules": self.physical.joules(sum(row.macs * row.passes for row in self.rows)),
-        }
+        } | self._energy()
         if self.run is not None:
             known |= {f"run_{name}": value for name, value in asdict(self.run).items()}
             known |= {"run_seconds": self.physical.seconds(self.run.cycles)}
@@ -190,6 +189,33 @@ class Estimate:
             "bound": {bound: self.share(bound) for bound in BOUNDS if self.share(bound)},
         } | {name: value for name, value in known.items() if value is not None}
 
+    def joules(self, row: ProductRow) -> dict[str, float]:
+        """Joules of a row by part, see ``sim.network.energy``; empty where they are not known. Links are not in them."""
+        if self.physical.energy is None:
+            return {}
+        return self.physical.energy.joules(
+            self.config, passes=row.macs * row.passes, slots=row.peak * row.cycles, traffic=row.bytes,
+            steps=row.core.busy * self.cluster.cores, results=row.m * row.n * row.repeats * row.count,
+        )  # fmt: skip
+
+    def _energy(self) -> dict[str, float | None]:
+        """Joules of a step, in all and by part, and what they buy."""
+        parts = [self.joules(row) for row in self.rows]
+        total = sum(sum(part.values()) for part in parts)
+        if not total:
+            return {}
+        seconds = self.physical.seconds(self.cycles)
+        return {
+            "joules": total,
+            **{f"joules_{name}": sum(part[name] for part in parts) for name in parts[0]},
+            "macs_per_joule": self.macs / total,
+            "watts": total / seconds if seconds else None,
+        }
+
+    def records(self) -> list[dict[str, Any]]:
+        """The rows, JSON-ready, with their energies where these are known."""
+        return [row.to_dict() | {f"joules_{name}": value for name, value in self.joules(row).items()} for row in self.rows]
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, JSON-ready: totals, machine and rows."""
         return {
@@ -200,7 +226,7 @@ class Estimate:
             "cluster": asdict(self.cluster),
             "not_modelled": self.workload.not_modelled,
             "missing": list(self.workload.missing),
-            "layers": [row.to_dict() for row in self.rows],
+            "layers": self.records(),
         }
 
     def mapping_efficiency(self, row: ProductRow) -> float:

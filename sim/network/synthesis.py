@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from hw.config import CoreConfig
+from sim.network.energy import Energy
+from sim.network.formats import format_name
 
 __all__ = ["Physical", "read_results"]
 
@@ -21,19 +23,19 @@ class Physical:
         of the core's tiles, in square micrometres.
     clock_mhz
         its frequency.
-    energy_per_mac_pj
-        of one multiply-accumulate of the narrowest width, in picojoules.
+    energy
+        of its parts.
     source
         where the numbers come from, for reports.
     """
 
     area_um2: float | None = None
     clock_mhz: float | None = None
-    energy_per_mac_pj: float | None = None
+    energy: Energy | None = None
     source: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("area_um2", "clock_mhz", "energy_per_mac_pj"):
+        for name in ("area_um2", "clock_mhz"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int | float) and value > 0):
                 raise ValueError(f"{name} must be above 0, not {value}")
@@ -42,16 +44,12 @@ class Physical:
         """Duration of ``cycles``, if the clock is known."""
         return None if self.clock_mhz is None else cycles / (self.clock_mhz * 1e6)
 
-    def joules(self, passes_times_macs: float) -> float | None:
-        """Energy of multiply-accumulates, counted once per pass, if it is known. Memory and links are not in it."""
-        return None if self.energy_per_mac_pj is None else passes_times_macs * self.energy_per_mac_pj * 1e-12
-
 
 def read_results(path: str | Path, config: CoreConfig, library: str | None = None) -> Physical:
     """Area and clock of a core's tiles, from what ``python -m synth density --json`` has written.
 
     The area is that of the measured tile per multiply-accumulate, for as many as the core makes per cycle: buffers,
-    converters and sequencer are not in it. The clock is one over the tile's least period. Energy is not measured.
+    converters and sequencer are not in it. The clock is one over the tile's least period. Energy comes from ``read_energy``.
 
     Parameters
     ----------
@@ -73,7 +71,7 @@ def read_results(path: str | Path, config: CoreConfig, library: str | None = Non
         raise ValueError(f"{path.name} has the tile in {', '.join(libraries)}: library must be one of these")
     if not rows:
         place = f" in {library}" if library else ""
-        options = f"--formats {_format(config)} --rows {config.tile_rows} --columns {config.tile_columns}"
+        options = f"--formats {format_name(config)} --rows {config.tile_rows} --columns {config.tile_columns}"
         options += f" --dot {config.dot}" * (config.dot != config.block_size)
         options += f" --accumulator-cycles {config.accumulator_cycles}" * (config.accumulator_cycles != 1)
         raise ValueError(f"{path.name} has not this core's tile{place}: python -m synth density {options} measures it")
@@ -98,19 +96,11 @@ def _rows(path: Path, changed: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _format(config: CoreConfig) -> str:
-    """The synthesis flow's name of the core's format."""
-    widths = "".join(map(str, config.mantissa_widths))
-    name = f"mixed{widths}" if config.mixed else f"hbfp{widths}"
-    name += "" if config.accumulator == "fp32" else f"-{config.accumulator}"
-    return name if config.block_size == 64 else f"{name}/{config.block_size}"
-
-
 def _is_tile(design: dict[str, Any], config: CoreConfig) -> bool:
     """Whether a design is the tile of a core, and its areas are in square micrometres."""
     known = {"accounting": "tile", "effort": "area", "clock_gates": True, "tree_cycles": 0} | design
     wanted = {
-        "format": _format(config), "dot": config.dot, "rows": config.tile_rows, "columns": config.tile_columns,
+        "format": format_name(config), "dot": config.dot, "rows": config.tile_rows, "columns": config.tile_columns,
         "cycles": config.accumulator_cycles, "tree_cycles": config.tree_cycles, "accounting": "tile", "effort": "area",
         "clock_gates": True,
     }  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 
 from hw.config import CoreConfig
 from sim.model import Rates
+from sim.network.energy import read_energy
 from sim.network.estimate import estimate
 from sim.network.memory import Memory
 from sim.network.parallel import Cluster, Link
@@ -78,8 +79,9 @@ def evaluate(workload: Workload | str, point: Mapping[str, Any]) -> Estimate:
     ``mantissa_widths`` defaults to what the schedule needs, ``features`` to what the formats in memory need), of
     ``Memory``, of ``Cluster`` with ``link`` in bytes per cycle and ``link_latency``, ``schedule``, ``training``,
     ``ports`` (False counts the array alone), ``port_rate`` (the share of cycles in which each stream of the core passes a
-    beat), ``epochs``, ``samples``, ``physical``, or ``synthesis`` with ``library`` for ``read_results``, ``clock_mhz`` in
-    its place, and the options of the workload: ``batch``, ``sequence`` and so on.
+    beat), ``epochs``, ``samples``, ``physical``, or ``synthesis`` with ``library`` for ``read_results``, ``energy``
+    with ``library`` for ``read_energy`` and ``dram_energy`` in pJ per byte, ``clock_mhz`` in place of theirs, and the options
+    of the workload: ``batch``, ``sequence`` and so on.
 
     Raises
     ------
@@ -95,8 +97,13 @@ def evaluate(workload: Workload | str, point: Mapping[str, Any]) -> Estimate:
     link = Link(point.pop("link"), latency) if "link" in point else None
     cluster = Cluster(link=link, **{name: point.pop(name) for name in list(point) if name in _CLUSTER})
     physical = point.pop("physical", Physical())
+    library = point.pop("library", None) if {"synthesis", "energy"} & point.keys() else None
     if "synthesis" in point:
-        physical = read_results(point.pop("synthesis"), config, point.pop("library", None))
+        physical = read_results(point.pop("synthesis"), config, library)
+    if "energy" in point:
+        energy, clock = read_energy(point.pop("energy"), config, library)
+        energy = replace(energy, dram=point.pop("dram_energy", energy.dram))
+        physical = replace(physical, energy=energy, clock_mhz=physical.clock_mhz or clock)
     if "clock_mhz" in point:
         physical = replace(physical, clock_mhz=point.pop("clock_mhz"))
     options = {name: point.pop(name) for name in list(point) if name in _ESTIMATE}

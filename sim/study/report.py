@@ -77,10 +77,15 @@ def _totals(result: Estimate) -> list[str]:
         ("seconds", "a step takes", "s"),
         ("run_seconds", "the run takes", "s"),
         ("area_um2", "area of the tiles", "µm²"),
-        ("joules", "energy of the arrays in a step", "J"),
+        ("joules", "energy of a step", "J"),
+        ("watts", "power", "W"),
     ):
         if name in summary:
             lines.append(f"{text} {summary[name]:.4g} {unit}")
+    if "joules" in summary:
+        parts = {name: summary[f"joules_{name}"] / summary["joules"] for name in ("arrays", "idle", "buffers", "dram")}
+        lines.append(f"{quantity(2 * summary['macs_per_joule'])}OP/s per W; of the energy "
+                     + ", ".join(f"{name} {_percent(share)}" for name, share in parts.items()))  # fmt: skip
     if result.workload.not_modelled:
         others = ", ".join(f"{name} {count}" for name, count in result.workload.not_modelled.items())
         lines.append(f"not modelled: {others}")

@@ -8,20 +8,24 @@ from synth.mapping.flat import FlatCell
 from synth.mapping.liberty import Library, LibraryError
 from synth.mapping.timing import Timing
 
-__all__ = ["Circuit"]
+__all__ = ["DELAYS", "STEP_NS", "Circuit"]
 
 Function = Callable[..., int]
 
-RESOLUTION = 1000  # delays are rounded to this part of the slowest path, which bounds the steps of a cycle
+DELAYS = ("none", "inertial", "transport")
+"""How gates take time: not at all; longer than any pulse that they pass on; or passing on every pulse."""
+STEP_NS = 0.001
+"""Delays are rounded to this."""
 
 
 class Circuit:
     """A mapped netlist whose transitions are counted.
 
-    Without delays each net changes at most once in a cycle (its settled values are compared). With them a gate's output
-    follows its inputs after the mean of its Liberty delays, at the net's load and the slope of static timing, in steps of
-    ``step_ns``; a change that its inputs take back within that time does not happen (inertial delay). Operands and
-    registers change at the clock's edge, and a cycle lasts until all is settled.
+    Without delays each net changes at most once in a cycle (its settled values are compared): the least there can be.
+    With them a gate's output follows its inputs after the mean of its Liberty delays, at the net's load and the slope of
+    static timing, in steps of ``STEP_NS``. Inertial: a change that its inputs take back within that time does not happen.
+    Transport: it happens, as a pulse of full swing however short. Operands and registers change at the clock's edge, and a
+    cycle lasts until all is settled.
 
     Parameters
     ----------
@@ -32,7 +36,7 @@ class Circuit:
     lanes
         independent simulations.
     delays
-        whether gates take time.
+        of ``DELAYS``.
 
     Attributes
     ----------
@@ -47,7 +51,7 @@ class Circuit:
         for a cell whose function the library does not tell.
     """
 
-    def __init__(self, timing: Timing, library: Library, lanes: int, delays: bool = False):
+    def __init__(self, timing: Timing, library: Library, lanes: int, delays: str = "none"):
         self.timing, self.library, self.lanes, self.delays = timing, library, lanes, delays
         self.mask = (1 << lanes) - 1
         self.ports: dict[str, list[int]] = {}
@@ -56,8 +60,6 @@ class Circuit:
             self.ports.setdefault(name, []).append(net)
             if place.isdecimal() and base:
                 self.ports.setdefault(base, []).append(net)
-        latest = max((a for edge in timing.arrival for a in edge), default=0.0)
-        self.step = max(latest, 1e-9) / RESOLUTION
         self.gates: list[tuple[Function, list[int], int, int]] = []  # function, nets read, net driven, delay in steps
         self.flops: list[tuple[Function, list[int], int, bool, int, int]] = []  # …, inverted, clock net, cell
         self.enables: dict[int, int] = {}
@@ -70,11 +72,6 @@ class Circuit:
         self.reset_counts()
         self._settle()
         self.reset_counts()
-
-    @property
-    def step_ns(self) -> float:
-        """Resolution of delays."""
-        return self.step * self.timing.unit
 
     def reset_counts(self) -> None:
         """Forget the transitions so far."""
@@ -113,7 +110,7 @@ class Circuit:
             delay(timing.slope[source][pins[name]], timing.load[edge][pins[out]])
             for name, pin, source, edge, delay, _ in timing.arcs[index].delays if pin == out and name in pins
         ]  # fmt: skip
-        return max(1, round(sum(times) / len(times) / self.step)) if times else 1
+        return max(1, round(sum(times) / len(times) * timing.unit / STEP_NS)) if times else 1
 
     def _order(self) -> None:
         """Gates in topological order, and the gates that read each net."""
@@ -158,10 +155,10 @@ class Circuit:
                 values[net] = value
                 changed.append(net)
         self.cycles += 1
-        if self.delays:
-            self._settle_in_time(changed)
-        else:
+        if self.delays == "none":
             self._settle()
+        else:
+            self._settle_in_time(changed, self.delays == "inertial")
 
     def _settle(self) -> None:
         values, mask, toggles = self.values, self.mask, self.toggles
@@ -172,26 +169,30 @@ class Circuit:
                 toggles[output] += difference.bit_count()
                 values[output] = value
 
-    def _settle_in_time(self, changed: list[int]) -> None:
+    def _settle_in_time(self, changed: list[int], inertial: bool) -> None:
         values, mask, toggles, gates, readers = self.values, self.mask, self.toggles, self.gates, self.readers
-        target: dict[int, int] = {}  # what a gate is on its way to
-        pending: dict[int, list[list[int]]] = {}  # for each gate [time, lanes] still to come
+        target: dict[int, int] = {}  # what a gate will have become when all its changes have happened
+        pending: dict[int, list[list[int]]] = {}  # for each gate [time, lanes that change], earliest first
         at: dict[int, list[int]] = {}  # gates whose outputs may change, by time
         times: list[int] = []
         now = 0
         while True:
-            touched = {gate for net in changed for gate in readers[net]}
-            for gate in touched:
+            for gate in {gate for net in changed for gate in readers[net]}:
                 function, nets, output, delay = gates[gate]
                 value = function(mask, *[values[net] for net in nets])
-                difference = value ^ target.get(gate, values[output])
-                if not difference:
+                lanes = value ^ target.get(gate, values[output])
+                if not lanes:
                     continue
                 target[gate] = value
                 waiting = pending.setdefault(gate, [])
-                for entry in waiting:
-                    entry[1] &= ~difference
-                waiting.append([now + delay, difference])
+                if inertial:  # where a change is waiting it is taken back, and nothing is left to happen
+                    for entry in waiting:
+                        back = entry[1] & lanes
+                        entry[1] ^= back
+                        lanes ^= back
+                if not lanes:
+                    continue
+                waiting.append([now + delay, lanes])
                 if now + delay not in at:
                     at[now + delay] = []
                     heappush(times, now + delay)
@@ -201,12 +202,9 @@ class Circuit:
             now = heappop(times)
             changed = []
             for gate in at.pop(now):
-                waiting, output = pending[gate], gates[gate][2]
-                lanes = 0
-                while waiting and waiting[0][0] <= now:
-                    lanes |= waiting.pop(0)[1]
-                difference = (values[output] ^ target[gate]) & lanes
-                if difference:
-                    toggles[output] += difference.bit_count()
-                    values[output] ^= difference
+                _, lanes = pending[gate].pop(0)
+                if lanes:
+                    output = gates[gate][2]
+                    toggles[output] += lanes.bit_count()
+                    values[output] ^= lanes
                     changed.append(output)

@@ -11,10 +11,13 @@ from hw.baseline.formats import FORMATS, format_named
 from hw.files import keep
 from hw.tools import yosys_version
 from synth.density.cli import failed, libraries_named
+from synth.energy.circuit import DELAYS
 from synth.energy.measure import EnergyDesign, EnergyRow, measure_energy
 from synth.energy.operands import STATISTICS
-from synth.energy.table import DESIGNS, energy_sections, energy_table
-from synth.options import Commands, add_run_options, at_least
+from synth.energy.plot import plot_energy
+from synth.energy.sets import equal_clock_designs, relaxed_designs
+from synth.energy.table import energy_sections, energy_tables
+from synth.options import Commands, add_run_options, at_least, positive
 from synth.report.pages import rewrite
 from synth.sweep import Failure, load, sweep
 
@@ -35,6 +38,13 @@ def add_command(commands: Commands) -> None:
     parser.add_argument("--tree-cycles", type=at_least("tree_cycles", 0), default=0, metavar="N",
                         help="register stages of the sum of products (default 0)")  # fmt: skip
     parser.add_argument("--effort", default="area", metavar="NAME", help="area or speed (default area)")
+    parser.add_argument("--target", type=positive("target", "ns"), metavar="NS",
+                        help="with speed: what each part should need at most")  # fmt: skip
+    parser.add_argument("--clock", type=positive("clock", "ns"), metavar="NS",
+                        help="period in which leakage is counted (default: the least)")  # fmt: skip
+    parser.add_argument("--delays", default="none,inertial", metavar="NAMES",
+                        help=f"of {', '.join(DELAYS)}: settled values, glitches of gates' delays, every pulse "
+                        "(default none,inertial)")  # fmt: skip
     parser.add_argument("--operands", default=",".join(STATISTICS), metavar="NAMES", help=f"of {', '.join(STATISTICS)}")
     parser.add_argument("--library", default="first", metavar="NAMES",
                         help="names or files, with commas between; first or all of those known by name that are here")  # fmt: skip
@@ -44,6 +54,7 @@ def add_command(commands: Commands) -> None:
     parser.add_argument(
         "--into", type=Path, action="append", default=[], metavar="PAGE", help="rewrite the table of this page"
     )
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="a picture of them, PNG or SVG")
     add_run_options(parser, 900)
     parser.add_argument("--json", nargs="?", const="-", metavar="FILE",
                         help="write results as JSON, to standard output or a file")  # fmt: skip
@@ -51,17 +62,16 @@ def add_command(commands: Commands) -> None:
 
 def _designs(options: argparse.Namespace) -> list[EnergyDesign]:
     libraries = libraries_named(options.library)
-    statistics = options.operands.split(",")
     if not options.formats:
-        return [EnergyDesign(library=library, statistics=name, glitches=glitches, **entry) for library in libraries
-                for entry in DESIGNS for name in statistics for glitches in (False, True)]  # fmt: skip
+        return [design for library in libraries for design in (*equal_clock_designs(library), *relaxed_designs(library))]
     names = options.formats.split(",")
     for name in names:
         format_named(name)
     return [
-        EnergyDesign(name, library, operands, glitches, options.dot, options.accumulator_cycles, options.tree_cycles,
-                     options.effort)
-        for library in libraries for name in names for operands in statistics for glitches in (False, True)
+        EnergyDesign(name, library, statistics, delays, options.dot, options.accumulator_cycles, options.tree_cycles,
+                     options.effort, options.target, options.clock)
+        for library in libraries for name in names for statistics in options.operands.split(",")
+        for delays in options.delays.split(",")
     ]  # fmt: skip
 
 
@@ -79,9 +89,11 @@ def run(options: argparse.Namespace, console: Console, command: str) -> int:
     if options.json == "-":
         sys.stdout.write(text)
         return failed(failures)
-    console.print(energy_table(rows).terminal())
+    console.print(*(table.terminal() for table in energy_tables(rows)))
     if options.json:
         keep(Path(options.json), text)
+    if options.plot:
+        plot_energy(rows, options.plot)
     for page in options.into:
         console.print(f"{page}: {'rewritten' if rewrite(page, energy_sections(rows)) else 'up to date'}")
     return failed(failures)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -10,16 +11,16 @@ from typing import Any
 from amaranth.lib.wiring import Component
 
 from hw.baseline.elements import element_for
-from hw.baseline.formats import format_named
+from hw.baseline.formats import NumberFormat, format_named
+from hw.config import CoreConfig
 from hw.emit import emit_verilog
 from hw.files import keep
 from hw.tools import yosys_version
-from synth.density.accounting import category_of
 from synth.density.cache import cached_check, sources
 from synth.density.designs import PARTS, config_for
-from synth.energy.circuit import Circuit
+from synth.energy.bill import SHARED, Bill
+from synth.energy.circuit import DELAYS, Circuit
 from synth.energy.operands import STATISTICS
-from synth.energy.power import power_of
 from synth.energy.stimulus import Stimulus
 from synth.mapping.flow import BUILD, Synthesis, modules_of, synthesise
 from synth.mapping.liberty import Library, find_library
@@ -27,11 +28,13 @@ from synth.mapping.timing import Timing, analyse
 
 __all__ = ["EnergyDesign", "EnergyRow", "measure_energy"]
 
+MEASURED = ("bill", "circuit", "measure", "operands", "power", "stimulus")
+"""Modules here that a row depends on; the others only choose and show."""
 LANES = 32
 CYCLES = 12
 """Counted in each lane, after the pipeline has filled."""
-SHARED = 4
-"""Units of a tile's row or column, which share operand registers."""
+IDLE_CYCLES = 2
+"""Counted while nothing changes, after the pipeline has emptied."""
 
 
 @dataclass(frozen=True)
@@ -44,24 +47,27 @@ class EnergyDesign:
         as of ``synth.density.row.Design``; the tile has 4×4 units.
     statistics
         of ``STATISTICS``: where the operands come from.
-    glitches
-        whether gates take time; without, each net changes at most once in a cycle.
+    delays
+        of ``DELAYS``: how gates take time.
+    clock
+        period in ns at which leakage is counted (default: the least that the unit allows).
     """
 
     format: str
     library: str = "reference"
     statistics: str = "digits"
-    glitches: bool = True
+    delays: str = "inertial"
     dot: int | None = None
     cycles: int = 1
     tree_cycles: int = 0
     effort: str = "area"
     target: float | None = None
+    clock: float | None = None
 
     @property
     def label(self) -> str:
         """What a progress bar calls it."""
-        return f"{self.format} in {self.library} ({self.statistics}{', glitches' * self.glitches})"
+        return f"{self.format} in {self.library} ({self.statistics}, {self.delays})"
 
 
 @dataclass
@@ -76,11 +82,11 @@ class EnergyRow:
     switching
         the part of ``energy`` that charges nets (their pins, no wires).
     period
-        least period in ns, at which leakage is counted.
+        in ns, at which leakage is counted; ``least_period`` is what the unit allows.
     toggles
         transitions per multiply-accumulate.
-    step_ns
-        resolution of delays.
+    idle
+        what a cycle without work takes in place of each multiply-accumulate: clocks that are not gated, and leakage.
     """
 
     design: EnergyDesign
@@ -88,8 +94,9 @@ class EnergyRow:
     parts: dict[str, float]
     switching: float
     period: float
+    least_period: float
     toggles: float
-    step_ns: float
+    idle: float
     macs: int
     tools: dict[str, str] = field(default_factory=dict)
 
@@ -109,14 +116,15 @@ def measure_energy(design: EnergyDesign, *, build: Path = BUILD, seconds: float 
     Raises
     ------
     ValueError
-        for unknown statistics.
+        for unknown statistics or delays.
     ToolError, LibraryError, Mismatch
         as of ``synth.density.measure.measure``.
     """
-    if design.statistics not in STATISTICS:
-        raise ValueError(f"statistics must be one of {', '.join(STATISTICS)}, not {design.statistics}")
+    for name, choices in (("statistics", STATISTICS), ("delays", DELAYS)):
+        if getattr(design, name) not in choices:
+            raise ValueError(f"{name} must be one of {', '.join(choices)}, not {getattr(design, name)}")
     library = find_library(design.library, build)
-    own = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))).hexdigest()
+    own = hashlib.sha256(b"".join((Path(__file__).parent / f"{name}.py").read_bytes() for name in MEASURED)).hexdigest()
     parts = [repr(design), sources(), own, hashlib.sha256(library.path.read_bytes()).hexdigest(), yosys_version()]
     known = build / "rows" / (hashlib.sha256(" ".join(parts).encode()).hexdigest()[:24] + ".json")
     if not known.exists():
@@ -124,7 +132,25 @@ def measure_energy(design: EnergyDesign, *, build: Path = BUILD, seconds: float 
     return EnergyRow.from_dict(json.loads(known.read_text()))
 
 
-def _measure(design: EnergyDesign, library: Library, seconds: float, build: Path) -> EnergyRow:
+@dataclass(frozen=True)
+class Mapped:
+    """A design's unit with what prepares its operands, mapped, checked and timed."""
+
+    form: NumberFormat
+    config: CoreConfig
+    unit: Any
+    edge: list[str]
+    timing: Timing
+
+
+def map_unit(design: EnergyDesign, library: Library, seconds: float, build: Path) -> Mapped:
+    """The netlist whose transitions are counted.
+
+    Raises
+    ------
+    ToolError, LibraryError, Mismatch
+        as of ``synth.density.measure.measure``.
+    """
     form = format_named(design.format)
     config = config_for(form, design.dot, SHARED, SHARED, design.cycles, design.tree_cycles)
     unit = element_for(form)(config)
@@ -140,18 +166,32 @@ def _measure(design: EnergyDesign, library: Library, seconds: float, build: Path
         synthesis.parts |= mapped(verilog, name, []).parts
     cached_check(form, config, synthesis, library, build)
     top, netlists = _edge(synthesis, unit, prepare, build)
-    timing = analyse(netlists, library, top)
-    circuit = Circuit(timing, library, LANES, design.glitches)
-    stimulus = iter(Stimulus(form, config, unit, design.statistics, LANES))
-    for _ in range(unit.sum_cycles + unit.accumulator.write_cycle + 3):
-        circuit.cycle(next(stimulus))
-    circuit.reset_counts()
-    for _ in range(CYCLES):
-        circuit.cycle(next(stimulus))
-    bill = _Bill(timing, circuit, library, [part.module_name for part in prepare.values()], config.dot)
+    return Mapped(form, config, unit, [part.module_name for part in prepare.values()], analyse(netlists, library, top))
+
+
+def _measure(design: EnergyDesign, library: Library, seconds: float, build: Path) -> EnergyRow:
+    mapped = map_unit(design, library, seconds, build)
+    unit, config, timing = mapped.unit, mapped.config, mapped.timing
+    circuit = Circuit(timing, library, LANES, design.delays)
+    stimulus = Stimulus(mapped.form, config, unit, design.statistics, LANES)
+    words = iter(stimulus)
+    least = timing.period * timing.unit
+    period = design.clock or least
+    latency = unit.sum_cycles + unit.accumulator.write_cycle + 3
+
+    def bill(before: int, counted: int, ports: Callable[[], dict[str, list[int]]]) -> Bill:
+        for cycle in range(before + counted):
+            if cycle == before:
+                circuit.reset_counts()
+            circuit.cycle(ports())
+        return Bill(timing, circuit, library, mapped.edge, config.dot, period)
+
+    working = bill(latency, CYCLES, lambda: next(words))
+    quiet = stimulus.quiet(next(words))
+    idle = bill(latency, IDLE_CYCLES, lambda: quiet)
     return EnergyRow(
-        design, sum(bill.parts.values()), bill.parts, bill.switching, timing.period * timing.unit, bill.toggles,
-        circuit.step_ns if design.glitches else 0.0, config.dot, {"yosys": yosys_version()},
+        design, sum(working.parts.values()), working.parts, working.switching, period, least, working.toggles,
+        sum(idle.parts.values()), config.dot, {"yosys": yosys_version()},
     )  # fmt: skip
 
 
@@ -188,103 +228,3 @@ def _edge(
     path = build / "edges" / f"{digest}.json"
     keep(path, json.dumps({"modules": {top: {"ports": outer, "cells": cells}}}))
     return top, netlists | {top: path}
-
-
-class _Bill:
-    """Energy per multiply-accumulate by part."""
-
-    def __init__(self, timing: Timing, circuit: Circuit, library: Library, edge: list[str], macs: int):
-        self.timing, self.circuit, self.library, self.edge = timing, circuit, library, edge
-        self.power = power_of(library.path)
-        self.per_mac = 1 / (circuit.cycles * circuit.lanes * macs)
-        self.parts: dict[str, float] = {}
-        self.switching = self.toggles = 0.0
-        self.half_charge = self.power.volts**2 / 2 * self.power.femtojoule
-        flops = [cell.kind for cell in timing.cells if library.cells[cell.kind].flip_flop]
-        self.flop = max(set(flops), key=flops.count)
-        drivers = {cell.pins[pin]: cell.module for cell in timing.cells
-                   for pin in library.cells[cell.kind].functions if pin in cell.pins}  # fmt: skip
-        # A net at the edge goes to all units of its row or column.
-        self.broadcast = {
-            cell.pins[pin] for cell in timing.cells if cell.module not in edge
-            for pin, way in library.cells[cell.kind].directions.items()
-            if way == "input" and pin in cell.pins and drivers.get(cell.pins[pin]) in edge
-        }  # fmt: skip
-        for index in range(len(timing.cells)):
-            self._cell(index)
-        self._operands()
-        self.parts["leakage"] = self._leakage()
-
-    def _add(self, part: str, energy: float) -> None:
-        self.parts[part] = self.parts.get(part, 0.0) + energy * self.per_mac
-
-    def _net(self, net: int) -> tuple[float, float]:
-        """Load and slope of a net."""
-        load = (self.timing.load[0][net] + self.timing.load[1][net]) / 2
-        return load * (SHARED if net in self.broadcast else 1), (
-            self.timing.slope[0][net] + self.timing.slope[1][net]
-        ) / 2
-
-    def _cell(self, index: int) -> None:
-        flat, toggles = self.timing.cells[index], self.circuit.toggles
-        cell, power = self.library.cells[flat.kind], self.power.cell(flat.kind)
-        shared = flat.module in self.edge
-        part, share = ("edge", 1 / SHARED) if shared else (category_of(flat.module), 1.0)
-        clock = cell.flip_flop.get("clocked_on", "").strip("() ") if cell.flip_flop else "CK" * bool(cell.clock_gate)
-        for pin, net in flat.pins.items():
-            load, slope = self._net(net)
-            if pin == clock or (cell.clock_gate and pin != "E" and cell.directions[pin] == "input"):
-                continue
-            if cell.directions[pin] == "output":
-                charge = self.half_charge * load * toggles[net] * share
-                self._add(part, charge)
-                self.switching += charge * self.per_mac
-                self.toggles += toggles[net] * share * self.per_mac
-                fan_in = [
-                    self._net(flat.pins[p])[1]
-                    for p, way in cell.directions.items()
-                    if way == "input" and p in flat.pins
-                ]
-                slope = sum(fan_in) / len(fan_in) if fan_in else 0.0
-            self._add(part, power.energy(pin, slope, load) * toggles[net] * self.power.femtojoule * share)
-        if self.circuit.clocked[index]:
-            self._add("clock", self._clock(flat.kind) * self.circuit.clocked[index] * share)
-
-    def _clock(self, kind: str) -> float:
-        """fJ of a cell's clock pin in a cycle: two transitions, their charge included."""
-        cell = self.library.cells[kind]
-        pins = [cell.flip_flop["clocked_on"].strip("() ")] if cell.flip_flop else [
-            p for p, way in cell.directions.items() if way == "input" and self.power.tables.cell(kind, self.library).loads.get(p)
-            and p.upper() in ("CK", "CLK", "GCLK")]  # fmt: skip
-        loads = self.power.tables.cell(kind, self.library).loads
-        return sum(
-            2 * (self.power.cell(kind).energy(pin, 0.0, 0.0) * self.power.femtojoule
-                 + self.half_charge * sum(loads.get(pin, (0.0, 0.0))) / 2)
-            for pin in pins
-        )  # fmt: skip
-
-    def _operands(self) -> None:
-        """Operand registers: a flip-flop to each bit, which drives the row's (or column's) units, as a share of one."""
-        outputs = self.library.cells[self.flop].functions
-        output, data = next(iter(outputs)), self.library.cells[self.flop].flip_flop["next_state"].strip("() ")
-        lanes = self.circuit.cycles * self.circuit.lanes
-        ports = {net for name, net in self.timing.flat.inputs
-                 if name.rpartition("_")[0] in ("a", "b") or name.rpartition("_")[0].endswith(("_a", "_b"))}  # fmt: skip
-        for net in ports - {0, 1}:
-            load, _ = self._net(net)
-            load *= 1 if self.edge else SHARED  # what prepares operands is there once
-            toggles = self.circuit.toggles[net] / SHARED
-            charge = self.half_charge * load * toggles
-            self.switching += charge * self.per_mac
-            self.toggles += toggles * self.per_mac
-            power = self.power.cell(self.flop)
-            internal = power.energy(output, 0.0, load) + power.energy(data, 0.0, 0.0)
-            self._add("edge", charge + internal * toggles * self.power.femtojoule)
-            self._add("clock", self._clock(self.flop) * lanes / SHARED)
-
-    def _leakage(self) -> float:
-        nanowatts = sum(
-            self.power.cell(cell.kind).leakage * (1 / SHARED if cell.module in self.edge else 1) for cell in self.timing.cells
-        ) * self.power.nanowatt  # fmt: skip
-        macs = self.circuit.lanes * self.circuit.cycles * self.per_mac
-        return nanowatts * self.timing.period * self.timing.unit * 1e-3 * macs  # nW ns = 1e-3 fJ

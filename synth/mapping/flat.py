@@ -74,7 +74,8 @@ def flatten(netlists: dict[str, Path], top: str) -> Flat:
             ports[description["direction"]].append((name, nets[bit]))
     walk(top, nets)
     cells = [FlatCell(c.kind, {pin: root(net) for pin, net in c.pins.items()}, c.module) for c in cells]
-    return Flat(cells, ports["input"], [(name, root(net)) for name, net in ports["output"]], count)
+    inputs, outputs = ([(name, root(net)) for name, net in ports[way]] for way in ("input", "output"))
+    return Flat(cells, inputs, outputs, count)
 
 
 def flat_verilog(netlists: dict[str, Path], top: str) -> str:

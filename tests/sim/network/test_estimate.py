@@ -9,6 +9,7 @@ from bench import networks
 from hw.config import CoreConfig
 from sim import Cluster, Cycles, Link, Memory, Physical, estimate, load
 from sim.model import Rates
+from sim.network.energy import Energy
 from sim.workloads import NETWORKS, Layer, Workload
 from tests.sim.messages import rejects
 
@@ -167,7 +168,7 @@ def test_training_run_is_scaled_from_a_step():
 def test_silicon_is_left_out_unless_it_is_known():
     unknown = estimate(FC, CONFIG).summary()
     assert not {"seconds", "area_um2", "joules"} & set(unknown)
-    known = estimate(FC, CONFIG, physical=Physical(1e6, 500, 0.1), cycles=ideal_cycles).summary()
+    known = estimate(FC, CONFIG, physical=Physical(1e6, 500, Energy(0.1, 0.0, 0.0, 0.0)), cycles=ideal_cycles).summary()
     assert known["seconds"] == known["cycles"] / 5e8
     assert known["area_um2"] == 1e6
     assert known["joules"] == pytest.approx(known["macs"] * 1e-13)

@@ -24,12 +24,9 @@ def write(path, *rows) -> Path:
 
 def test_what_is_not_known_stays_unknown():
     assert Physical().seconds(1e6) is None
-    assert Physical().joules(1e6) is None
 
-
-def test_clock_and_energy():
+def test_clock():
     assert Physical(clock_mhz=500).seconds(1e6) == 2e-3
-    assert Physical(energy_per_mac_pj=0.5).joules(2e12) == 1.0
 
 
 def test_reads_the_published_results():
@@ -40,7 +37,7 @@ def test_reads_the_published_results():
     physical = read_results(PUBLISHED, CONFIG, "nangate45")
     assert physical.area_um2 == pytest.approx(published["area"] * 16 * 16 * 64)
     assert physical.clock_mhz == pytest.approx(1000 / published["period"])
-    assert (physical.energy_per_mac_pj, physical.source) == (None, f"{PUBLISHED}, nangate45")
+    assert (physical.energy, physical.source) == (None, f"{PUBLISHED}, nangate45")
 
 
 @pytest.mark.parametrize(

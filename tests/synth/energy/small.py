@@ -44,7 +44,25 @@ LIBRARY = """library (small) {
    timing () { related_pin : "A B"; timing_sense : non_unate;
     cell_rise (flat) { values ("0.4, 0.4", "0.4, 0.4"); } cell_fall (flat) { values ("0.4, 0.4", "0.4, 0.4"); }
     rise_transition (flat) { values ("0, 0", "0, 0"); } fall_transition (flat) { values ("0, 0", "0, 0"); } } } }
- cell (DFF) { area : 4;
+ cell (FA) { area : 5;
+  pin (A) { direction : input; capacitance : 1; }
+  pin (B) { direction : input; capacitance : 1; }
+  pin (CI) { direction : input; capacitance : 1; }
+  pin (S) { direction : output; function : "A^B^CI";
+   timing () { related_pin : "A B CI"; timing_sense : non_unate;
+    cell_rise (flat) { values ("0.1, 0.1", "0.1, 0.1"); } cell_fall (flat) { values ("0.1, 0.1", "0.1, 0.1"); }
+    rise_transition (flat) { values ("0, 0", "0, 0"); } fall_transition (flat) { values ("0, 0", "0, 0"); } } }
+  pin (CO) { direction : output; function : "A&B | A&CI | B&CI";
+   timing () { related_pin : "A B CI"; timing_sense : positive_unate;
+    cell_rise (flat) { values ("0.1, 0.1", "0.1, 0.1"); } cell_fall (flat) { values ("0.1, 0.1", "0.1, 0.1"); }
+    rise_transition (flat) { values ("0, 0", "0, 0"); } fall_transition (flat) { values ("0, 0", "0, 0"); } } } }
+ cell (SKEW) { area : 1;
+  pin (A) { direction : input; capacitance : 1; }
+  pin (Y) { direction : output; function : "A";
+   timing () { related_pin : "A"; timing_sense : positive_unate;
+    cell_rise (flat) { values ("0.1, 0.1", "0.1, 0.1"); } cell_fall (flat) { values ("0.3, 0.3", "0.3, 0.3"); }
+    rise_transition (flat) { values ("0, 0", "0, 0"); } fall_transition (flat) { values ("0, 0", "0, 0"); } } } }
+ cell (DFF) { area : 4; cell_leakage_power : 8;
   ff (IQ, IQN) { clocked_on : "CK"; next_state : "D"; }
   pin (CK) { direction : input; capacitance : 1; clock : true;
    internal_power () { rise_power (flat_power) { values ("3, 3", "3, 3"); } fall_power (flat_power) { values ("1, 1", "1, 1"); } } }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from synth.energy.circuit import Circuit
+from synth.energy.circuit import DELAYS, Circuit
 from synth.mapping.liberty import find_library
 from synth.mapping.timing import analyse
 from tests.synth.energy.small import LIBRARY, netlist
@@ -30,7 +30,7 @@ def counts(made):
 
 
 def test_settled_values_change_once_a_cycle(circuit):
-    made = circuit(HAZARD, {"a": 2}, {"y": 5}, False)
+    made = circuit(HAZARD, {"a": 2}, {"y": 5}, "none")
     made.cycle({"a": [0, 0]})
     made.reset_counts()
     made.cycle({"a": [1, 0]})
@@ -38,8 +38,13 @@ def test_settled_values_change_once_a_cycle(circuit):
     assert counts(made) == (2, 2, 2, 0)  # an exclusive or of equal inputs never changes
 
 
+def test_a_delay_is_the_mean_of_rise_and_fall_in_picoseconds(circuit):
+    made = circuit([*HAZARD, ("SKEW", {"A": 5, "Y": 6})], {"a": 2}, {"y": 6}, "inertial")
+    assert [delay for *_, delay in made.gates] == [100, 100, 50, 200]
+
+
 def test_unequal_delays_make_a_pulse_at_each_change(circuit):
-    made = circuit(HAZARD, {"a": 2}, {"y": 5}, True)
+    made = circuit(HAZARD, {"a": 2}, {"y": 5}, "inertial")
     made.cycle({"a": [0, 0]})
     made.reset_counts()
     made.cycle({"a": [1, 0]})
@@ -50,16 +55,39 @@ def test_unequal_delays_make_a_pulse_at_each_change(circuit):
 
 def test_a_pulse_shorter_than_the_gate_is_swallowed(circuit):
     slow = [*HAZARD[:2], ("SLOWXOR", {"A": 2, "B": 4, "Y": 5})]
-    made = circuit(slow, {"a": 2}, {"y": 5}, True)
+    made = circuit(slow, {"a": 2}, {"y": 5}, "inertial")
     made.cycle({"a": [0, 0]})
     made.reset_counts()
     made.cycle({"a": [1, 1]})
     assert counts(made) == (2, 2, 2, 0)
 
 
+def test_in_transport_that_pulse_passes(circuit):
+    slow = [*HAZARD[:2], ("SLOWXOR", {"A": 2, "B": 4, "Y": 5})]
+    made = circuit(slow, {"a": 2}, {"y": 5}, "transport")
+    made.cycle({"a": [0, 0]})
+    made.reset_counts()
+    made.cycle({"a": [1, 1]})
+    assert counts(made) == (2, 2, 2, 4)
+
+
+@pytest.mark.parametrize(("delays", "sums"), [("none", 0), ("inertial", 2), ("transport", 2)])
+def test_a_carry_ripples_through_every_sum(circuit, delays, sums):
+    """0 + 0, then 15 + 1: each sum but the first rises with its operand and falls with its carry, a gate later."""
+    cells = [("FA", {"A": 10 + i, "B": 20 + i, "CI": 30 + i if i else "0", "S": 40 + i, "CO": 31 + i}) for i in range(4)]
+    ports = {f"{side}{i}": place + i for side, place in (("a", 10), ("b", 20)) for i in range(4)}
+    made = circuit(cells, ports, {"carry": 34}, delays, lanes=1)
+    made.cycle({name: [0] for name in ports})
+    made.reset_counts()
+    made.cycle({name: [int(name.startswith("a") or name == "b0")] for name in ports})
+    pins = [cell.pins for cell in made.timing.cells]
+    assert [made.toggles[p["S"]] for p in pins] == [0, sums, sums, sums]
+    assert [made.toggles[p["CO"]] for p in pins] == [1, 1, 1, 1]
+
+
 def test_registers_take_what_is_settled_and_count_their_clock(circuit):
     cells = [("INV", {"A": 3, "Y": 2}), ("DFF", {"D": 2, "CK": 4, "Q": 3})]
-    made = circuit(cells, {"clk": 4}, {"q": 3}, True, lanes=3)
+    made = circuit(cells, {"clk": 4}, {"q": 3}, "inertial", lanes=3)
     made.cycle({})
     made.reset_counts()
     for _ in range(4):
@@ -70,9 +98,9 @@ def test_registers_take_what_is_settled_and_count_their_clock(circuit):
 
 def test_with_delays_all_settles_to_the_same(circuit):
     values = []
-    for delays in (False, True):
+    for delays in DELAYS:
         made = circuit(HAZARD, {"a": 2}, {"y": 5}, delays, lanes=4)
         for word in ([0, 1, 0, 1], [1, 1, 0, 0], [0, 1, 1, 0]):
             made.cycle({"a": word})
         values.append(made.values)
-    assert values[0] == values[1]
+    assert values[0] == values[1] == values[2]

@@ -1,12 +1,16 @@
 """Energy of small units, in a library made for the test."""
 
+import numpy as np
 import pytest
 
 from hw.baseline.elements import element_for
 from hw.baseline.formats import format_named
 from synth.density.designs import config_for
-from synth.energy.measure import EnergyDesign, measure_energy
+from synth.energy.circuit import Circuit
+from synth.energy.measure import EnergyDesign, map_unit, measure_energy
 from synth.energy.stimulus import Stimulus
+from synth.mapping.liberty import find_library
+from tests.synth.energy.test_operands import value
 
 
 def test_a_stimulus_brings_the_blocks_of_one_output_after_the_other():
@@ -24,3 +28,34 @@ def test_a_stimulus_brings_the_blocks_of_one_output_after_the_other():
 def test_unknown_statistics_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"^statistics must be one of digits, uniform, not cats$"):
         measure_energy(EnergyDesign("int4", statistics="cats"), build=tmp_path)
+
+
+def test_unknown_delays_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"^delays must be one of none, inertial, transport, not wires$"):
+        measure_energy(EnergyDesign("int4", delays="wires"), build=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["mxfp4/8", "hbfp6/8"])
+def test_what_is_counted_computes_the_products(tmp_path, name):
+    """Each block's exact sum joins its output in FP32, in the cycle that follows from the unit's stages."""
+    library, lanes = find_library("reference", tmp_path), 4
+    mapped = map_unit(EnergyDesign(name, "reference"), library, 300, tmp_path)
+    form, unit = mapped.form, mapped.unit
+    circuit = Circuit(mapped.timing, library, lanes, "inertial")
+    stimulus = Stimulus(form, mapped.config, unit, "uniform", lanes)
+    delay = unit.sum_cycles + 1 + unit.accumulator.write_cycle
+    nets = sorted((int(port.removeprefix("value_")), net) for port, net in mapped.timing.flat.outputs)
+    totals = {}
+    for cycle, ports in zip(range(20), stimulus, strict=False):
+        circuit.cycle(ports)
+        for lane in range(lanes if cycle >= delay else 0):
+            layer, row, column, block, slot = stimulus._place(lane, cycle - delay)
+            terms = []
+            for side, line in zip(stimulus.pairs[layer], (row, column), strict=True):
+                words = side.words[line, 8 * block : 8 * block + 8]
+                terms.append([value(form, int(word), int(side.scales[line, block]), 1) for word in words])
+            total = np.float32(0 if block == 0 else totals[lane, slot])
+            totals[lane, slot] = total + np.float32(sum(a * b for a, b in zip(*terms, strict=True)))
+            got = sum((circuit.values[net] >> lane & 1) << place for place, net in nets)
+            assert np.array(got, np.uint32).view(np.float32) == totals[lane, slot], (lane, cycle)
+    assert len(set(totals.values())) > 3

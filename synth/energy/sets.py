@@ -1,0 +1,46 @@
+"""Which designs the documentation shows: every format as small as it gets, and all at one clock."""
+
+from hw.baseline.formats import format_named
+from synth.density.sets import EQUAL_CLOCK, clocks_of
+from synth.energy.measure import EnergyDesign
+
+__all__ = ["PIPELINES", "RELAXED", "equal_clock_designs", "relaxed_designs"]
+
+FLOAT_DOT = 8
+"""Products of a unit of floats: a cycle of 64 has some 300 000 gates; a multiply-accumulate of 8 has the same operations."""
+PIPELINES = {
+    "hbfp4": (3, 1, 2.418), "hbfp6": (3, 1, 1.953), "mxfp4": (3, 1, 1.953), "int4": (1, 1, 6.231), "bf16": (3, 2, 1.953),
+    "fp32": (3, 2, 1.953),
+}  # fmt: skip
+"""Registers in the accumulator and in the sum, and the target in ns, of the smallest tile at equal clock in the first library.
+
+They are those that the search of ``synth.density`` has found; a test compares them with its published results.
+"""
+BOUNDED = ("hbfp4", "int4")
+UNIFORM = ("hbfp4", "mxfp4", "int4", "fp32")
+"""Formats whose transitions are also counted with transport delays, and those that also multiply uniform numbers."""
+RELAXED = ("hbfp4", "hbfp6", "mixed46", "int4")
+WAYS = (("digits", "none"), ("digits", "inertial"))
+
+
+def _dot(name: str) -> int | None:
+    return FLOAT_DOT if format_named(name).kind == "float" else None
+
+
+def equal_clock_designs(library: str) -> list[EnergyDesign]:
+    """Every format's pipeline at equal clock: settled values, glitches, and of some the ceiling and uniform operands."""
+    scale = clocks_of(library)[EQUAL_CLOCK] / clocks_of("nangate45")[EQUAL_CLOCK]
+    designs = []
+    for name, (cycles, tree, target) in PIPELINES.items():
+        ways = [*WAYS, *[("digits", "transport")] * (name in BOUNDED), *[("uniform", "inertial")] * (name in UNIFORM)]
+        designs += [
+            EnergyDesign(name, library, statistics, delays, _dot(name), cycles, tree, "speed", round(target * scale, 3),
+                         clocks_of(library)[EQUAL_CLOCK])
+            for statistics, delays in ways
+        ]  # fmt: skip
+    return designs
+
+
+def relaxed_designs(library: str) -> list[EnergyDesign]:
+    """Formats as small as they get, at the clock that this allows."""
+    return [EnergyDesign(name, library, statistics, delays, _dot(name)) for name in RELAXED for statistics, delays in WAYS]
