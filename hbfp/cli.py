@@ -3,6 +3,8 @@
 import sys
 from importlib import import_module
 
+from hw.program import CommandLineError, guarded
+
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
@@ -28,7 +30,11 @@ def usage() -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Entry point; returns the exit status."""
+    """Entry point; returns the exit status, as of ``hw.program.STATUSES``."""
+    return guarded("hbfp", lambda: _main(arguments))
+
+
+def _main(arguments: list[str] | None) -> int:
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if name in ("--help", "-h"):
         print(usage())
@@ -39,6 +45,5 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"hbfp {project_version()}")
         return 0
     if name not in COMMANDS:
-        print(f"hbfp: command must be one of {', '.join(COMMANDS)}, not {name}", file=sys.stderr)
-        return 2
+        raise CommandLineError(f"command must be one of {', '.join(COMMANDS)}, not {name or 'nothing'}")
     return import_module(COMMANDS[name][0]).main(rest) or 0

@@ -3,7 +3,7 @@
 import argparse
 
 from hbfp.cli import COMMANDS
-from hw.options import run
+from hw.program import run
 
 __all__ = ["main"]
 

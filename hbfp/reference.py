@@ -9,7 +9,8 @@ from typing import NoReturn
 from unittest.mock import patch
 
 from hbfp.cli import COMMANDS
-from hw.files import write_files
+from hw.files import check_outputs, write_files
+from hw.program import STATUSES, CommandLineError, run
 
 __all__ = ["commands_page", "main", "parser_of"]
 
@@ -71,8 +72,9 @@ def commands_page() -> str:
     """All commands and options as a Markdown page."""
     lines = [
         "# Commands", "", "Made by `python -m hbfp.reference docs/commands.md` from the parsers; do not edit.", "",
-        "Each command is also a module: `hbfp sim …` is `python -m sim …`. A mistake in what is typed is told in one line, with "
-        "exit status 2, and nothing is written. Status 1 says that something asked for did not succeed.", "",
+        "Each command is also a module: `hbfp sim …` is `python -m sim …`. What went wrong is told in one line on standard "
+        "error, which names the parameter or the file.", "",
+        "| exit status | meaning |", "| ---: | --- |", *(f"| {status} | {text} |" for status, text in STATUSES.items()), "",
     ]  # fmt: skip
     for name, (module, _) in COMMANDS.items():
         for full, parser in _commands(name, parser_of(module)):
@@ -80,12 +82,22 @@ def commands_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write the page to the file named."""
-    parser = argparse.ArgumentParser(prog="python -m hbfp.reference", description="Write the page of all commands.")
-    parser.add_argument("page", type=Path, help="a Markdown file")
-    write_files({parser.parse_args(arguments).page: commands_page()})
+def _main(options: argparse.Namespace) -> int:
+    try:
+        check_outputs(options.page)
+        write_files({options.page: commands_page()})
+    except ValueError as error:
+        raise CommandLineError(str(error)) from None
     return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the page to the file named; the exit status."""
+
+    def options(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("page", type=Path, help="a Markdown file")
+
+    return run("python -m hbfp.reference", "Write the page of all commands.", options, _main, arguments)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,63 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and read up to a limit."""
 
+import json
 import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-__all__ = ["check_outputs", "keep", "write_files"]
+__all__ = ["LARGEST", "check_folder", "check_outputs", "keep", "read_file", "read_json", "read_text", "write_files"]
+
+LARGEST = 1 << 26
+"""Bytes of a user's file of text that are read; what is larger, or a device without end, is refused."""
+
+
+def read_file(path: Path, largest: int = LARGEST) -> bytes:
+    """Content of a file that a user named.
+
+    Raises
+    ------
+    ValueError
+        naming the file: it cannot be read, or has more than ``largest`` bytes.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = file.read(largest + 1)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    if len(content) > largest:
+        raise ValueError(f"{path} must have at most {largest} bytes")
+    return content
+
+
+def read_text(path: Path) -> str:
+    """Text of a file that a user named, without a byte order mark.
+
+    Raises
+    ------
+    ValueError
+        as of ``read_file``; if it is not UTF-8.
+    """
+    try:
+        return read_file(path).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not a text file") from None
+
+
+def read_json(path: Path) -> Any:
+    """Value of a JSON file that a user named.
+
+    Raises
+    ------
+    ValueError
+        as of ``read_text``; if it is not JSON, or too deep or too long a number.
+    """
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON: {str(error).partition(';')[0]}") from None
 
 
 def check_outputs(*paths: Path) -> None:
@@ -17,12 +69,27 @@ def check_outputs(*paths: Path) -> None:
         Naming the path: a folder, a device, or a place where nothing can be written.
     """
     for path in paths:
-        folder = path.parent
-        while not os.path.lexists(folder) and folder != folder.parent:
-            folder = folder.parent
-        writable = folder.is_dir() and os.access(folder, os.W_OK)
-        if not writable or path.name in ("", "..") or (os.path.lexists(path) and not path.is_file()):
+        if not _writable(path.parent) or path.name in ("", "..") or (os.path.lexists(path) and not path.is_file()):
             raise ValueError(f"output must be a file in a writable folder, not {path}")
+
+
+def check_folder(name: str, path: Path) -> None:
+    """Refuse, before the work, a folder that cannot be written or made.
+
+    Raises
+    ------
+    ValueError
+        Naming the parameter and the path.
+    """
+    if not _writable(path):
+        raise ValueError(f"{name} must be a writable folder, not {path}")
+
+
+def _writable(folder: Path) -> bool:
+    """Whether files can be put into a folder, or into what is there of its path."""
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK)
 
 
 def write_files(files: Mapping[Path, str | bytes]) -> None:

@@ -1,12 +1,11 @@
 """Command-line options of a machine's parameters, shared by every program that takes a configuration."""
 
 import argparse
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import MISSING, fields
-from typing import NoReturn
 
 from hw.config import ACCUMULATORS, FEATURES, ROUNDING_MODES, CoreConfig
+from hw.program import CommandLineError, run
 
 __all__ = ["CommandLineError", "add_config_options", "config_from_options", "run"]
 
@@ -26,10 +25,6 @@ HELP = {
     "result_panels": "panels of C the result buffer holds: one fills, one leaves, any more hide the way between",
     "queue_depth": "commands that wait in the queue",
 }
-
-
-class CommandLineError(Exception):
-    """A user's mistake: one line for the terminal, exit status 2."""
 
 
 def _mantissa(text: str) -> tuple[int, ...]:
@@ -130,24 +125,3 @@ def config_from_options(options: argparse.Namespace) -> CoreConfig:
         )  # fmt: skip
     except (TypeError, ValueError) as error:
         raise CommandLineError(str(error)) from None
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise CommandLineError(message)
-
-
-def run(
-    program: str, description: str, add_options: Callable[[argparse.ArgumentParser], None],
-    main: Callable[[argparse.Namespace], int | None], arguments: Sequence[str] | None = None,
-) -> int:  # fmt: skip
-    """Parse and run ``main(options)``: its exit status; a ``CommandLineError`` becomes one line and status 2."""
-    parser = _Parser(prog=program, description=description, allow_abbrev=False)
-    add_options(parser)
-    try:
-        return main(parser.parse_args(arguments)) or 0
-    except CommandLineError as error:
-        print(f"{program}: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:
-        return 1

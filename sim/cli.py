@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from hw.files import check_outputs, write_files
-from hw.options import CommandLineError, run
+from hw.program import CommandLineError, run
 from sim.options import MACHINE, POINT, add_options
 
 __all__ = ["main"]

@@ -2,11 +2,13 @@
 
 import sys
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from rich.console import Console
 
-from hw.options import CommandLineError
-from hw.options import run as run_program
+from hw.files import check_folder, check_outputs
+from hw.program import CommandLineError
+from hw.program import run as run_program
 from hw.tools import ToolError
 from synth import outside
 from synth.density import cli as density
@@ -16,6 +18,7 @@ from synth.layout import cli as layout
 from synth.mapping.liberty import LibraryError, known_libraries
 from synth.options import PROGRAM
 from synth.report import cli as report
+from synth.report.pages import check_page
 
 __all__ = ["main"]
 
@@ -33,6 +36,16 @@ def _add_options(parser: ArgumentParser) -> None:
     commands.add_parser("libraries", help="which cell libraries are here").set_defaults(run=_libraries)
 
 
+def _check_files(options: Namespace) -> None:
+    """What can be known of the files named before anything is measured."""
+    if getattr(options, "json", None) not in (None, "-"):
+        check_outputs(Path(options.json))
+    if "build" in options:
+        check_folder("build", options.build)
+    for page in getattr(options, "into", ()):
+        check_page(page)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -40,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     def run(options: Namespace) -> int:
         console = Console(width=None if sys.stdout.isatty() else 200)
         try:
+            _check_files(options)
             return int(options.run(options, console, " ".join([PROGRAM, *arguments])))
         except (LibraryError, ToolError, ValueError) as error:
             raise CommandLineError(str(error)) from None

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar, overload
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from hw.files import keep
+from hw.files import keep, read_json
 from hw.tools import yosys_version
 from synth.density.cache import sources
 from synth.density.row import Design, Row
@@ -173,7 +173,8 @@ def load(path: Path, kind: Readable[Any] = Row) -> list[Any]:
     ValueError
         for a file that is no results file.
     """
+    values = read_json(path)
     try:
-        return [kind.from_dict(row) for row in json.loads(path.read_text())["rows"]]
-    except (OSError, KeyError, TypeError, RecursionError, json.JSONDecodeError) as error:
+        return [kind.from_dict(row) for row in values["rows"]]
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is no results file: {error}") from None

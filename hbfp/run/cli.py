@@ -15,7 +15,8 @@ from rich.console import Console
 from hbfp.run.options import add_network_options, machine_of, open_network, plan_of, progress_bar
 from hw.config import CoreConfig
 from hw.files import check_outputs, write_files
-from hw.options import CommandLineError, add_config_options, config_from_options
+from hw.options import add_config_options, config_from_options
+from hw.program import CommandLineError, Failure, run
 
 if TYPE_CHECKING:
     from hbfp.run.network import Network
@@ -226,14 +227,18 @@ def _console() -> Console:
 
 
 def _main(options: Namespace) -> int:
+    from sim.devices.driver import DriverError
+    from sim.devices.serial_link import LinkError
+    from sim.rtl.library import RtlError
+
     try:
         return run_network(options)
     except (ValueError, TypeError, OSError, ImportError) as error:
         raise CommandLineError(str(error)) from None
+    except (RtlError, LinkError, DriverError) as error:
+        raise Failure(str(error)) from None
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit status."""
-    from hw.options import run
-
     return run("hbfp run", "Run a network with its matrix products on a device.", add_options, _main, arguments)

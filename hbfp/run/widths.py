@@ -1,12 +1,12 @@
 """Which mantissa width each layer of a network runs in."""
 
-import json
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from golden.schedule import Schedule, schedule
 from hbfp.run.layers import Place
+from hw.files import read_json
 
 __all__ = ["METADATA", "layer_widths", "read_widths"]
 
@@ -24,10 +24,7 @@ def read_widths(path: Path) -> dict[str, int]:
     ValueError
         naming the file and what is wrong in it.
     """
-    try:
-        return check_widths(json.loads(Path(path).read_text("utf-8")), str(path))
-    except (OSError, UnicodeDecodeError, RecursionError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: is no file of widths: {str(error)[:200]}") from None
+    return check_widths(read_json(Path(path)), str(path))
 
 
 def check_widths(widths: object, where: str) -> dict[str, int]:

@@ -8,13 +8,16 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hw.options import CommandLineError, run
+from hw.files import check_outputs
+from hw.program import CommandLineError, run
 
 if TYPE_CHECKING:
     from hbfp.train.run import Point
 
 __all__ = ["main", "points"]
 
+FILES = ("runs.jsonl", "training.json", "training.png")
+"""What the folder gets."""
 TEXT = "Train networks with PyTorch in several formats from several seeds; an experiment that was killed goes on."
 
 
@@ -36,6 +39,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
 def _check(options: argparse.Namespace) -> None:
     """Raise for values that cannot be."""
     from hbfp.train.tasks import FORMATS, TASKS
+    from synth.report.pages import check_page
 
     for name, known in (("tasks", TASKS), ("formats", FORMATS)):
         for value in getattr(options, name) or []:
@@ -50,6 +54,12 @@ def _check(options: argparse.Namespace) -> None:
             raise CommandLineError(f"factors must be greater than 0 and less than 1000000, not {factor:g}")
     if options.full and options.tasks:
         raise CommandLineError("full must be given without tasks")
+    try:
+        check_outputs(*(options.output / name for name in FILES))
+        for page in options.into:
+            check_page(page)
+    except ValueError as error:
+        raise CommandLineError(str(error)) from None
 
 
 def points(options: argparse.Namespace) -> "list[Point]":
@@ -81,7 +91,7 @@ def _main(options: argparse.Namespace) -> int:
     from synth.report.pages import rewrite
 
     wanted = points(options)
-    journal = Journal(options.output / "runs.jsonl")
+    journal = Journal(options.output / FILES[0])
     known = journal.known(wanted)
     left = [point for point in wanted if point not in known]
     with Progress(console=Console(stderr=True)) as progress:
@@ -97,8 +107,8 @@ def _main(options: argparse.Namespace) -> int:
     facts: dict[str, Any] = {"command": " ".join(["hbfp train", *sys.argv[1:]]), "linear": linear(tasks)}
     facts["titles"] = {task: TASKS[task].title for task in tasks}
     facts |= costs(options.output, tasks, summary) if options.costs else {}
-    write(options.output / "training.json", records, summary, facts)
-    plot_epochs(options.output / "training.png", records)
+    write(options.output / FILES[1], records, summary, facts)
+    plot_epochs(options.output / FILES[2], records)
     texts = {"training": layout(summary)} | {f"training {task}": markdown(summary, task) for task in tasks}
     for task in tasks:
         print(f"{TASKS[task].title}:\n\n{texts[f'training {task}']}")

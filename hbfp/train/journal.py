@@ -44,12 +44,13 @@ class Journal:
     def __init__(self, path: Path):
         self.path = path
         self._records: dict[str, dict[str, Any]] = {}
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
         for line in text.splitlines():
             try:
                 entry = json.loads(line)
-                self._records[entry["key"]] = entry["record"]
-            except (json.JSONDecodeError, KeyError, TypeError):
+                if isinstance(entry["record"], dict):
+                    self._records[entry["key"]] = entry["record"]
+            except (ValueError, KeyError, TypeError, RecursionError):
                 continue
 
     def known(self, points: Sequence[Point]) -> dict[Point, dict[str, Any]]:

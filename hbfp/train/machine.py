@@ -28,8 +28,9 @@ from hbfp.train.storage import show_storage, storage
 from hbfp.train.tasks import TASKS
 from hw.config import CoreConfig
 from hw.files import check_outputs, write_files
-from hw.options import CommandLineError, run
+from hw.program import CommandLineError, Failure, run
 from sim.devices import CycleDevice, Device, GoldenDevice, RtlDevice
+from sim.rtl.library import RtlError
 
 __all__ = ["CONFIG", "DEVICES", "TiledWeights", "different", "main", "train_on"]
 
@@ -186,15 +187,15 @@ def _main(options: argparse.Namespace) -> int:
         bars = [shown.add_task(f"training {where}", total=None) for where in ("in this process", f"on {options.device}")]
         kinds = {"golden": GoldenDevice, "cycle": CycleDevice}
         kind = kinds.get(options.device)
-        machine = kind(config) if kind else RtlDevice(config, quick=options.quick)
-        compiled = round(time.monotonic() - start, 2)
         try:
+            machine = kind(config) if kind else RtlDevice(config, quick=options.quick)
+            compiled = round(time.monotonic() - start, 2)
             record, ours = train_on(
                 machine, point, options.schedule, options.tiles, options.steps,
                 lambda bar, step: shown.update(bars[bar], completed=step),
             )  # fmt: skip
-        except Diverged as error:
-            raise CommandLineError(str(error)) from None
+        except (Diverged, RtlError) as error:
+            raise Failure(str(error)) from None
     record = {"device": options.device, **record, "compile_seconds": compiled, "storage": storage(ours)}
     if options.json:
         write_files({options.json: json.dumps(record, indent=1) + "\n"})

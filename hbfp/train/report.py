@@ -10,6 +10,7 @@ from typing import Any
 from scipy import stats
 
 from hbfp.train.tasks import TASKS
+from hw.files import keep
 
 __all__ = ["layout", "markdown", "summarize", "write"]
 
@@ -121,5 +122,4 @@ def write(path: Path, records: Sequence[Record], summary: Sequence[Record], fact
     """Everything as JSON, a run a line."""
     lines = ",\n".join(f"  {json.dumps(record, ensure_ascii=False)}" for record in records)
     head = json.dumps(facts | {"summary": summary}, indent=1, ensure_ascii=False)[:-2]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'{head},\n "runs": [\n{lines}\n ]\n}}\n', encoding="utf-8")
+    keep(path, f'{head},\n "runs": [\n{lines}\n ]\n}}\n')

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hw.board.boards import BOARDS, Board
-from hw.options import CommandLineError, run
+from hw.files import read_json
+from hw.program import CommandLineError, run
 
 if TYPE_CHECKING:
     from hw.board.build import BuildPlan
@@ -29,17 +30,13 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 
 def _config(path: Path) -> "CoreConfig":
-    import json
-
     from hw.config import CoreConfig
 
     try:
-        values = json.loads(path.read_text())
+        values = read_json(path)
+        if not isinstance(values, dict):
+            raise ValueError(f"config must be JSON of a machine's parameters, not {path}")
         return CoreConfig.from_dict(values.get("parameters", values))
-    except OSError as error:
-        raise CommandLineError(f"config must be a readable file, not {path}: {error.strerror}") from None
-    except (RecursionError, json.JSONDecodeError, AttributeError):
-        raise CommandLineError(f"config must be JSON of a machine's parameters, not {path}") from None
     except (TypeError, ValueError) as error:
         raise CommandLineError(str(error)) from None
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hw.files import check_outputs, write_files
-from hw.options import CommandLineError, add_config_options, config_from_options, run
+from hw.options import add_config_options, config_from_options
+from hw.program import CommandLineError, run
 
 __all__ = ["main"]
 

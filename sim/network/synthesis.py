@@ -1,12 +1,12 @@
 """Area and clock of a core, from a results file of the synthesis flow; what it leaves out is not assumed."""
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from hw.config import CoreConfig
+from hw.files import read_json
 from sim.network.energy import Energy
 from sim.network.formats import format_name
 
@@ -84,10 +84,7 @@ def read_results(path: str | Path, config: CoreConfig, library: str | None = Non
 @lru_cache(maxsize=16)
 def _rows(path: Path, changed: int) -> list[dict[str, Any]]:
     """The rows of a results file that have the members used here."""
-    try:
-        values = json.loads(path.read_text("utf-8"))
-    except (RecursionError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path.name} is not JSON: {error}") from error
+    values = read_json(path)
     rows = values.get("rows") if isinstance(values, dict) else values
     if not isinstance(rows, list) or not all(
         isinstance(row, dict) and {"design", "area"} <= row.keys() for row in rows

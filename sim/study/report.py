@@ -1,7 +1,6 @@
 """Reports of estimates: tables for people, CSV and SCALE-Sim's columns for programs, and the comparison of two."""
 
 import csv
-import json
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from hw.files import read_json
 from sim.network.result import Estimate, ProductRow
 
 __all__ = ["compare", "compute_report", "quantity", "read_report", "show", "show_sweep", "to_csv"]
@@ -157,7 +157,7 @@ def read_report(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist")
     try:
-        report: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        report: dict[str, Any] = read_json(path)
         if all(isinstance(report["summary"][key], int | float) for key in ("cycles", "macs", "bytes", "utilization")):
             return report
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -6,6 +6,7 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
+from hw.files import read_text
 from sim.workloads.layer import Layer, Workload
 
 __all__ = ["read_topology"]
@@ -138,10 +139,9 @@ def read_topology(path: Path, batch: int | None = None) -> Workload:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist")
+    text = read_text(path)
     try:
-        lines = [[cell.strip() for cell in row] for row in csv.reader(path.read_text("utf-8-sig").splitlines())]
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path.name}: is not a text file") from error
+        lines = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines())]
     except csv.Error as error:
         raise ValueError(f"{path.name}: is not a table: {error}") from error
     if not lines:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from hw.files import keep
 from synth.density.cli import failed, found_libraries, libraries_named
 from synth.density.measure import measure
 from synth.density.row import Design
@@ -66,8 +67,7 @@ def run(options: argparse.Namespace, console: Console, command: str) -> int:
     rows, folder = without_dominated(rows), options.build / "report"
     if rows:
         console.print(*(table.terminal() for table in [*tables(rows)[2:], claims_table(rows)]))
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "density.md").write_text(markdown(rows))
+        keep(folder / "density.md", markdown(rows))
         console.print(f"report: {write_html(rows, failures, folder, command)}")
     if not options.source:
         save(folder / "density.json", rows, failures, command)

@@ -4,6 +4,7 @@ import base64
 import html
 from pathlib import Path
 
+from hw.files import keep
 from synth.density.row import Design, Row
 from synth.report.accuracy import accuracy_table
 from synth.report.claims import find, libraries_of, ratio
@@ -89,5 +90,5 @@ def write_html(rows: list[Row], failures: list[Failure[Design]], folder: Path, c
         + f"<p>Made by <code>{html.escape(command)}</code> with {html.escape(tools)}.</p></html>"
     )
     path = folder / "density.html"
-    path.write_text(page)
+    keep(path, page)
     return path

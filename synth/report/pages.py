@@ -4,7 +4,22 @@ import re
 from functools import partial
 from pathlib import Path
 
-__all__ = ["rewrite"]
+from hw.files import check_outputs, keep, read_text
+
+__all__ = ["check_page", "rewrite"]
+
+
+def check_page(path: Path) -> None:
+    """Refuse, before the work, a page that cannot be rewritten.
+
+    Raises
+    ------
+    ValueError
+        for a file that cannot be read or written, or without any markers.
+    """
+    check_outputs(path)
+    if not re.search(r"<!-- (.+) -->\n.*<!-- /\1 -->", read_text(path), re.DOTALL):
+        raise ValueError(f"{path} has no markers <!-- name --> … <!-- /name --> to write between")
 
 
 def _between(text: str, match: re.Match[str]) -> str:
@@ -19,7 +34,7 @@ def rewrite(path: Path, texts: dict[str, str]) -> bool:
     ValueError
         for a page without any of the markers.
     """
-    old = new = path.read_text()
+    old = new = read_text(path)
     found = 0
     for name, text in texts.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
@@ -29,5 +44,5 @@ def rewrite(path: Path, texts: dict[str, str]) -> bool:
         name = next(iter(texts))
         raise ValueError(f"{path} has no markers <!-- {name} --> … <!-- /{name} --> to write between")
     if new != old:
-        path.write_text(new)
+        keep(path, new)
     return new != old

@@ -32,7 +32,7 @@ def test_list_names_every_board(capsys):
         (["nope"], f"board must be one of {NAMES}, not nope"),
         ([], f"board must be one of {NAMES}; none was given"),
         (["ulx3s", "--clock", "900"], "clock must be between 1 and 400 MHz, not 900"),
-        (["ulx3s", "--config", "/absent"], "config must be a readable file, not /absent: No such file or directory"),
+        (["ulx3s", "--config", "/absent"], "/absent cannot be read: No such file or directory"),
     ],
 )
 def test_mistakes_are_one_line_and_status_2(arguments, message, capsys):

@@ -86,7 +86,7 @@ def test_rejects_what_is_no_results_file(tmp_path, text):
 
 def test_rejects_what_is_not_json(tmp_path):
     (tmp_path / "r.json").write_text("{")
-    with pytest.raises(ValueError, match=r"^r\.json is not JSON: "):
+    with pytest.raises(ValueError, match=r"/r\.json is not JSON: "):
         read_results(tmp_path / "r.json", CONFIG)
 
 

@@ -100,7 +100,7 @@ def test_rejects_with_line_and_column(topology, text, message):
 
 def test_rejects_what_is_not_text(tmp_path):
     (tmp_path / "net.csv").write_bytes(b"\xff\xfe\x00\x81")
-    with rejects(ValueError, "net.csv: is not a text file"):
+    with rejects(ValueError, f"{tmp_path}/net.csv is not a text file"):
         load(tmp_path / "net.csv")
 
 
