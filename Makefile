@@ -6,7 +6,7 @@ READY = $(VENV)/.ready
 SIM ?= verilator
 WAVES ?= 0
 
-.PHONY: demo help sim test lint mutate prove soak vectors docs bench synth silicon train train-full board clean
+.PHONY: fuzz demo help sim test lint mutate prove soak vectors docs bench synth silicon train train-full board clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)  ## handwritten digits through the generated RTL (the default)
@@ -27,6 +27,11 @@ sim: $(READY)  ## cocotb regressions on the emitted Verilog (SIM=verilator|icaru
 
 test: $(READY)  ## every test
 	$(RUN) -m pytest -n 2
+
+SECONDS ?= 3600
+SEED ?= 1
+fuzz: $(READY)  ## command lines and files, good and bad, until SECONDS are over (SECONDS=3600, SEED=1)
+	$(RUN) -m tests.fuzz $(SECONDS) $(SEED)
 
 lint: $(READY)  ## ruff and mypy
 	$(RUN) -m ruff check .

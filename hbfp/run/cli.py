@@ -2,11 +2,13 @@
 
 import argparse
 import json
+import zlib
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +31,8 @@ Arrays = dict[str, NDArray[Any]]
 Labels = NDArray[np.integer]
 
 
+LARGEST_INPUT = 1 << 32
+"""Bytes of all input arrays, unpacked."""
 DEVICES = ("golden", "cycle", "rtl", "board", "fp32")
 """Where products run; "fp32" is ONNX Runtime alone."""
 
@@ -57,8 +61,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def _arrays(path: Path) -> Arrays:
     try:
         with np.load(path) as file:
+            if sum(member.file_size for member in file.zip.infolist()) > LARGEST_INPUT:
+                raise ValueError(f"its arrays have more than {LARGEST_INPUT} bytes")
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, MemoryError, BadZipFile, zlib.error) as error:
         raise ValueError(f"input must be an .npz file of arrays, not {path}: {error}") from None
 
 

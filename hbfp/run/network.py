@@ -15,7 +15,7 @@ from hbfp.run.lowering import lower
 from hbfp.run.products import Array, compute
 from hbfp.run.replacement import Arrays, tensors
 from hbfp.run.result import LayerResult, Result, with_sqnr
-from hbfp.run.segment import Segment, reads, session
+from hbfp.run.segment import Segment, computed, reads, session
 from hbfp.run.widths import METADATA, Plan, check_widths, layer_widths
 from sim.devices import Device
 from sim.devices.jobs import Prepared
@@ -180,7 +180,7 @@ class Network:
         """Outputs of ONNX Runtime alone."""
         self._check_inputs(inputs)
         alone = session(self.whole, self.path.name)
-        return dict(zip(self.outputs, alone.run(self.outputs, dict(inputs)), strict=True))
+        return computed(alone, self.outputs, dict(inputs), self.path.name)
 
     def run(
         self, inputs: Mapping[str, NDArray[Any]], device: Device, plan: Plan | None = None, rounding: str = "nearest",
@@ -274,7 +274,7 @@ class Network:
         values = {name: np.asarray(x) for name, x in inputs.items()}
         try:
             segment.run(values)
-        except (RuntimeError, onnx.checker.ValidationError):
+        except (GraphError, RuntimeError, onnx.checker.ValidationError):
             return {}
         return {name: values[name] for name in names}
 

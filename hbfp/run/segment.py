@@ -1,6 +1,6 @@
 """What lies between the products of a network: ONNX Runtime computes it."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import onnx
 from onnx import ModelProto, NodeProto, OperatorSetIdProto
@@ -11,7 +11,7 @@ from sim.graphs.load import GraphError, subgraphs, walk
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-__all__ = ["Segment", "reads", "session"]
+__all__ = ["Segment", "computed", "reads", "session"]
 
 
 def reads(node: NodeProto) -> set[str]:
@@ -47,7 +47,7 @@ class Segment:
             return
         if self._session is None:
             self._session = session(self._model(given), self.name)
-        values.update(zip(self.outputs, self._session.run(self.outputs, given), strict=True))
+        values.update(computed(self._session, self.outputs, given, self.name))
 
     def _model(self, given: Arrays) -> ModelProto:
         inputs = [onnx.helper.make_tensor_value_info(name, onnx.helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
@@ -58,6 +58,20 @@ class Segment:
         return onnx.helper.make_model(graph, opset_imports=self.opsets, ir_version=10)
 
 
+def computed(session: "InferenceSession", outputs: list[str], given: dict[str, Any], name: str) -> dict[str, Any]:
+    """Outputs by name.
+
+    Raises
+    ------
+    GraphError
+        with ONNX Runtime's words, for what it cannot compute or has no memory for.
+    """
+    try:
+        return dict(zip(outputs, session.run(outputs, given), strict=True))
+    except Exception as error:
+        raise GraphError(f"{name}: ONNX Runtime cannot compute it: {' '.join(str(error).split())[:300]}") from error
+
+
 def session(model: ModelProto, name: str) -> "InferenceSession":
     """An ONNX Runtime session of a model, as deterministic as it can be."""
     try:
@@ -65,7 +79,7 @@ def session(model: ModelProto, name: str) -> "InferenceSession":
     except ImportError as error:
         raise ImportError("the Python package onnxruntime is not installed; run: pip install 'hbfp[graphs]'") from error
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what fails is raised
     options.intra_op_num_threads = 1
     try:
         return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

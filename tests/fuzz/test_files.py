@@ -1,0 +1,152 @@
+"""Files that are broken, hostile or without end: an error in one line, in bounded memory and time."""
+
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
+
+from tests.fuzz.attempt import attempt, folder_with, judge
+from tests.fuzz.budget import fuzzing
+from tests.fuzz.files import GOOD, array, arrays, network
+from tests.fuzz.programs import PROGRAMS
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = {
+    "net.onnx": ("sim.cli", "--workload", "net.onnx"),
+    "net.csv": ("sim.cli", "--workload", "net.csv"),
+    "report.json": ("sim.cli", "--compare", "report.json", "report.json"),
+    "widths.json": ("hbfp.run.cli", "net.onnx", "--random", "1", "--widths", "widths.json"),
+    "x.npz": ("hbfp.run.cli", "net.onnx", "--input", "x.npz"),
+    "labels.npy": ("hbfp.run.cli", "net.onnx", "--random", "1", "--labels", "labels.npy"),
+    "machine.json": ("hw.board.cli", "ulx3s", "--dry-run", "--config", "machine.json"),
+    "rows.json": ("synth.__main__", "report", "--from", "rows.json"),
+}
+"""What reads each file."""
+KNOWN = {*COMMANDS, "net", "input", "labels", "width", "mantissa", "block_size", "tile", "mesh", "config", "accumulator"}
+
+
+def run(name: str, content: bytes) -> int:
+    """Give a file to the program that reads it; its status, after what must hold held."""
+    module, *arguments = COMMANDS[name]
+    outcome = attempt(PROGRAMS[module].main, arguments, GOOD() | {name: content})
+    judge(outcome, arguments, KNOWN | set(PROGRAMS[module].words))
+    return outcome.status
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.sampled_from([0, -1, 1, 10**400, float("nan"), float("inf"), 1e300, "", "[/]", "a\nb", 4, "4"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["", "rows", "layer", "a"]), inner, max_size=3),
+)
+
+
+@st.composite
+def mutated(draw, content: bytes) -> bytes:
+    """A file cut, with bytes put in place of others, or twice."""
+    kind = draw(st.sampled_from(["cut", "bytes", "twice"]))
+    if kind == "cut":
+        return content[: draw(st.integers(0, len(content)))]
+    if kind == "twice":
+        return content + content
+    start = draw(st.integers(0, len(content)))
+    new = draw(st.binary(max_size=8))
+    return content[:start] + new + content[start + len(new) :]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_mutated_files(name):
+    @fuzzing()
+    @given(mutated(GOOD()[name]))
+    def every_one(content):
+        run(name, content)
+
+    every_one()
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name.endswith(".json")])
+def test_json_with_other_values(name):
+    @fuzzing()
+    @given(st.data())
+    def every_one(data):
+        whole = json.loads(GOOD()[name])
+        place = whole
+        while isinstance(place, dict | list) and place:
+            key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+            if not isinstance(place[key], dict | list) or not place[key] or data.draw(st.booleans()):
+                place[key] = data.draw(VALUES)
+                break
+            place = place[key]
+        run(name, json.dumps(whole).encode())
+
+    every_one()
+
+
+def bomb() -> bytes:
+    """A few kilobytes that say that they are 2^40 numbers."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        header = io.BytesIO()
+        np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (2**37, 8)})
+        archive.writestr("x.npy", header.getvalue() + bytes(1000))
+    return file.getvalue()
+
+
+def outside() -> bytes:
+    """Weights in a file that is none of the network's."""
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[8, 4], data_location=TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value="../../../../../../etc/passwd")
+    return network(initializers=[tensor])
+
+
+def huge() -> bytes:
+    """A constant of 2^62 elements, made from a shape."""
+    shape = helper.make_tensor("shape", TensorProto.INT64, [2], [2**31 - 1, 2**31 - 1])
+    nodes = [helper.make_node("ConstantOfShape", ["shape"], ["w"]), helper.make_node("MatMul", ["x", "w"], ["y"], "layer")]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 2**31 - 1])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 2**31 - 1])
+    return network(nodes, [shape], [x], [y])
+
+
+HOSTILE = [
+    ("x.npz", bomb()), ("x.npz", arrays(x=np.array([object()], object))), ("x.npz", arrays(x=np.ones((2, 8)))),
+    ("labels.npy", array(np.array([[0]]))), ("labels.npy", array(np.array([1.5]))), ("widths.json", b'{"layer": -4}'),
+    ("report.json", b"[" * 100_000), ("rows.json", b'{"rows": 1e400}'), ("rows.json", b"9" * 5000),
+    ("net.csv", b"Layer,M,N,K\na," + b"9" * 400 + b",1,1\n"), ("net.csv", b"Layer,M,N,K\n" + b"a" * 200_000 + b",1,1,1\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "content"), HOSTILE)
+def test_hostile_files_are_refused(name, content):
+    assert run(name, content) == 2
+
+
+@pytest.mark.parametrize("content", [outside(), huge()], ids=["outside", "huge"])
+def test_a_hostile_network_neither_reads_other_files_nor_takes_memory(content):
+    limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))"
+    code = f"{limit}; from hbfp.cli import main; sys.exit(main())"
+    with folder_with({"net.onnx": content}):
+        for words in (["run", "net.onnx", "--random", "1"], ["sim", "--workload", "net.onnx"]):
+            done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=120,
+                                  env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"})  # fmt: skip
+            assert "root:" not in done.stdout + done.stderr
+            assert done.returncode in ((1, 2) if words[0] == "run" else (0, 1, 2)), done.stderr
+            assert "Traceback" not in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [(["sim", "--workload", "resnet20", "--json"], 1), (["--help"], 1), (["sim", "--help"], 1),
+     (["sim", "--workload", "resnet20", "--json", "/dev/full"], 2)],
+)  # fmt: skip
+def test_a_full_standard_output_is_told_in_one_line(words, status):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "hbfp", *words], stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    assert done.returncode == status, done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
