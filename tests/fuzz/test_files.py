@@ -1,7 +1,6 @@
 """Files that are broken, hostile or without end: an error in one line, in bounded memory and time."""
 
 import io
-import json
 import subprocess
 import sys
 import zipfile
@@ -9,12 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from tests.fuzz.attempt import attempt, folder_with, judge
-from tests.fuzz.budget import fuzzing
 from tests.fuzz.files import GOOD, array, arrays, network
 from tests.fuzz.programs import PROGRAMS
 
@@ -39,53 +35,6 @@ def run(name: str, content: bytes) -> int:
     outcome = attempt(PROGRAMS[module].main, arguments, GOOD() | {name: content})
     judge(outcome, arguments, KNOWN | set(PROGRAMS[module].words))
     return outcome.status
-
-
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.sampled_from([0, -1, 1, 10**400, float("nan"), float("inf"), 1e300, "", "[/]", "a\nb", 4, "4"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["", "rows", "layer", "a"]), inner, max_size=3),
-)
-
-
-@st.composite
-def mutated(draw, content: bytes) -> bytes:
-    """A file cut, with bytes put in place of others, or twice."""
-    kind = draw(st.sampled_from(["cut", "bytes", "twice"]))
-    if kind == "cut":
-        return content[: draw(st.integers(0, len(content)))]
-    if kind == "twice":
-        return content + content
-    start = draw(st.integers(0, len(content)))
-    new = draw(st.binary(max_size=8))
-    return content[:start] + new + content[start + len(new) :]
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_mutated_files(name):
-    @fuzzing()
-    @given(mutated(GOOD()[name]))
-    def every_one(content):
-        run(name, content)
-
-    every_one()
-
-
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name.endswith(".json")])
-def test_json_with_other_values(name):
-    @fuzzing()
-    @given(st.data())
-    def every_one(data):
-        whole = json.loads(GOOD()[name])
-        place = whole
-        while isinstance(place, dict | list) and place:
-            key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
-            if not isinstance(place[key], dict | list) or not place[key] or data.draw(st.booleans()):
-                place[key] = data.draw(VALUES)
-                break
-            place = place[key]
-        run(name, json.dumps(whole).encode())
-
-    every_one()
 
 
 def bomb() -> bytes:
