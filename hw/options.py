@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields
 
 from hw.config import ACCUMULATORS, FEATURES, ROUNDING_MODES, CoreConfig
-from hw.program import CommandLineError, run
+from hw.program import CommandLineError
 
-__all__ = ["CommandLineError", "add_config_options", "config_from_options", "run"]
+__all__ = ["add_config_options", "config_from_options"]
 
 HELP = {
     "exponent_width": "bits of a block's stored exponent",
