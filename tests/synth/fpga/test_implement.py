@@ -32,7 +32,7 @@ SMALL = Target("int4", "xc7", dot=2, size=1)
         (["--mantissa", "6"], "mantissa is a core's: it needs --core"),
         (["--tile", "2x4"], "tile must have as many rows as columns, not 2x4"),
         (["--timeout", "inf"], "timeout must be a positive number of seconds, not inf"),
-        (["--from", "missing.json"], "missing.json is no results file: "),
+        (["--from", "missing.json"], "missing.json cannot be read: No such file or directory"),
         (["--core", "--family", "nexus", "--seeds", "1"], "seeds must be 0 for nexus: "),
         (["--core", "--dot", "5"], "dot must divide block_size 64, not be 5"),
     ],

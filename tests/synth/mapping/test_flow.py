@@ -219,7 +219,7 @@ def test_a_dask_scheduler_measures_the_same(tmp_path):
         (["density", "--formats", "fp99"], "format must be one of hbfp4, "),
         (["density", "--library", "nonsense"], "library must be a file or one of reference, "),
         (["fpga", "--formats", "fp99"], "format must be one of hbfp4, "),
-        (["report", "--from", "missing.json"], "missing.json is no results file"),
+        (["report", "--from", "missing.json"], "missing.json cannot be read: No such file or directory"),
     ],
 )
 def test_bad_arguments_exit_with_2(arguments, message):
