@@ -12,7 +12,7 @@ EXAMPLES = os.environ.get("HBFP_FUZZ_EXAMPLES")
 
 def fuzzing(share: float = 1.0):
     """Settings of a test that costs as much as the usual one divided by ``share``."""
-    usual = 25 if EXAMPLES is None else int(EXAMPLES)
+    usual = 10 if EXAMPLES is None else int(EXAMPLES)
     return settings(
         max_examples=max(1, round(usual * share)), deadline=None, derandomize=EXAMPLES is None, database=None,
         suppress_health_check=list(HealthCheck),
