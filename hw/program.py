@@ -85,6 +85,10 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise CommandLineError(message)
 
+    def print_help(self, file: Any = None) -> None:
+        """As argparse does, which however hides that it could not be written."""
+        print(self.format_help(), end="", file=file or sys.stdout, flush=True)
+
 
 def run(
     program: str, description: str, add_options: Callable[[argparse.ArgumentParser], None],
