@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
-__all__ = ["STATUSES", "CommandLineError", "Failure", "guarded", "one_line", "run"]
+__all__ = ["STATUSES", "CommandLineError", "Failure", "guarded", "one_line", "put", "run"]
 
 STATUSES = {
     0: "what was asked for is done",
@@ -37,6 +37,22 @@ def one_line(text: str) -> str:
 def _tell(program: str, text: str) -> None:
     with suppress(OSError):
         print(f"{program}: {one_line(text)}", file=sys.stderr, flush=True)
+
+
+def put(text: str) -> None:
+    """Print what was asked for.
+
+    Raises
+    ------
+    Failure
+        where standard output does not take it: that is no mistake in what was typed.
+    """
+    try:
+        print(text, end="", flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Failure(f"standard output could not be written: {error.strerror}") from None
 
 
 def _flushed() -> OSError | None:

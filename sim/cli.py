@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from hw.files import check_outputs, write_files
-from hw.program import CommandLineError, run
+from hw.program import CommandLineError, put, run
 from sim.options import MACHINE, POINT, add_options
 
 __all__ = ["main"]
@@ -19,7 +19,7 @@ def _deliver(options: argparse.Namespace, files: dict[Path, str | bytes], json_t
     taken = False
     for where, text in ((options.json, json_text), (options.csv, csv_text)):
         if where == "-":
-            print(text, end="")
+            put(text)
             taken = True
         elif where:
             files[Path(where)] = text

@@ -18,7 +18,7 @@ from hbfp.run.options import add_network_options, machine_of, open_network, plan
 from hw.config import CoreConfig
 from hw.files import check_outputs, write_files
 from hw.options import add_config_options, config_from_options
-from hw.program import CommandLineError, Failure, run
+from hw.program import CommandLineError, Failure, put, run
 
 if TYPE_CHECKING:
     from hbfp.run.network import Network
@@ -221,7 +221,7 @@ def _write(options: Namespace, output: bytes, values: dict[str, Any], rows: list
     texts: tuple[Callable[[], str], ...] = (lambda: json.dumps(values, indent=1) + "\n", lambda: to_csv(rows))
     for where, text in zip((options.json, options.csv), texts, strict=True):
         if where == "-":
-            print(text(), end="")
+            put(text())
         elif where:
             files[Path(where)] = text()
     write_files(files)

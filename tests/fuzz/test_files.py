@@ -91,7 +91,8 @@ def test_a_hostile_network_neither_reads_other_files_nor_takes_memory(content):
 
 @pytest.mark.parametrize(
     ("words", "status"),
-    [(["--help"], 1), (["sim", "--help"], 1), (["sim", "--workload", "resnet20", "--json", "/dev/full"], 2)],
+    [(["sim", "--workload", "resnet20", "--json"], 1), (["--help"], 1), (["sim", "--help"], 1),
+     (["sim", "--workload", "resnet20", "--json", "/dev/full"], 2)],
 )  # fmt: skip
 def test_a_full_standard_output_is_told_in_one_line(words, status):
     with open("/dev/full", "w") as full:
