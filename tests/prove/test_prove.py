@@ -51,10 +51,10 @@ def test_broken_design_is_refuted(what):
         NAMED[name].check(replaced(pattern, replacement))
 
 
-def test_broken_netlist_is_refuted(tmp_path):
+def test_broken_netlist_is_refuted(tmp_path, monkeypatch):
     """One product in the built-in library, and with one gate turned into another."""
     product, library, effort = Product(4), find_library("reference", tmp_path), "only direct"
-    EFFORTS.setdefault(effort, {"direct": EFFORTS["area"]["direct"]})
+    monkeypatch.setitem(EFFORTS, effort, {"direct": EFFORTS["area"]["direct"]})
     text, name = emit_verilog(product), product.module_name
     part = synthesise(text, name, [], library, effort=effort, build=tmp_path / "build").parts[name]
     equivalent(part, {name}, library, tmp_path, 20)
