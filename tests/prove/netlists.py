@@ -8,6 +8,7 @@ import json
 import shutil
 from itertools import cycle
 from pathlib import Path
+from unittest.mock import patch
 
 from hw.baseline.formats import format_named
 from hw.emit import emit_verilog
@@ -29,11 +30,11 @@ SAME = "the mapped netlist of every part computes the outputs and next states of
 def mapped(name: str, products: int, recipe: str, library: Library, folder: Path) -> dict[str, Part]:
     """A tile of one unit of a format, through the flow that areas come from, by one of its recipes for area."""
     form, effort = format_named(name), f"only {recipe}"
-    EFFORTS.setdefault(effort, {recipe: EFFORTS["area"][recipe]})
     tile = tile_for(form, config_for(form, products, 1, 1))
     text = emit_verilog(tile)
     parts = [module for module in modules_of(text) if module.startswith(PARTS)]
-    return synthesise(text, tile.module_name, parts, library, effort=effort, build=folder).parts
+    with patch.dict(EFFORTS, {effort: {recipe: EFFORTS["area"][recipe]}}):
+        return synthesise(text, tile.module_name, parts, library, effort=effort, build=folder).parts
 
 
 def equivalent(part: Part, others: set[str], library: Library, folder: Path, seconds: float, change: Change = unchanged) -> None:
