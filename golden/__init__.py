@@ -35,16 +35,16 @@ from golden.accumulate import (
     float32_from_integer,
     round_to_float,
 )
-from golden.convolution import filters, patches
 from golden.dot import BlockProducts, block_dot, sum_bound, sum_width
 from golden.finish import finish, to_bfloat16
 from golden.format import BlockFormat, BlockTensor, Health
+from golden.layers.convolution import filters, patches
+from golden.layers.schedule import WidthSchedule, schedule
 from golden.matmul import matmul
 from golden.mixed import combine_slices, slice_count, split_mantissas
 from golden.pack import pack, packed_size, unpack
 from golden.product import accumulate_blocks
 from golden.quantize import dequantize, quantize
-from golden.schedule import Schedule, schedule
 from golden.stochastic import uniforms, xorshift32_sequence
 
 __all__ = [
@@ -55,7 +55,7 @@ __all__ = [
     "BlockTensor",
     "FloatAccumulator",
     "Health",
-    "Schedule",
+    "WidthSchedule",
     "accumulate_blocks",
     "accumulate_step",
     "accumulator",

@@ -11,11 +11,11 @@ from hbfp.run.products import OPERATIONS
 from sim.graphs.load import GraphError, label, subgraphs, walk
 from sim.graphs.products import RULES, Shapes, products_of
 
-__all__ = ["Place", "place_layers"]
+__all__ = ["LayerPlace", "place_layers"]
 
 
 @dataclass
-class Place:
+class LayerPlace:
     """A product layer's place in the network, as schedules ask for it."""
 
     name: str
@@ -27,7 +27,7 @@ class Place:
 def place_layers(
     nodes: list[NodeProto], constants: Mapping[str, NDArray[Any]], shapes: Mapping[str, tuple[int, ...]], name: str,
     allow_missing: bool,
-) -> tuple[dict[int, Place], list[str]]:  # fmt: skip
+) -> tuple[dict[int, LayerPlace], list[str]]:  # fmt: skip
     """Places of the products by the identity of their nodes, and what holds products and cannot run on a device.
 
     Raises
@@ -35,7 +35,7 @@ def place_layers(
     GraphError
         for products that cannot run on a device, unless they may be missing.
     """
-    places: dict[int, Place] = {}
+    places: dict[int, LayerPlace] = {}
     missing: list[str] = []
     deep: set[str] = set()
     constant = set(constants)
@@ -46,7 +46,7 @@ def place_layers(
             constant.update(node.output)
             continue
         if node.op_type in OPERATIONS and node.domain in ("", "ai.onnx", "com.microsoft"):
-            places[id(node)] = Place(node.name or node.output[0], node, not inputs & deep)
+            places[id(node)] = LayerPlace(node.name or node.output[0], node, not inputs & deep)
         elif _holds_products(node, known):
             if not allow_missing:
                 raise GraphError(f"{name}: {label(node)}: its products cannot run on a device; "

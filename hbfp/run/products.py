@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto
 
 import golden
-from golden.convolution import output_size
+from golden.layers.convolution import output_size
 from sim.graphs.load import GraphError, attributes, label
 
 __all__ = ["OPERATIONS", "compute"]

@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from golden.schedule import Schedule, schedule
-from hbfp.run.layers import Place
+from golden.layers.schedule import WidthSchedule, schedule
+from hbfp.run.layers import LayerPlace
 from hw.files import read_json
 
 __all__ = ["METADATA", "layer_widths", "read_widths"]
 
 METADATA = "hbfp.widths"
 """Key of a graph's metadata: a JSON object of patterns of layers' names and mantissa widths."""
-Plan = Schedule | str | Mapping[str, int]
+Plan = WidthSchedule | str | Mapping[str, int]
 """A schedule, its name, or mantissa widths by patterns of layers' names."""
 
 
@@ -38,7 +38,7 @@ def check_widths(widths: object, where: str) -> dict[str, int]:
     return checked
 
 
-def layer_widths(layers: Sequence[Place], plan: Plan, where: str = "widths") -> dict[str, int]:
+def layer_widths(layers: Sequence[LayerPlace], plan: Plan, where: str = "widths") -> dict[str, int]:
     """The width of each layer, by its name.
 
     Parameters

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from hbfp.torch.formats import Format
-from hbfp.torch.layers import LAYERS, Layer
+from hbfp.torch.layers import LAYERS, ConvertedLayer
 from hbfp.torch.run import Run
 from hbfp.torch.schedule import Schedule
 
@@ -87,7 +87,7 @@ def restore(model: nn.Module) -> nn.Module:
 def _check(chosen: list[tuple[str, Any]], replaced: list[tuple[str, Any]]) -> None:
     """Raise for what cannot be converted."""
     for name, module in chosen:
-        if isinstance(module, Layer):
+        if isinstance(module, ConvertedLayer):
             raise ValueError(f"model must not be in HBFP already, as layer {name or 'model'} is; restore it first")
         known = type(module) in LAYERS
         if not known and isinstance(module, (*UNSUPPORTED, *LAYERS)):

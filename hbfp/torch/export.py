@@ -13,7 +13,7 @@ from torch import nn
 from golden import dequantize, pack, quantize, unpack
 from hbfp.torch.convert import restore
 from hbfp.torch.formats import HBFP
-from hbfp.torch.layers import Layer, TransposedLayer
+from hbfp.torch.layers import ConvertedLayer, TransposedLayer
 from hbfp.torch.matrices import as_matrix, as_weight
 from hbfp.torch.run import Run
 
@@ -66,7 +66,7 @@ def pack_weights(model: nn.Module) -> dict[str, dict[str, Any]]:
     """
     packed = {}
     for name, module in model.named_modules():
-        if not (isinstance(module, Layer) and isinstance(module, nn.Module)):
+        if not (isinstance(module, ConvertedLayer) and isinstance(module, nn.Module)):
             continue
         run = next(iter(module.slots.values())).run
         if not isinstance(run.format, HBFP):

@@ -15,12 +15,12 @@ from hbfp.torch.geometry import geometry
 from hbfp.torch.run import Run, Slot
 
 __all__ = [
-    "LAYERS", "LSTM", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Layer",
+    "LAYERS", "LSTM", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "ConvertedLayer",
     "Linear", "MultiheadAttention", "TransposedLayer", "scaled_dot_product_attention",
 ]  # fmt: skip
 
 
-class Layer:
+class ConvertedLayer:
     """What the converted layers have in common.
 
     Attributes
@@ -50,7 +50,7 @@ class Layer:
         return slot
 
 
-class Linear(Layer, nn.Linear):
+class Linear(ConvertedLayer, nn.Linear):
     """``y = x W^T + b``; float32 (..., inputs)."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
@@ -58,7 +58,7 @@ class Linear(Layer, nn.Linear):
         return linear(input, self.weight, self.bias, self._slot())
 
 
-class _Convolution(Layer):
+class _Convolution(ConvertedLayer):
     """N-dimensional convolutions, by their products."""
 
     kernel_size: tuple[int, ...]
@@ -109,7 +109,7 @@ class Conv3d(_Convolution, nn.Conv3d):
     """float32 (batch, channels, depth, height, width)."""
 
 
-class TransposedLayer(Layer):
+class TransposedLayer(ConvertedLayer):
     """Transposed convolutions: the products of a convolution in the other direction; reduced over the channels."""
 
     def forward(self, input: torch.Tensor, output_size: list[int] | None = None) -> torch.Tensor:
@@ -182,7 +182,7 @@ def scaled_dot_product_attention(
     return matmul(weights, value, values), weights
 
 
-class MultiheadAttention(Layer, nn.MultiheadAttention):
+class MultiheadAttention(ConvertedLayer, nn.MultiheadAttention):
     """Projections and both products of attention; its output projection is a ``Linear`` of its own."""
 
     roles = ("query", "key", "value", "scores", "values")
@@ -243,7 +243,7 @@ def _masks(
     return total
 
 
-class LSTM(Layer, nn.LSTM):
+class LSTM(ConvertedLayer, nn.LSTM):
     """Both products of every step; gates and cell in float32."""
 
     def _roles(self) -> tuple[str, ...]:
@@ -303,7 +303,7 @@ class LSTM(Layer, nn.LSTM):
         return (y.flip(0) if backwards else y), h, c
 
 
-LAYERS: dict[type[nn.Module], type[Layer]] = {
+LAYERS: dict[type[nn.Module], type[ConvertedLayer]] = {
     nn.Linear: Linear,
     nn.modules.linear.NonDynamicallyQuantizableLinear: Linear,
     nn.Conv1d: Conv1d,

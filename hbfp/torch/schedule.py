@@ -136,7 +136,7 @@ class Schedule:
         return cls(state["width"], tuple(Rule(*rule) for rule in rules))
 
 
-def schedule(of: "str | int | Schedule | golden.Schedule") -> Schedule:
+def schedule(of: "str | int | Schedule | golden.WidthSchedule") -> Schedule:
     """A schedule from a width, a name of ``golden.schedule`` ("booster", "all-4"), or one of golden's objects.
 
     Raises
@@ -150,7 +150,7 @@ def schedule(of: "str | int | Schedule | golden.Schedule") -> Schedule:
         return Schedule(of)
     if isinstance(of, str):
         of = golden.schedule(of)
-    if not isinstance(of, golden.Schedule):
+    if not isinstance(of, golden.WidthSchedule):
         raise TypeError(f"schedule must be a width, a name or a Schedule, not {of!r}")
     plan = Schedule(of.width)
     if of.wide_ends:

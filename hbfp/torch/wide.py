@@ -12,7 +12,7 @@ from golden import BlockFormat
 from golden.format import check_range
 from hbfp.torch import native
 from hbfp.torch.formats import HBFP
-from hbfp.torch.layers import Layer, TransposedLayer
+from hbfp.torch.layers import ConvertedLayer, TransposedLayer
 from hbfp.torch.matrices import as_matrix, as_weight
 
 __all__ = ["keep_wide"]
@@ -36,7 +36,7 @@ def keep_wide(model: nn.Module, optimizer: torch.optim.Optimizer, width: int = 1
         for a model without converted layers or in another format, and for a width out of range.
     """
     check_range("width", width, 8, 16)
-    layers: list[Any] = [module for module in model.modules() if isinstance(module, Layer)]
+    layers: list[Any] = [module for module in model.modules() if isinstance(module, ConvertedLayer)]
     formats = [next(iter(layer.slots.values())).run.format for layer in layers]
     if not formats or not isinstance(formats[0], HBFP):
         raise ValueError(f"model must be converted to HBFP, not {formats[0] if formats else 'plain PyTorch'}")

@@ -13,7 +13,7 @@ from torch.nn import functional
 from golden import Health
 from hbfp.torch import HBFP, Diverged, Format, Run, Schedule, convert, keep_wide
 from hbfp.train.data import Data
-from hbfp.train.tasks import FORMATS, TASKS, Recipe
+from hbfp.train.tasks import FORMATS, TASKS, TrainingRecipe
 
 __all__ = ["Point", "Training", "run_point"]
 
@@ -45,14 +45,14 @@ class Point:
     epochs: int | None = None
 
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> TrainingRecipe:
         """The task's recipe with the point's changes."""
         recipe = TASKS[self.task].recipe
         changes = {"rate": recipe.rate * self.factor, "epochs": self.epochs or recipe.epochs}
-        return Recipe(**asdict(recipe) | changes)
+        return TrainingRecipe(**asdict(recipe) | changes)
 
 
-def rate_at(recipe: Recipe, step: int, steps: int) -> float:
+def rate_at(recipe: TrainingRecipe, step: int, steps: int) -> float:
     """Factor on the rate in a step of so many: a linear warm-up; then a tenth at each milestone, or half a cosine."""
     warm = min(1.0, (step + 1) / recipe.warm_up) if recipe.warm_up else 1.0
     if recipe.cosine:
@@ -163,7 +163,7 @@ def run_point(point: Point, progress: Progress | None = None) -> Record:
     return training.record | {"seconds": round(time.process_time() - start, 2)}
 
 
-def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def _optimizer(model: nn.Module, recipe: TrainingRecipe) -> torch.optim.Optimizer:
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(model.parameters(), recipe.rate, momentum=0.9, nesterov=True, weight_decay=1e-4)
     return torch.optim.AdamW(model.parameters(), recipe.rate, weight_decay=0.01)

@@ -9,13 +9,13 @@ from hbfp.torch import HBFP, Format, Schedule, Values
 from hbfp.train.data import CODES, Data, both_ways, characters, cifar10, digits, documentation, fashion
 from hbfp.train.networks import CharacterTransformer, ResNet, RowLSTM, convolutional, perceptron
 
-__all__ = ["FORMATS", "FULL", "QUICK", "TASKS", "Recipe", "Task"]
+__all__ = ["FORMATS", "FULL", "QUICK", "TASKS", "TrainingRecipe", "TrainingTask"]
 
 BOOSTER = Schedule(4).ends(6).last_epochs(1, 6)
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingRecipe:
     """How a task is trained.
 
     Attributes
@@ -45,7 +45,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Task:
+class TrainingTask:
     """A network, its data and its recipe.
 
     Attributes
@@ -67,7 +67,7 @@ class Task:
     title: str
     network: Callable[[], nn.Module]
     data: Callable[[], Data]
-    recipe: Recipe
+    recipe: TrainingRecipe
     formats: tuple[str, ...]
     seeds: int = 5
     metric: str = "accuracy"
@@ -107,51 +107,51 @@ FEW = ("FP32", "HBFP6", "HBFP4", "Booster")
 CLASSIC = ("FP32", "HBFP8", "HBFP6", "HBFP4", "Booster")
 
 TASKS = {
-    "narrow-mlp": Task(
+    "narrow-mlp": TrainingTask(
         "narrow, deep MLP 64-16-16-16-16-10, digits", lambda: perceptron(64, 16, 16, 16, 16, 10), digits,
-        Recipe(20, 64, "sgd", 0.02), ALL,
+        TrainingRecipe(20, 64, "sgd", 0.02), ALL,
     ),
-    "mlp": Task(
-        "MLP 64-64-64-10, digits", lambda: perceptron(64, 64, 64, 10), digits, Recipe(20, 64, "sgd", 0.05), CLASSIC
+    "mlp": TrainingTask(
+        "MLP 64-64-64-10, digits", lambda: perceptron(64, 64, 64, 10), digits, TrainingRecipe(20, 64, "sgd", 0.05), CLASSIC
     ),
-    "cnn": Task(
-        "CNN 8, 16 filters, digits", lambda: convolutional((8, 16), 10), digits, Recipe(10, 64, "sgd", 0.05), CLASSIC
+    "cnn": TrainingTask(
+        "CNN 8, 16 filters, digits", lambda: convolutional((8, 16), 10), digits, TrainingRecipe(10, 64, "sgd", 0.05), CLASSIC
     ),
-    "narrow-cnn": Task(
-        "narrow CNN 4, 4 filters, digits", lambda: convolutional((4, 4), 10), digits, Recipe(10, 64, "sgd", 0.05), FEW,
+    "narrow-cnn": TrainingTask(
+        "narrow CNN 4, 4 filters, digits", lambda: convolutional((4, 4), 10), digits, TrainingRecipe(10, 64, "sgd", 0.05), FEW,
     ),
-    "lstm": Task(
-        "LSTM 32, digits by rows", lambda: RowLSTM(8, 32, 10), digits, Recipe(15, 64, "adamw", 0.01, wide=None),
+    "lstm": TrainingTask(
+        "LSTM 32, digits by rows", lambda: RowLSTM(8, 32, 10), digits, TrainingRecipe(15, 64, "adamw", 0.01, wide=None),
         (*MAIN, *OTHERS), 3,
     ),
-    "resnet": Task(
+    "resnet": TrainingTask(
         "ResNet-20 of 8, 16, 32 filters, digits both ways", lambda: ResNet((8, 16, 32), 3, 1, 10), both_ways,
-        Recipe(5, 64, "sgd", 0.05), (*FEW, *ABLATIONS[:2], "MXFP4", "INT4"), 3,
+        TrainingRecipe(5, 64, "sgd", 0.05), (*FEW, *ABLATIONS[:2], "MXFP4", "INT4"), 3,
     ),
-    "resnet-digits": Task(
+    "resnet-digits": TrainingTask(
         "ResNet-20 of 8, 16, 32 filters, digits", lambda: ResNet((8, 16, 32), 3, 1, 10), digits,
-        Recipe(8, 64, "sgd", 0.05, wide=None), FEW, 3,
+        TrainingRecipe(8, 64, "sgd", 0.05, wide=None), FEW, 3,
     ),
-    "fashion": Task(
+    "fashion": TrainingTask(
         "ResNet-20 of 8, 16, 32 filters, Fashion-MNIST", lambda: ResNet((8, 16, 32), 3, 1, 10, 2), fashion,
-        Recipe(4, 64, "sgd", 0.1), FEW, 3,
+        TrainingRecipe(4, 64, "sgd", 0.1), FEW, 3,
     ),
-    "transformer": Task(
+    "transformer": TrainingTask(
         "transformer of 1.3 million parameters, Python's documentation",
         lambda: CharacterTransformer(len(CODES), 160, 4, 4, 64), documentation,
-        Recipe(3, 16, "adamw", 0.002, 1280, warm_up=30, cosine=True, wide=None), FEW, 1, "perplexity",
+        TrainingRecipe(3, 16, "adamw", 0.002, 1280, warm_up=30, cosine=True, wide=None), FEW, 1, "perplexity",
     ),
-    "characters": Task(
+    "characters": TrainingTask(
         "ResNet-20 of 8, 16, 32 filters, characters", lambda: ResNet((8, 16, 32), 3, 1, 34), characters,
-        Recipe(20, 64, "sgd", 0.05), (*MAIN, *ABLATIONS, *BLOCKS, *OTHERS),
+        TrainingRecipe(20, 64, "sgd", 0.05), (*MAIN, *ABLATIONS, *BLOCKS, *OTHERS),
     ),
-    "transformer-long": Task(
+    "transformer-long": TrainingTask(
         "the same, 6000 steps", lambda: CharacterTransformer(len(CODES), 160, 4, 4, 64), documentation,
-        Recipe(20, 16, "adamw", 0.002, 4800, warm_up=100, cosine=True, wide=None), (*MAIN, *ABLATIONS, *OTHERS), 5,
+        TrainingRecipe(20, 16, "adamw", 0.002, 4800, warm_up=100, cosine=True, wide=None), (*MAIN, *ABLATIONS, *OTHERS), 5,
         "perplexity",
     ),
-    "cifar10": Task(
-        "ResNet-20, CIFAR-10", lambda: ResNet((16, 32, 64), 3, 3, 10), cifar10, Recipe(160, 128, "sgd", 0.1), MAIN,
+    "cifar10": TrainingTask(
+        "ResNet-20, CIFAR-10", lambda: ResNet((16, 32, 64), 3, 3, 10), cifar10, TrainingRecipe(160, 128, "sgd", 0.1), MAIN,
     ),
 }  # fmt: skip
 """The tasks. CIFAR-10 needs torchvision and its data in ``data/``, and days on a CPU; Fashion-MNIST its files."""

@@ -15,7 +15,7 @@ from sim.network.parallel import Cluster, exchange_cycles, split
 from sim.network.plan import panels
 from sim.network.result import Estimate, ProductRow, TrainingRun
 from sim.network.synthesis import Physical
-from sim.workloads import Layer, LayerProduct, Schedule, Workload, load
+from sim.workloads import Layer, LayerProduct, WidthSchedule, Workload, load
 from sim.workloads import schedule as find_schedule
 
 __all__ = ["estimate", "product_traffic"]
@@ -43,7 +43,7 @@ _Key = tuple[LayerProduct, int, str, str | None]
 
 @lru_cache(maxsize=256)
 def _groups(
-    workload: Workload, training: bool, plan: Schedule, wide_epoch: bool, merge: bool
+    workload: Workload, training: bool, plan: WidthSchedule, wide_epoch: bool, merge: bool
 ) -> tuple[tuple[Layer, LayerProduct, int, int], ...]:
     """(first layer, product, width, count) of the products that cost the same, in the order of their first."""
     counts: Counter[_Key] = Counter()
@@ -128,7 +128,7 @@ def estimate(
     workload: Workload | str,
     config: CoreConfig,
     *,
-    schedule: Schedule | str = "all-4",
+    schedule: WidthSchedule | str = "all-4",
     training: bool = False,
     memory: Memory | None = None,
     cluster: Cluster | None = None,
@@ -156,7 +156,7 @@ def estimate(
     memory, cluster, physical
         by default a memory that never bounds, one core, nothing known.
     schedule
-        of the mantissa widths, by name or as a ``Schedule``.
+        of the mantissa widths, by name or as a ``WidthSchedule``.
     wide_epoch
         whether the step is of a wide epoch.
     rates
@@ -188,7 +188,7 @@ def estimate(
     return Estimate(workload, config, plan, training, *circumstances, rows, run)
 
 
-def _run(machine: _Machine, workload: Workload, plan: Schedule, epochs: int, samples: int | None) -> TrainingRun:
+def _run(machine: _Machine, workload: Workload, plan: WidthSchedule, epochs: int, samples: int | None) -> TrainingRun:
     """A training run scaled from one step of a narrow and one of a wide epoch."""
     samples = workload.samples if samples is None else samples
     if samples is None:

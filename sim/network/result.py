@@ -12,7 +12,7 @@ from sim.network.cycles import Cycles
 from sim.network.memory import Memory
 from sim.network.parallel import Cluster
 from sim.network.synthesis import Physical
-from sim.workloads import Schedule, Workload
+from sim.workloads import WidthSchedule, Workload
 
 __all__ = ["BOUNDS", "Estimate", "ProductRow", "TrainingRun"]
 
@@ -115,7 +115,7 @@ class Estimate:
 
     workload: Workload
     config: CoreConfig
-    schedule: Schedule
+    schedule: WidthSchedule
     training: bool
     memory: Memory
     rates: Rates | None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from golden.schedule import Schedule, schedule
+from golden.layers.schedule import WidthSchedule, schedule
 from sim.workloads.attention import bert_base, gpt2_small, llama_7b, transformer_base
 from sim.workloads.convolutional import cifar_resnet, densenet, resnet50
 from sim.workloads.layer import FORWARD, INPUT_GRADIENT, WEIGHT_GRADIENT, Layer, LayerProduct, Workload
@@ -17,7 +17,7 @@ __all__ = [
     "WEIGHT_GRADIENT",
     "Layer",
     "LayerProduct",
-    "Schedule",
+    "WidthSchedule",
     "Workload",
     "load",
     "schedule",

@@ -4,7 +4,7 @@ from synth.density.accounting import category_of
 from synth.energy.circuit import Circuit
 from synth.energy.power import power_of
 from synth.mapping.liberty import Library
-from synth.mapping.timing import Timing
+from synth.mapping.timing import StaticTiming
 
 __all__ = ["SHARED", "Bill"]
 
@@ -36,7 +36,7 @@ class Bill:
         transitions per multiply-accumulate.
     """
 
-    def __init__(self, timing: Timing, circuit: Circuit, library: Library, edge: list[str], macs: int,
+    def __init__(self, timing: StaticTiming, circuit: Circuit, library: Library, edge: list[str], macs: int,
                  period: float):  # fmt: skip
         self.timing, self.circuit, self.library, self.edge, self.period = timing, circuit, library, edge, period
         self.power = power_of(library.path)

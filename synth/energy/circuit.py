@@ -6,7 +6,7 @@ from heapq import heappop, heappush
 from synth.mapping.cells import compile_function
 from synth.mapping.flat import FlatCell
 from synth.mapping.liberty import Library, LibraryError
-from synth.mapping.timing import Timing
+from synth.mapping.timing import StaticTiming
 
 __all__ = ["DELAYS", "STEP_NS", "Circuit"]
 
@@ -51,7 +51,7 @@ class Circuit:
         for a cell whose function the library does not tell.
     """
 
-    def __init__(self, timing: Timing, library: Library, lanes: int, delays: str = "none"):
+    def __init__(self, timing: StaticTiming, library: Library, lanes: int, delays: str = "none"):
         self.timing, self.library, self.lanes, self.delays = timing, library, lanes, delays
         self.mask = (1 << lanes) - 1
         self.ports: dict[str, list[int]] = {}

@@ -24,7 +24,7 @@ from synth.energy.operands import STATISTICS
 from synth.energy.stimulus import Stimulus
 from synth.mapping.flow import BUILD, Synthesis, modules_of, synthesise
 from synth.mapping.liberty import Library, find_library
-from synth.mapping.timing import Timing, analyse
+from synth.mapping.timing import StaticTiming, analyse
 
 __all__ = ["EnergyDesign", "EnergyRow", "measure_energy"]
 
@@ -140,7 +140,7 @@ class Mapped:
     config: CoreConfig
     unit: Any
     edge: list[str]
-    timing: Timing
+    timing: StaticTiming
 
 
 def map_unit(design: EnergyDesign, library: Library, seconds: float, build: Path) -> Mapped:

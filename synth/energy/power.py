@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from statistics import fmean
 
-from synth.mapping.arcs import EDGES, Table, tables_of
+from synth.mapping.arcs import EDGES, TimingTable, tables_of
 from synth.mapping.liberty import Group, LibraryError, parse_group
 
 __all__ = ["CellPower", "PowerTables", "power_of"]
@@ -26,7 +26,7 @@ class CellPower:
         mean over the states the library lists, in the library's unit of power.
     """
 
-    transitions: dict[str, list[tuple[Table, Table]]] = field(default_factory=dict)
+    transitions: dict[str, list[tuple[TimingTable, TimingTable]]] = field(default_factory=dict)
     leakage: float = 0.0
 
     def energy(self, pin: str, slope: float, load: float) -> float:
@@ -92,8 +92,8 @@ class PowerTables:
                     power.transitions.setdefault(pin, []).append(pair)
         return power
 
-    def _pair(self, entry: Group) -> tuple[Table, Table] | None:
-        tables = {kind: Table(t, self.templates.get(title, Group())) for kind, title, t in entry.groups}
+    def _pair(self, entry: Group) -> tuple[TimingTable, TimingTable] | None:
+        tables = {kind: TimingTable(t, self.templates.get(title, Group())) for kind, title, t in entry.groups}
         both = [tables.get(f"{edge}_power") or tables.get("power") for edge in EDGES]
         rise, fall = (table or next(filter(None, both), None) for table in both)
         return (rise, fall) if rise and fall else None

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from synth.mapping.liberty import CELL, Group, Library, parse_group
 
-__all__ = ["EDGES", "Arcs", "Table", "Tables", "tables_of"]
+__all__ = ["EDGES", "Arcs", "Tables", "TimingTable", "tables_of"]
 
 UNITS = {"f": 1e-6, "p": 1e-3, "n": 1.0}
 EDGES = ("rise", "fall")
 
 
-class Table:
+class TimingTable:
     """A value over an input's transition and an output's load, or over one of them, or a constant; extrapolates."""
 
     def __init__(self, group: Group, template: Group):
@@ -61,9 +61,9 @@ class Arcs:
     def __init__(self, group: Group, templates: dict[str, Group], clock_gate: bool, latch: bool):
         self.loads: dict[str, tuple[float, float]] = {}
         self.limits: dict[str, float] = {}
-        self.delays: list[tuple[str, str, int, int, Table, Table]] = []
-        self.launches: list[tuple[str, int, Table, Table]] = []
-        self.setups: list[tuple[str, int, Table]] = []
+        self.delays: list[tuple[str, str, int, int, TimingTable, TimingTable]] = []
+        self.launches: list[tuple[str, int, TimingTable, TimingTable]] = []
+        self.setups: list[tuple[str, int, TimingTable]] = []
         for kind, pin, inner in group.groups:
             if kind != "pin":
                 continue
@@ -78,7 +78,7 @@ class Arcs:
 
     def _add(self, pin: str, arc: Group, templates: dict[str, Group], clock: bool) -> None:
         kind = arc.attributes.get("timing_type", "combinational")
-        tables = {name: Table(t, templates.get(title, Group())) for name, title, t in arc.groups}
+        tables = {name: TimingTable(t, templates.get(title, Group())) for name, title, t in arc.groups}
         for place, edge in enumerate(EDGES):
             if kind.startswith("setup_") and f"{edge}_constraint" in tables:
                 self.setups.append((pin, place, tables[f"{edge}_constraint"]))

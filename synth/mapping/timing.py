@@ -7,7 +7,7 @@ from synth.mapping.arcs import EDGES, Arcs, tables_of
 from synth.mapping.flat import Flat, FlatCell, flatten
 from synth.mapping.liberty import Library, LibraryError
 
-__all__ = ["TIMER", "Timing", "Wires", "analyse", "analyse_flat", "least_period"]
+__all__ = ["TIMER", "StaticTiming", "Wires", "analyse", "analyse_flat", "least_period"]
 
 TIMER = "built-in timing"
 NEVER = -1e30
@@ -25,7 +25,7 @@ class Wires:
 
 
 @dataclass(frozen=True)
-class Timing:
+class StaticTiming:
     """Loads, latest arrivals and steepest-case slopes of every net: for each of ``EDGES`` a list by net.
 
     Attributes
@@ -52,12 +52,12 @@ def least_period(netlists: dict[str, Path], library: Library, top: str) -> float
     return timing.period * timing.unit
 
 
-def analyse(netlists: dict[str, Path], library: Library, top: str) -> Timing:
+def analyse(netlists: dict[str, Path], library: Library, top: str) -> StaticTiming:
     """Static timing of ``top``, of mapped netlists by module, without wires: see ``analyse_flat``."""
     return analyse_flat(flatten(netlists, top), library)
 
 
-def analyse_flat(flat: Flat, library: Library, wires: Wires | None = None) -> Timing:
+def analyse_flat(flat: Flat, library: Library, wires: Wires | None = None) -> StaticTiming:
     """Static timing: ideal clock, ports at the clock's edge.
 
     Every arc is used, whatever the other inputs are; slopes and delays come from the library's tables. Outputs of cells
@@ -88,7 +88,7 @@ def analyse_flat(flat: Flat, library: Library, wires: Wires | None = None) -> Ti
             if pin in cell.pins and arrival[edge][cell.pins[pin]] != NEVER:
                 net, way = cell.pins[pin], wires.delay.get((index, pin), 0.0)
                 worst = max(worst, arrival[edge][net] + way + setup(slope[edge][net], 0.0))
-    return Timing(flat, cells, arcs, load, arrival, slope, max(worst, 0.0), tables.unit)
+    return StaticTiming(flat, cells, arcs, load, arrival, slope, max(worst, 0.0), tables.unit)
 
 
 def _start(

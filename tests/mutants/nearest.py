@@ -4,7 +4,7 @@ from tests.mutants.source import ROOT
 
 __all__ = ["MODULES", "nearest", "whole"]
 
-ROOMS = {"golden": "tests/golden", "sim/model": "tests/sim/model"}
+ROOMS = {"golden": "tests/golden", "golden/layers": "tests/golden/layers", "sim/model": "tests/sim/model"}
 """Rooms whose modules are changed, and where their tests are."""
 ELSEWHERE = {"golden/product.py": ["tests/golden/test_matmul.py"]}
 """Tests of modules that have none of their own name."""

@@ -9,7 +9,7 @@ from hbfp.train.__main__ import main
 from hbfp.train.journal import Journal
 from hbfp.train.report import layout, markdown, summarize
 from hbfp.train.run import Point, rate_at, run_point
-from hbfp.train.tasks import Recipe
+from hbfp.train.tasks import TrainingRecipe
 
 
 def test_trains_writes_and_resumes(tmp_path, capsys, monkeypatch):
@@ -92,9 +92,9 @@ def test_the_published_layout_has_a_column_for_each_task():
 
 
 def test_rates_warm_up_and_fall():
-    steps = Recipe(8, 10, "sgd", 1.0)
+    steps = TrainingRecipe(8, 10, "sgd", 1.0)
     assert [rate_at(steps, step, 16) for step in range(16)] == pytest.approx([1] * 8 + [0.1] * 4 + [0.01] * 4)
-    cosine = Recipe(2, 10, "adamw", 1.0, warm_up=4, cosine=True)
+    cosine = TrainingRecipe(2, 10, "adamw", 1.0, warm_up=4, cosine=True)
     rates = [rate_at(cosine, step, 20) for step in range(20)]
     assert rates[0] == pytest.approx(0.25)
     assert rates[10] == pytest.approx(0.5)

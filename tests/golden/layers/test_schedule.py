@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 import sim.workloads
-from golden import Schedule, schedule
+from golden import WidthSchedule, schedule
 from sim.workloads import Layer
 
 FIRST, MIDDLE, LAST = (
@@ -38,7 +38,7 @@ def test_no_epoch_is_wide_unless_asked_for():
 
 def test_simulator_has_the_same_object():
     assert sim.workloads.schedule is schedule
-    assert sim.workloads.Schedule is Schedule
+    assert sim.workloads.WidthSchedule is WidthSchedule
 
 
 @pytest.mark.parametrize("name", ["all", "all-1", "all-11", "all-x", "Booster", "", "all--4"])
@@ -61,12 +61,12 @@ def test_beyond_them_there_are_none(name):
 
 def test_only_the_last_epochs_are_wide():
     """Long runs too, and a schedule that is wide for several epochs and not at its ends."""
-    plan = Schedule("late", 4, 8, wide_epochs=300)
+    plan = WidthSchedule("late", 4, 8, wide_epochs=300)
     assert [plan.is_wide(epoch, 1000) for epoch in (0, 699, 700, 999)] == [False, False, True, True]
     assert [plan.mantissa_width(layer) for layer in (FIRST, MIDDLE, LAST)] == [4, 4, 4]
     assert (plan.widths(), plan.widths(training=False)) == ((4, 8), (4,))
-    assert Schedule("never", 4, 8).widths() == (4,)
-    assert Schedule("once", 4, 8, wide_epochs=1).widths() == (4, 8)
+    assert WidthSchedule("never", 4, 8).widths() == (4,)
+    assert WidthSchedule("once", 4, 8, wide_epochs=1).widths() == (4, 8)
 
 
 def test_schedules_cannot_be_changed():

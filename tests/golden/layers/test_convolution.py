@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import golden
-from golden.convolution import output_size
+from golden.layers.convolution import output_size
 
 
 def by_loop(x, w, strides, pads, dilations):

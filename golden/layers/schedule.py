@@ -5,7 +5,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Schedule", "schedule"]
+__all__ = ["WidthSchedule", "schedule"]
 
 
 class _Placed(Protocol):
@@ -18,7 +18,7 @@ class _Placed(Protocol):
 
 
 @dataclass(frozen=True)
-class Schedule:
+class WidthSchedule:
     """Mantissa widths over layers and epochs.
 
     Parameters
@@ -60,7 +60,7 @@ class Schedule:
         return tuple((count, is_wide) for count, is_wide in ((epochs - wide, False), (wide, True)) if count)
 
 
-def schedule(name: str) -> Schedule:
+def schedule(name: str) -> WidthSchedule:
     """The schedule of this name: "booster", or "all-4" with any width from 2 to 10.
 
     Raises
@@ -69,8 +69,8 @@ def schedule(name: str) -> Schedule:
         if there is none.
     """
     if name == "booster":
-        return Schedule(name, width=4, wide=6, wide_ends=True, wide_epochs=1)
+        return WidthSchedule(name, width=4, wide=6, wide_ends=True, wide_epochs=1)
     prefix, _, width = name.partition("-")
     if prefix == "all" and width.isdecimal() and 2 <= int(width) <= 10:
-        return Schedule(name, width=int(width), wide=int(width))
+        return WidthSchedule(name, width=int(width), wide=int(width))
     raise ValueError(f"schedule must be booster or all-W with a width W between 2 and 10, not {name}")

@@ -1,0 +1,1 @@
+"""What the layers of a network ask of products: the order of a reduction, and mantissa widths."""
