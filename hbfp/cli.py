@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-from hw.program import CommandLineError, guarded
+from hw.host.program import CommandLineError, guarded
 
 __all__ = ["COMMANDS", "main"]
 
@@ -30,7 +30,7 @@ def usage() -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Entry point; returns the exit status, as of ``hw.program.STATUSES``."""
+    """Entry point; returns the exit status, as of ``hw.host.program.STATUSES``."""
     return guarded("hbfp", lambda: _main(arguments))
 
 

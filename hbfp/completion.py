@@ -3,7 +3,7 @@
 import argparse
 
 from hbfp.cli import COMMANDS
-from hw.program import run
+from hw.host.program import run
 
 __all__ = ["main"]
 

@@ -9,8 +9,8 @@ from typing import NoReturn
 from unittest.mock import patch
 
 from hbfp.cli import COMMANDS
-from hw.files import check_outputs, write_files
-from hw.program import STATUSES, CommandLineError, run
+from hw.host.files import check_outputs, write_files
+from hw.host.program import STATUSES, CommandLineError, run
 
 __all__ = ["commands_page", "main", "parser_of"]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hw.config import CoreConfig
-from hw.files import check_outputs, write_files
+from hw.host.files import check_outputs, write_files
+from hw.host.options import add_config_options, config_from_options
+from hw.host.program import CommandLineError, run
 from hw.names import check_identifier, named
-from hw.options import add_config_options, config_from_options
-from hw.program import CommandLineError, run
 from hw.timing import Timing
 
 if TYPE_CHECKING:

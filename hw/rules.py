@@ -1,12 +1,9 @@
 """Rules of a machine's parameters: all that are broken are told at once, in the order they are checked."""
 
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import Any
 
 from hw.choices import ACCUMULATORS, DATAPATHS, FEATURES, ROUNDING_MODES
-
-if TYPE_CHECKING:
-    from hw.config import CoreConfig
 
 __all__ = ["Rules", "check_machine"]
 
@@ -72,8 +69,13 @@ class Rules:
             raise (TypeError if self.kinds else ValueError)("; ".join(self.texts))
 
 
-def check_machine(c: "CoreConfig") -> None:
-    """Check the parameters of ``c``, give those that are ``None`` their values, and put names in their order.
+def check_machine(c: Any) -> None:
+    """Check the parameters of a configuration, give those that are ``None`` their values, and put names in their order.
+
+    Parameters
+    ----------
+    c
+        a ``hw.config.CoreConfig`` that is being made: what is in its fields may still be anything.
 
     Raises
     ------
@@ -88,7 +90,7 @@ def check_machine(c: "CoreConfig") -> None:
     rules.enforce()
 
 
-def _set(c: "CoreConfig", name: str, value: object) -> None:
+def _set(c: Any, name: str, value: object) -> None:
     """Complete a parameter of the frozen object, while it is made."""
     object.__setattr__(c, name, value)
 
@@ -98,7 +100,7 @@ def _largest_divisor(number: int, limit: int, partner: int) -> int:
     return max(d for d in range(1, limit + 1) if number % d == 0 and (partner % d == 0 or d % partner == 0))
 
 
-def _check_blocks(c: "CoreConfig", rules: Rules) -> None:
+def _check_blocks(c: Any, rules: Rules) -> None:
     widths = c.mantissa_widths
     if not isinstance(widths, tuple) or not widths:
         rules.breaks_kind("mantissa_widths", f"be a tuple of integers, not {widths!r}")
@@ -120,7 +122,7 @@ def _check_blocks(c: "CoreConfig", rules: Rules) -> None:
         _set(c, "rounding_modes", tuple(mode for mode in ROUNDING_MODES if mode in c.rounding_modes))
 
 
-def _check_array(c: "CoreConfig", rules: Rules) -> None:
+def _check_array(c: Any, rules: Rules) -> None:
     if c.dot is None and rules.sound("block_size"):
         _set(c, "dot", c.block_size)
     if c.dot is None:
@@ -133,7 +135,7 @@ def _check_array(c: "CoreConfig", rules: Rules) -> None:
         rules.integer(name, 1, 64)
 
 
-def _check_unit(c: "CoreConfig", rules: Rules) -> None:
+def _check_unit(c: Any, rules: Rules) -> None:
     rules.integer("interleave", 1, 64)
     rules.choice("accumulator", ACCUMULATORS)
     rules.integer("accumulator_cycles", 1, 5 if c.accumulator == "aligned" else 12)
@@ -146,7 +148,7 @@ def _check_unit(c: "CoreConfig", rules: Rules) -> None:
             rules.breaks("interleave", text)
 
 
-def _check_core(c: "CoreConfig", rules: Rules) -> None:
+def _check_core(c: Any, rules: Rules) -> None:
     if c.lanes is None and rules.sound("block_size", "dot"):
         _set(c, "lanes", _largest_divisor(c.block_size, min(16, c.block_size), c.dot))
     if c.lanes is not None:
@@ -172,7 +174,7 @@ def _check_core(c: "CoreConfig", rules: Rules) -> None:
             _check_requantizer(c, rules)
 
 
-def _check_requantizer(c: "CoreConfig", rules: Rules) -> None:
+def _check_requantizer(c: Any, rules: Rules) -> None:
     if rules.sound("lanes", "dot", "block_size", "tile_columns", "mantissa_widths", "exponent_width"):
         least = ceil((c.exponent_width + c.lanes * c.mantissa_widths[-1]) / 32)
         if c.lanes % c.tile_columns:

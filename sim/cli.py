@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.console import Console
 
-from hw.files import check_outputs, write_files
-from hw.program import CommandLineError, put, run
+from hw.host.files import check_outputs, write_files
+from hw.host.program import CommandLineError, put, run
 from sim.options import MACHINE, POINT, add_options
 
 __all__ = ["main"]

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict
 
-from hw.options import add_config_options
-from hw.program import CommandLineError
+from hw.host.options import add_config_options
+from hw.host.program import CommandLineError
 from sim.network.energy import DRAM, PUBLISHED
 from sim.network.memory import STORAGES
 from sim.workloads import NETWORKS

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hw.files import check_folder, check_outputs
-from hw.program import CommandLineError
-from hw.program import run as run_program
-from hw.tools import ToolError
+from hw.host.files import check_folder, check_outputs
+from hw.host.program import CommandLineError
+from hw.host.program import run as run_program
+from hw.host.tools import ToolError
 from synth import outside
 from synth.density import cli as density
 from synth.energy import cli as energy

@@ -6,7 +6,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TypeAlias
 
-from hw.program import CommandLineError
+from hw.host.program import CommandLineError
 from synth.mapping.flow import BUILD
 
 __all__ = ["PROGRAM", "Commands", "add_run_options", "at_least", "positive", "size"]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hw.files import keep
-from hw.tools import yosys
+from hw.host.files import keep
+from hw.host.tools import yosys
 from synth.density.cli import libraries_named
 from synth.mapping.flow import Synthesis, synthesise
 from synth.mapping.liberty import Library, find_library

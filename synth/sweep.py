@@ -13,8 +13,8 @@ from typing import Any, Protocol, TypeVar, overload
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from hw.files import keep, read_json
-from hw.tools import yosys_version
+from hw.host.files import keep, read_json
+from hw.host.tools import yosys_version
 from synth.density.cache import sources
 from synth.density.row import Design, Row
 from synth.mapping.flow import BUILD

@@ -14,7 +14,7 @@ import pytest
 
 from hbfp.cli import COMMANDS
 from hbfp.reference import parser_of
-from hw.program import CommandLineError
+from hw.host.program import CommandLineError
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/simulator.md")

@@ -7,9 +7,9 @@ from pathlib import Path
 from hbfp.program.compile import compile_network
 from hbfp.program.file import write_program
 from hbfp.run.options import add_network_options, machine_of, open_network, plan_of, progress_bar
-from hw.files import check_outputs
-from hw.options import add_config_options
-from hw.program import CommandLineError, run
+from hw.host.files import check_outputs
+from hw.host.options import add_config_options
+from hw.host.program import CommandLineError, run
 
 __all__ = ["main"]
 

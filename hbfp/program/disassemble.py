@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hbfp.program.file import ProductProgram, Program, read_program
 from hw.command import OperandFormat, OutputFormat, Rounding, pack_command
-from hw.program import CommandLineError, run
+from hw.host.program import CommandLineError, run
 from sim.devices.jobs import Job
 
 __all__ = ["disassemble", "main"]

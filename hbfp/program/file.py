@@ -25,7 +25,7 @@ from typing import Any
 from golden import packed_size
 from hw.command import pack_command, unpack_command
 from hw.config import CoreConfig
-from hw.files import write_files
+from hw.host.files import write_files
 from sim.devices.jobs import Job, block_format
 
 __all__ = ["FORMAT", "VERSION", "LayerProgram", "ProductProgram", "Program", "is_program", "read_program", "write_program"]
@@ -104,7 +104,7 @@ def write_program(program: Program, path: Path) -> None:
     Raises
     ------
     ValueError
-        as of ``hw.files.write_files``.
+        as of ``hw.host.files.write_files``.
     """
     layers, members = [], {"network.onnx": program.model}
     for i, layer in enumerate(program.layers):

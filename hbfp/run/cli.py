@@ -16,9 +16,9 @@ from rich.console import Console
 
 from hbfp.run.options import add_network_options, machine_of, open_network, plan_of, progress_bar
 from hw.config import CoreConfig
-from hw.files import check_outputs, write_files
-from hw.options import add_config_options, config_from_options
-from hw.program import CommandLineError, Failure, put, run
+from hw.host.files import check_outputs, write_files
+from hw.host.options import add_config_options, config_from_options
+from hw.host.program import CommandLineError, Failure, put, run
 
 if TYPE_CHECKING:
     from hbfp.run.network import Network

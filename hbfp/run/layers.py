@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto
 
 from hbfp.run.products import OPERATIONS
-from sim.graphs.load import GraphError, label, subgraphs, walk
+from sim.graphs.nodes import GraphError, label, subgraphs, walk
 from sim.graphs.products import RULES, Shapes, products_of
 
 __all__ = ["LayerPlace", "place_layers"]

@@ -11,15 +11,16 @@ from onnx import ModelProto, NodeProto
 
 import golden
 from hbfp.run.layers import place_layers
-from hbfp.run.lowering import lower
+from hbfp.run.lowering.lower import lower
+from hbfp.run.lowering.replacement import Arrays, tensors
 from hbfp.run.products import Array, compute
-from hbfp.run.replacement import Arrays, tensors
 from hbfp.run.result import LayerResult, Result, with_sqnr
 from hbfp.run.segment import Segment, computed, reads, session
 from hbfp.run.widths import METADATA, Plan, check_widths, layer_widths
 from sim.devices import Device
 from sim.devices.jobs import Prepared
-from sim.graphs.load import GraphError, check_graph, parse_graph, subgraphs
+from sim.graphs.load import check_graph, parse_graph
+from sim.graphs.nodes import GraphError, subgraphs
 
 if TYPE_CHECKING:
     from torch import nn

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from hw.config import FEATURES, CoreConfig
-from hw.options import config_from_options
+from hw.host.options import config_from_options
 
 if TYPE_CHECKING:
     from hbfp.run.network import Network

@@ -10,7 +10,7 @@ from onnx import NodeProto
 
 import golden
 from golden.layers.convolution import output_size
-from sim.graphs.load import GraphError, attributes, label
+from sim.graphs.nodes import GraphError, attributes, label
 
 __all__ = ["OPERATIONS", "compute"]
 

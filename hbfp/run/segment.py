@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import onnx
 from onnx import ModelProto, NodeProto, OperatorSetIdProto
 
-from hbfp.run.replacement import Arrays, tensors
-from sim.graphs.load import GraphError, subgraphs, walk
+from hbfp.run.lowering.replacement import Arrays, tensors
+from sim.graphs.nodes import GraphError, subgraphs, walk
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

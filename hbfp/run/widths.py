@@ -6,7 +6,7 @@ from pathlib import Path
 
 from golden.layers.schedule import WidthSchedule, schedule
 from hbfp.run.layers import LayerPlace
-from hw.files import read_json
+from hw.host.files import read_json
 
 __all__ = ["METADATA", "layer_widths", "read_widths"]
 

@@ -7,10 +7,10 @@ import torch
 
 import golden
 from golden import BlockTensor
-from hbfp.torch.convolution import gather_product, scatter_product, weight_product
 from hbfp.torch.formats import HBFP
-from hbfp.torch.geometry import Geometry
-from hbfp.torch.products import product, stacked_product
+from hbfp.torch.kernels.convolution import gather_product, scatter_product, weight_product
+from hbfp.torch.kernels.geometry import Geometry
+from hbfp.torch.kernels.products import product, stacked_product
 from hbfp.torch.run import STAGES, Slot, contiguous
 
 __all__ = ["convolution", "linear", "matmul", "transposed_convolution"]

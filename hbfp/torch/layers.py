@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from hbfp.torch.functions import convolution, linear, matmul, transposed_convolution
-from hbfp.torch.geometry import geometry
+from hbfp.torch.kernels.geometry import geometry
 from hbfp.torch.run import Run, Slot
 
 __all__ = [

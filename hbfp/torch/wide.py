@@ -10,8 +10,8 @@ from torch import nn
 import golden
 from golden import BlockFormat
 from golden.format import check_range
-from hbfp.torch import native
 from hbfp.torch.formats import HBFP
+from hbfp.torch.kernels import native
 from hbfp.torch.layers import ConvertedLayer, TransposedLayer
 from hbfp.torch.matrices import as_matrix, as_weight
 

@@ -8,8 +8,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hw.files import check_outputs
-from hw.program import CommandLineError, run
+from hw.host.files import check_outputs
+from hw.host.program import CommandLineError, run
 
 if TYPE_CHECKING:
     from hbfp.train.run import Point

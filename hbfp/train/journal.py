@@ -25,9 +25,9 @@ ASIDE = {"__main__.py", "cost.py", "journal.py", "machine.py", "plots.py", "repo
 def _version() -> str:
     """Digest of the libraries' versions and of all code that a result may depend on."""
     digest = hashlib.sha256(f"{np.__version__} {torch.__version__}".encode())
-    paths = [*ROOT.glob("golden/*.py"), *ROOT.glob("hbfp/torch/*.[pc]*"), *ROOT.glob("hbfp/train/*.py")]
-    for path in sorted(paths):
-        if path.is_file() and (path.parent.name != "train" or path.name not in ASIDE):
+    rooms = ("golden", "hbfp/torch", "hbfp/train")
+    for path in sorted(path for room in rooms for path in (ROOT / room).rglob("*") if path.suffix in (".py", ".cpp")):
+        if path.parent.name != "train" or path.name not in ASIDE:
             digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -27,8 +27,8 @@ from hbfp.train.run import Point, Record, Training
 from hbfp.train.storage import show_storage, storage
 from hbfp.train.tasks import TASKS
 from hw.config import CoreConfig
-from hw.files import check_outputs, write_files
-from hw.program import CommandLineError, Failure, run
+from hw.host.files import check_outputs, write_files
+from hw.host.program import CommandLineError, Failure, run
 from sim.devices import CycleDevice, Device, GoldenDevice, RtlDevice
 from sim.rtl.library import RtlError
 

@@ -10,7 +10,7 @@ from typing import Any
 from scipy import stats
 
 from hbfp.train.tasks import TASKS
-from hw.files import keep
+from hw.host.files import keep
 
 __all__ = ["layout", "markdown", "summarize", "write"]
 

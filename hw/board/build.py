@@ -13,7 +13,7 @@ from shutil import which
 from hw.board.boards import PLACEMENT, RESOURCES, Board
 from hw.board.top import BoardTop
 from hw.config import CoreConfig
-from hw.tools import ToolError, program_name, run_tool, yosys_command
+from hw.host.tools import ToolError, program_name, run_tool, yosys_command
 
 __all__ = ["BuildError", "BuildPlan", "least_tables", "plan_build", "too_large"]
 
@@ -21,7 +21,7 @@ TOOLS = {
     "YOSYS": "yosys", "NEXTPNR_ECP5": "nextpnr-ecp5", "ECPPACK": "ecppack", "NEXTPNR_ICE40": "nextpnr-ice40",
     "ICEPACK": "icepack",
 }  # fmt: skip
-"""Variables that name the programs; by default the Yosys of ``hw.tools`` and the packages yowasp-*, else the programs."""
+"""Variables that name the programs; by default the Yosys of ``hw.host.tools`` and the packages yowasp-*, else the programs."""
 BITSTREAMS = {"ecp5": "top.bit", "ice40": "top.bin"}
 
 

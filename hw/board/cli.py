@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hw.board.boards import BOARDS, Board
-from hw.files import read_json
-from hw.program import CommandLineError, run
+from hw.host.files import read_json
+from hw.host.program import CommandLineError, run
 
 if TYPE_CHECKING:
     from hw.board.build import BuildPlan
@@ -58,7 +58,7 @@ def _main(options: argparse.Namespace) -> int:
     folder = options.output or Path("build") / "boards" / options.board
 
     from hw.board.build import plan_build
-    from hw.tools import ToolError
+    from hw.host.tools import ToolError
 
     try:
         plan = plan_build(board, folder, config, options.clock and options.clock * 1e6, options.seed)

@@ -5,9 +5,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from hw.files import check_outputs, write_files
-from hw.options import add_config_options, config_from_options
-from hw.program import CommandLineError, run
+from hw.host.files import check_outputs, write_files
+from hw.host.options import add_config_options, config_from_options
+from hw.host.program import CommandLineError, run
 
 __all__ = ["main"]
 

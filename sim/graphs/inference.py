@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sim.graphs.nodes import GraphError, attributes, subgraphs
+
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
 
@@ -27,8 +29,6 @@ def infer(model: "ModelProto", path: Path) -> "ModelProto":
         if shapes contradict each other.
     """
     import onnx
-
-    from sim.graphs.load import GraphError
 
     while True:
         try:
@@ -72,8 +72,6 @@ def _contributed(node: "NodeProto", known: dict[str, Tensor]) -> Tensor | None:
     import numpy as np
     import onnx
 
-    from sim.graphs.load import attributes
-
     kind, first = known[node.input[0]]
     if node.op_type in SAME:
         return kind, first
@@ -97,8 +95,6 @@ def _contributed(node: "NodeProto", known: dict[str, Tensor]) -> Tensor | None:
 
 def _loop(node: "NodeProto") -> dict[str, Tensor | None]:
     """What a loop carries keeps its shape; what it collects is not told."""
-    from sim.graphs.load import subgraphs
-
     (body,) = subgraphs(node)
     inside = _known(body)
     carried = body.output[1:] if node.op_type == "Loop" else ()

@@ -2,54 +2,22 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sim.graphs.inference import infer
+from sim.graphs.nodes import GraphError, attributes, label, subgraphs
 from sim.graphs.sizes import fix_sizes
 
 if TYPE_CHECKING:
     import numpy as np
     from onnx import GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto
 
-__all__ = ["GraphError", "attributes", "check_graph", "label", "load_graph", "parse_graph", "subgraphs", "walk"]
+__all__ = ["check_graph", "load_graph", "parse_graph"]
 
 LARGEST = 2**31 - 1
 """Of an extent; what is larger is no tensor that could be anywhere."""
 FOLDED = 1 << 22
 """Elements of a constant that is worked out beforehand, at most."""
-
-
-class GraphError(ValueError):
-    """A graph that cannot be what it says; the text names file, node, rule and value."""
-
-
-def label(node: "NodeProto") -> str:
-    """How a message calls a node: operation, with its domain if it is not the standard's, and name."""
-    domain = f"{node.domain}." if node.domain not in ("", "ai.onnx") else ""
-    return f"{domain}{node.op_type} {node.name or (node.output[0] if node.output else '')}"
-
-
-def attributes(node: "NodeProto") -> dict[str, Any]:
-    """Attributes of a node as Python values."""
-    import onnx
-
-    return {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
-
-
-def subgraphs(node: "NodeProto") -> Iterator["GraphProto"]:
-    """Graphs in a node's attributes: branches and bodies."""
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs
-
-
-def walk(graph: "GraphProto") -> Iterator["NodeProto"]:
-    """Every node of a graph and of the graphs inside its nodes, in order."""
-    for node in graph.node:
-        yield node
-        for inner in subgraphs(node):
-            yield from walk(inner)
 
 
 def load_graph(

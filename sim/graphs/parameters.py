@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
-from sim.graphs.load import subgraphs, walk
+from sim.graphs.nodes import subgraphs, walk
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto

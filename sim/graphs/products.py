@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
-from sim.graphs.load import GraphError, attributes, label
+from sim.graphs.nodes import GraphError, attributes, label
 
 if TYPE_CHECKING:
     from onnx import NodeProto

@@ -7,7 +7,8 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim.graphs.load import GraphError, attributes, check_graph, label, parse_graph, subgraphs
+from sim.graphs.load import check_graph, parse_graph
+from sim.graphs.nodes import GraphError, attributes, label, subgraphs
 from sim.graphs.parameters import count_parameters
 from sim.graphs.products import MatrixProduct, Shapes, products_of
 from sim.graphs.sizes import free_extents, graph_batch

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sim.graphs.nodes import GraphError
+
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, TensorShapeProto, ValueInfoProto
 
@@ -61,8 +63,6 @@ def fix_sizes(
     GraphError
         for a batch that the file contradicts; for a size of an input, axis or name that is not there.
     """
-    from sim.graphs.load import GraphError
-
     wanted = dict(sizes)
     inputs = _inputs(model.graph)
     used = set()

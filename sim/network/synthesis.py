@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hw.config import CoreConfig
-from hw.files import read_json
+from hw.host.files import read_json
 from sim.network.energy import Energy
 from sim.network.formats import format_name
 

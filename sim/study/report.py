@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hw.files import read_json
+from hw.host.files import read_json
 from sim.network.result import Estimate, ProductRow
 
 __all__ = ["compare", "compute_report", "quantity", "read_report", "show", "show_sweep", "to_csv"]

@@ -6,7 +6,7 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
-from hw.files import read_text
+from hw.host.files import read_text
 from sim.workloads.layer import Layer, Workload
 
 __all__ = ["read_topology"]

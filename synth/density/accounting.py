@@ -22,8 +22,8 @@ from hw.baseline.formats import FORMATS, NumberFormat, format_named
 from hw.config import CoreConfig, signed_width
 from hw.core.core import Core
 from hw.emit import emit_verilog
+from hw.host.tools import yosys_version
 from hw.quantize.block_quantizer import BlockQuantizer
-from hw.tools import yosys_version
 from synth.density.cache import cached_check, cached_period
 from synth.density.components import Checked, adder, check, float_adder, float_multiplier, multiplier, relu
 from synth.density.designs import PARTS, config_for, tile_for

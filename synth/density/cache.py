@@ -6,8 +6,8 @@ from pathlib import Path
 
 from hw.baseline.formats import NumberFormat
 from hw.config import CoreConfig
-from hw.files import keep
-from hw.tools import ToolError
+from hw.host.files import keep
+from hw.host.tools import ToolError
 from synth.density.designs import simulate_unit
 from synth.mapping.flat import flat_verilog
 from synth.mapping.flow import Synthesis

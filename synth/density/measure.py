@@ -4,8 +4,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from hw.files import keep
-from hw.tools import yosys_version
+from hw.host.files import keep
+from hw.host.tools import yosys_version
 from synth.density.accounting import MEASURES
 from synth.density.cache import sources
 from synth.density.row import ACCOUNTINGS, CONVERTERS, Design, Row

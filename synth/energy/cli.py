@@ -8,8 +8,8 @@ from pathlib import Path
 from rich.console import Console
 
 from hw.baseline.formats import FORMATS, format_named
-from hw.files import keep
-from hw.tools import yosys_version
+from hw.host.files import keep
+from hw.host.tools import yosys_version
 from synth.density.cli import failed, libraries_named
 from synth.energy.circuit import DELAYS
 from synth.energy.measure import EnergyDesign, EnergyRow, measure_energy

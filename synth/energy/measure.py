@@ -14,8 +14,8 @@ from hw.baseline.elements import element_for
 from hw.baseline.formats import NumberFormat, format_named
 from hw.config import CoreConfig
 from hw.emit import emit_verilog
-from hw.files import keep
-from hw.tools import yosys_version
+from hw.host.files import keep
+from hw.host.tools import yosys_version
 from synth.density.cache import cached_check, sources
 from synth.density.designs import PARTS, config_for
 from synth.energy.bill import SHARED, Bill

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from hw.config import CoreConfig
-from hw.files import keep
-from hw.options import add_config_options, config_from_options
-from hw.tools import yosys_version
+from hw.host.files import keep
+from hw.host.options import add_config_options, config_from_options
+from hw.host.tools import yosys_version
 from synth.fpga.families import EFFORTS, FAMILIES
 from synth.fpga.implement import Resources, Target, check, implement, implement_core
 from synth.fpga.sets import SETS, load, tables

@@ -16,8 +16,8 @@ from hw.baseline.formats import NumberFormat, format_named
 from hw.config import CoreConfig
 from hw.core.core import Core
 from hw.emit import emit_verilog, place
-from hw.files import keep
-from hw.tools import yosys, yosys_version
+from hw.host.files import keep
+from hw.host.tools import yosys, yosys_version
 from synth.density.designs import config_for, tile_for
 from synth.fpga.families import EFFORTS, FAMILIES
 from synth.mapping.flow import BUILD

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from hw.tools import ToolError, yosys
+from hw.host.tools import ToolError, yosys
 from synth.layout.buffers import Strengths
 from synth.mapping.flat import Flat, verilog_of
 from synth.mapping.liberty import Library

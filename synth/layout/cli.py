@@ -9,10 +9,10 @@ from typing import Any
 from rich.console import Console
 
 from hw.baseline.formats import FORMATS, format_named
-from hw.files import check_outputs, keep
-from hw.tools import yosys_version
+from hw.host.files import check_outputs, keep
+from hw.host.tools import yosys_version
 from synth.density.cli import failed, libraries_named
-from synth.layout.lef import read_lef
+from synth.layout.files.lef import read_lef
 from synth.layout.measure import PIECES, LayoutDesign, LayoutRow, layout_file, measure_layout
 from synth.layout.picture import draw
 from synth.layout.placement import FREE

@@ -10,14 +10,14 @@ from hw.array.tile import Tile
 from hw.baseline.elements import element_for
 from hw.baseline.formats import format_named
 from hw.emit import emit_verilog
-from hw.files import keep
-from hw.tools import yosys_version
+from hw.host.files import keep
+from hw.host.tools import yosys_version
 from synth.density.cache import cached_check, sources
 from synth.density.designs import PARTS, config_for, tile_for
 from synth.layout.buffers import add_buffers
 from synth.layout.check import compare, prove
 from synth.layout.congestion import Congestion, congestion
-from synth.layout.lef import Lef, read_lef
+from synth.layout.files.lef import Lef, read_lef
 from synth.layout.placement import Placement, floorplan, place
 from synth.layout.route import route, summary
 from synth.layout.wires import clock_nets, estimate_wires, pin_load
@@ -158,7 +158,7 @@ def _lef(design: LayoutDesign, library: Library) -> Lef:
 def _folder(design: LayoutDesign, build: Path) -> Path:
     """Named by everything a layout depends on."""
     library = find_library(design.library, build)
-    own = [path for path in sorted(Path(__file__).parent.glob("*.py")) if path.stem not in SHOWING]
+    own = [path for path in sorted(Path(__file__).parent.rglob("*.py")) if path.stem not in SHOWING]
     files = [*own, library.path, *_lef(design, library).paths]
     content = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
     key = " ".join([repr(design), sources(), content, yosys_version()])

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from hw.tools import ToolError
-from synth.layout.lef import Box, Lef
+from hw.host.tools import ToolError
+from synth.layout.files.lef import Box, Lef
 from synth.mapping.flat import Flat
 
 __all__ = ["EdgePort", "Pin", "Placement", "floorplan", "place"]

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from synth.layout.def_file import Routed, read_def, write_def
-from synth.layout.lef import Box
+from synth.layout.files.def_file import Routed, read_def, write_def
+from synth.layout.files.lef import Box
 from synth.layout.placement import Pin, Placement
 from synth.layout.steiner import steiner_tree
 from synth.mapping.tools import qrouter

@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass, field
 
-from synth.layout.lef import Wiring
+from synth.layout.files.lef import Wiring
 from synth.layout.placement import Pin, Placement
 from synth.layout.steiner import Tree, steiner_tree
 from synth.mapping.arcs import tables_of

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hw.tools import ToolError, yosys, yosys_version
+from hw.host.tools import ToolError, yosys, yosys_version
 from synth.mapping.liberty import Library, LibraryError
 from synth.mapping.recipes import EFFORTS, RIPPLE, Recipe, full_adder_map, gate_script
 from synth.mapping.timing import least_period

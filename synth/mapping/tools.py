@@ -1,4 +1,4 @@
-"""The programs of static timing, and of placement and routing: the one place that knows them. Yosys is in ``hw.tools``."""
+"""The programs of static timing, and of placement and routing: the one place that knows them. Yosys is in ``hw.host.tools``."""
 
 import re
 import shutil
@@ -9,7 +9,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from hw.tools import ToolError, run_tool
+from hw.host.tools import ToolError, run_tool
 
 __all__ = ["nextpnr", "nextpnr_version", "qrouter", "sta_version", "static_timing"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hw.files import keep
+from hw.host.files import keep
 from synth.density.cli import failed, found_libraries, libraries_named
 from synth.density.measure import measure
 from synth.density.row import Design

@@ -4,7 +4,7 @@ import base64
 import html
 from pathlib import Path
 
-from hw.files import keep
+from hw.host.files import keep
 from synth.density.row import Design, Row
 from synth.report.accuracy import accuracy_table
 from synth.report.claims import find, libraries_of, ratio

@@ -4,7 +4,7 @@ import re
 from functools import partial
 from pathlib import Path
 
-from hw.files import check_outputs, keep, read_text
+from hw.host.files import check_outputs, keep, read_text
 
 __all__ = ["check_page", "rewrite"]
 

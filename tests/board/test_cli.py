@@ -7,7 +7,7 @@ from hw.board.boards import BOARDS, RESOURCES
 from hw.board.build import BuildError, least_tables, plan_build, too_large
 from hw.board.cli import main
 from hw.board.clock import ecp5_divisors, ice40_divisors
-from hw.tools import ToolError
+from hw.host.tools import ToolError
 
 NAMES = ", ".join(BOARDS)
 

@@ -8,8 +8,8 @@ from hw.bus.axi_core import AxiCore, wrapper
 from hw.config import CoreConfig
 from hw.core.core import Core
 from hw.emit import emit_verilog
+from hw.host.tools import yosys
 from hw.serial.serial_core import SerialCore
-from hw.tools import yosys
 
 CONFIG = CoreConfig(block_size=4, dot=2, tile_rows=1, tile_columns=1, operand_depth=4, queue_depth=1)
 REGISTERS = {"dff", "dffe", "sdff", "sdffe", "sdffce"}

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from hw.tools import yosys
+from hw.host.tools import yosys
 
 __all__ = ["linear_form", "netlist", "places"]
 

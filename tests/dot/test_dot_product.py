@@ -15,7 +15,7 @@ from hw.dot.dot_product import DotProduct
 from hw.dot.paired_dot_product import PairedDotProduct, PairedTree, PairSelects, PairSums
 from hw.dot.product import product_columns
 from hw.emit import emit_verilog, place
-from hw.tools import ToolError, yosys
+from hw.host.tools import ToolError, yosys
 from tests.bench import parameters, simulate
 from tests.dot.algebra import linear_form, netlist
 

@@ -10,7 +10,7 @@ from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hw.program import STATUSES
+from hw.host.program import STATUSES
 
 __all__ = ["Outcome", "attempt", "folder_with", "judge"]
 

@@ -13,9 +13,9 @@ from hw.bus.axi_core import AxiCore
 from hw.config import FEATURES, CoreConfig
 from hw.core.core import Core
 from hw.emit import Emitter, emit_verilog
+from hw.host.tools import yosys
 from hw.names import check_identifier, digest, named
 from hw.serial.serial_core import SerialCore
-from hw.tools import yosys
 from sim.rtl import verilator
 from synth.density.designs import config_for
 from tests.generate.machines import pairs

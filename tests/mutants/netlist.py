@@ -61,7 +61,7 @@ def _driven(text: str, top: str, width: int) -> str:
 
 def mutated_netlist(text: str, top: str, count: int) -> tuple[str, list[str]]:
     """Verilog with ``count`` mutants evenly over the netlist of ``top`` and all below it, and what each of them is."""
-    from hw.tools import yosys
+    from hw.host.tools import yosys
 
     folder, width = FOLDER / f"netlist-{digest(text, count)}", count.bit_length()
     result, listed = folder / "mutated.v", folder / "mutants.txt"

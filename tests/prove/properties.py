@@ -1,6 +1,6 @@
 """Every property, kind by kind."""
 
-from tests.prove import control, dot, floats, netlists, packing, quantizer, streams
+from tests.prove.kinds import control, dot, floats, netlists, packing, quantizer, streams
 from tests.prove.property import Property
 
 __all__ = ["PROPERTIES"]

@@ -15,7 +15,7 @@ from math import ceil
 from pathlib import Path
 
 from hw.emit import emit_verilog
-from hw.tools import yosys
+from hw.host.tools import yosys
 
 __all__ = ["Refuted", "Unfinished", "abc", "ask", "circuit", "formula", "invariant", "search"]
 

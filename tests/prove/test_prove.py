@@ -12,7 +12,7 @@ from synth.mapping.liberty import find_library
 from synth.mapping.recipes import EFFORTS
 from tests.prove import table
 from tests.prove.__main__ import main
-from tests.prove.netlists import equivalent
+from tests.prove.kinds.netlists import equivalent
 from tests.prove.properties import PROPERTIES
 from tests.prove.solvers import Change, Refuted
 

@@ -144,14 +144,14 @@ def test_an_unknown_layer_leaves_no_file(run, tmp_path):
 
 
 def test_a_failing_write_keeps_the_old_files(run, tmp_path, monkeypatch):
-    import hw.files
+    import hw.host.files
 
     (tmp_path / "a.json").write_text("old")
 
     def fail(name, path):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(hw.files.os, "replace", fail)
+    monkeypatch.setattr(hw.host.files.os, "replace", fail)
     assert run("--workload resnet20 --json a.json --csv a.csv")[0] == 2
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.json": "old"}
 

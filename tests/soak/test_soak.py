@@ -9,7 +9,7 @@ import pytest
 
 from hw.config import FEATURES, CoreConfig
 from tests.bus.test_axi_core import FULL
-from tests.core.test_features import CONFIG as FEATURES_CORE
+from tests.core.whole.test_features import CONFIG as FEATURES_CORE
 from tests.soak import links
 from tests.soak.__main__ import main
 from tests.soak.case import LINKS, Case, Work, random_case, random_config

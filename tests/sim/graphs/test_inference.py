@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from sim.graphs.inference import SAME, infer
-from sim.graphs.load import GraphError
+from sim.graphs.nodes import GraphError
 from tests.sim.graphs.graphs import constant, model, node, tensor
 
 MICROSOFT = {"domain": "com.microsoft"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hw.tools import ToolError
+from hw.host.tools import ToolError
 from synth.density.components import Adder
 from synth.fpga import implement as fpga
 from synth.fpga.implement import Resources, Target, implement

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from synth.layout.lef import parse_lef
+from synth.layout.files.lef import parse_lef
 from synth.layout.placement import EdgePort, Placement
 from synth.mapping.flat import Flat, FlatCell
 

@@ -4,7 +4,7 @@ import pytest
 
 from synth.layout.buffers import Strengths, add_buffers
 from synth.layout.check import compare
-from synth.layout.lef import parse_lef
+from synth.layout.files.lef import parse_lef
 from synth.layout.placement import Pin, Placement, floorplan
 from synth.layout.wires import estimate_wires, pin_load
 from synth.mapping.flat import Flat, FlatCell

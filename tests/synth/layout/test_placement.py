@@ -6,8 +6,8 @@ from random import Random
 
 import pytest
 
-from hw.tools import ToolError
-from synth.layout.lef import parse_lef
+from hw.host.tools import ToolError
+from synth.layout.files.lef import parse_lef
 from synth.layout.placement import Pin, floorplan, place
 from synth.layout.steiner import steiner_tree
 from synth.mapping.flat import Flat, FlatCell

@@ -2,7 +2,7 @@
 
 import pytest
 
-from synth.layout.lef import Wiring
+from synth.layout.files.lef import Wiring
 from synth.layout.steiner import Tree
 from synth.layout.wires import clock_nets, elmore, estimate_wires
 from synth.mapping.liberty import find_library

@@ -11,7 +11,7 @@ from hw.baseline.elements import element_for
 from hw.baseline.formats import format_named
 from hw.dot.dot_product import DotProduct
 from hw.emit import emit_verilog
-from hw.tools import yosys
+from hw.host.tools import yosys
 from synth.__main__ import main
 from synth.density.designs import PARTS, Mismatch, config_for, simulate_unit
 from synth.density.measure import measure

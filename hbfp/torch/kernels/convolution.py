@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from golden import BlockTensor
-from hbfp.torch import native
 from hbfp.torch.formats import HBFP
-from hbfp.torch.geometry import Geometry
-from hbfp.torch.products import as_blocks, finish, product
+from hbfp.torch.kernels import native
+from hbfp.torch.kernels.geometry import Geometry
+from hbfp.torch.kernels.products import as_blocks, finish, product
 from hbfp.torch.run import Slot, contiguous
 
 __all__ = ["gather_product", "patches", "scatter_product", "weight_product"]

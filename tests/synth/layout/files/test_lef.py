@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from synth.layout.lef import Macro, RoutingLayer, parse_lef
+from synth.layout.files.lef import Macro, RoutingLayer, parse_lef
 from synth.mapping.liberty import LibraryError, find_lef
 from tests.synth.layout.small import LEF
 

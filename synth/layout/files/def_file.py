@@ -4,7 +4,7 @@
 import re
 from dataclasses import dataclass, field
 
-from synth.layout.lef import Box, RoutingLayer
+from synth.layout.files.lef import Box, RoutingLayer
 from synth.layout.placement import Placement
 from synth.mapping.flat import Flat, FlatCell
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 import golden
 from golden import BlockFormat, BlockTensor
 from golden.stochastic import leap
-from hbfp.torch import native
 from hbfp.torch.formats import HBFP, Values
+from hbfp.torch.kernels import native
 from hbfp.torch.run import Slot, contiguous
 
 __all__ = ["as_blocks", "finish", "product", "stacked_product"]

@@ -3,7 +3,7 @@
 import pytest
 
 from synth.layout.check import compare
-from synth.layout.def_file import on_track, read_def, write_def
+from synth.layout.files.def_file import on_track, read_def, write_def
 from synth.layout.placement import Pin
 from synth.layout.route import joined, summary
 from synth.mapping.liberty import find_library

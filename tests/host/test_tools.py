@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from hw import tools
-from hw.tools import ToolError, program_name, run_tool, yosys, yosys_version
+from hw.host import tools
+from hw.host.tools import ToolError, program_name, run_tool, yosys, yosys_version
 
 
 def program(folder, answer):

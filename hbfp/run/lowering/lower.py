@@ -7,9 +7,9 @@ from math import prod
 import numpy as np
 from onnx import NodeProto, TensorProto, helper
 
-from hbfp.run.recurrent import RECURRENT
-from hbfp.run.replacement import Arrays, Lowering
-from sim.graphs.load import GraphError, attributes, label
+from hbfp.run.lowering.recurrent import RECURRENT
+from hbfp.run.lowering.replacement import Arrays, Lowering
+from sim.graphs.nodes import GraphError, attributes, label
 
 __all__ = ["lower"]
 

@@ -6,8 +6,8 @@ from dataclasses import fields
 import pytest
 
 from hw.config import CoreConfig
-from hw.options import add_config_options, config_from_options
-from hw.program import CommandLineError, run
+from hw.host.options import add_config_options, config_from_options
+from hw.host.program import CommandLineError, run
 
 
 def parsed(*arguments: str) -> CoreConfig:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from sim.graphs.load import GraphError, label
+from sim.graphs.nodes import GraphError, label
 
 __all__ = ["Arrays", "Lowering", "tensors"]
 

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from hw.files import check_outputs, keep, write_files
+from hw.host.files import check_outputs, keep, write_files
 
 
 def test_writes_text_and_bytes_and_makes_folders(tmp_path):

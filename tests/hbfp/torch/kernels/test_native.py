@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import golden
-from hbfp.torch import native
-from hbfp.torch.products import row_places
+from hbfp.torch.kernels import native
+from hbfp.torch.kernels.products import row_places
 
 VARIANTS = ((), ("-DHBFP_PORTABLE",))
 

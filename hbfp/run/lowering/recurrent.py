@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hbfp.run.replacement import Lowering
-from sim.graphs.load import GraphError, attributes, label
+from hbfp.run.lowering.replacement import Lowering
+from sim.graphs.nodes import GraphError, attributes, label
 
 __all__ = ["RECURRENT"]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields
 
 from hw.config import ACCUMULATORS, FEATURES, ROUNDING_MODES, CoreConfig
-from hw.program import CommandLineError
+from hw.host.program import CommandLineError
 
 __all__ = ["add_config_options", "config_from_options"]
 

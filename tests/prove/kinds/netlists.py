@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 from hw.baseline.formats import format_named
 from hw.emit import emit_verilog
-from hw.tools import yosys
+from hw.host.tools import yosys
 from synth.density.designs import PARTS, config_for, tile_for
 from synth.mapping.flow import Part, modules_of, synthesise
 from synth.mapping.liberty import Library, find_library

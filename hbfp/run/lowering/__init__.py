@@ -1,0 +1,1 @@
+"""Operations that hold products beside other things, taken apart."""

@@ -1,0 +1,1 @@
+"""Products with the hardware's bits: compiled kernels, and golden where they do not reach."""

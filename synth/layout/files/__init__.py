@@ -1,0 +1,1 @@
+"""Files of others about layouts: LEF and DEF."""

@@ -1,0 +1,1 @@
+"""Properties, a module for each kind of component."""
