@@ -30,8 +30,8 @@ class AxiCore(Component):
     A packet on ``s_axis_a`` is a row of A, on ``s_axis_b`` a column of B (of packed operands: the whole operand), on
     ``s_axis_bias``, which is there with the feature "bias", a panel's part of the bias. ``tlast`` ends it wherever it
     stands, and the words of a packet are put together without regard to beats. ``tkeep`` may leave out bytes at the end
-    of any beat; a word with a kept byte counts whole, its other bytes are zero. A hole before a kept word becomes zeros
-    and is reported (``gap_a``, ``gap_b``, ``gap_bias``). A packet on ``m_axis_c`` is the C of a product; only its last
+    of any beat, in whole words. A hole before a kept word, and missing bytes of a word of which others are kept, become
+    zeros and are reported (``gap_a``, ``gap_b``, ``gap_bias``). A packet on ``m_axis_c`` is the C of a product; only its last
     beat may be short.
 
     A packet that is shorter or longer than its line is filled up with zeros or cut, and reported (``short_a``,
@@ -115,7 +115,7 @@ class AxiCore(Component):
                 m.d.comb += count.eq(i + 1)
         gap = Signal(name=f"gap_{name}")
         m.d.comb += [
-            gap.eq(Cat(~kept[i] & kept[i + 1] for i in range(words - 1)).any()),
+            gap.eq(Cat(tkeep[i] ^ tkeep[i - 1] if i % 4 else ~tkeep[i - 1] & tkeep[i] for i in range(1, 4 * words)).any()),
             sink.payload.data.eq(Cat(Mux(tkeep[i], tdata.word_select(i, 8), 0) for i in range(4 * words))),
             sink.payload.count.eq(count),
             sink.payload.last.eq(tlast),

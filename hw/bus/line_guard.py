@@ -14,7 +14,8 @@ class LineGuard(Component):
     """Make each packet one line: what is too short is filled up with zeros, what is too long is cut.
 
     So a sender who errs gets a wrong line and is told, but the lines after it are in place, and the core never waits
-    for the rest of a line that has ended. Combinational: latency 0, one beat per cycle.
+    for the rest of a line that has ended. Combinational: latency 0, one beat per cycle. Whether a line's last beat
+    had the right number of words is told in the cycle after ``line_end``.
 
     Attributes
     ----------
@@ -22,9 +23,8 @@ class LineGuard(Component):
         beats of a packet; one without words only ends it.
     o
         beats for the core.
-    line_start, line_words
-        of the core's loader. Only where it knows ``line_words`` is a line's last beat checked to the word,
-        otherwise by its presence.
+    line_start, line_end, line_words
+        of the core's loader.
     short
         words were made up.
     long
@@ -38,14 +38,16 @@ class LineGuard(Component):
             {
                 "i": In(stream.Signature(word_beat(words))),
                 "o": Out(stream.Signature(data.ArrayLayout(32, words))),
-                "line_start": In(1), "line_words": In(range(words + 1)), "short": Out(1), "long": Out(1),
+                "line_start": In(1), "line_end": In(1), "line_words": In(range(words + 1)),
+                "short": Out(1), "long": Out(1),
             }
         )  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         inside = Signal()  # a packet has begun and not ended
-        fill, drop, empty, passes, exact = Signal(), Signal(), Signal(), Signal(), Signal()
+        fill, drop, empty = Signal(), Signal(), Signal()
+        ended, wanted, latest = Signal(), Signal(range(self.words + 1)), Signal(range(self.words + 1))
         count = self.i.payload.count
         m.d.comb += [
             empty.eq(count == 0),
@@ -54,11 +56,12 @@ class LineGuard(Component):
             self.o.payload.eq(Mux(fill, 0, self.i.payload.data)),
             self.o.valid.eq(fill | (self.i.valid & ~drop)),
             self.i.ready.eq(drop | (self.o.ready & ~fill)),
-            passes.eq(self.i.valid & self.i.ready & ~drop),
-            exact.eq(self.line_words != 0),
-            self.short.eq((fill & self.o.ready) | (passes & exact & (count < self.line_words))),
-            self.long.eq((self.i.valid & drop & ~empty) | (passes & exact & (count > self.line_words))),
+            self.short.eq((fill & self.o.ready) | (ended & (latest < wanted))),
+            self.long.eq((self.i.valid & drop & ~empty) | (ended & (latest > wanted))),
         ]
+        m.d.sync += [ended.eq(self.line_end), wanted.eq(self.line_words)]
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += latest.eq(Mux(fill, 0, count))
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += inside.eq(~self.i.payload.last)
         return m

@@ -45,7 +45,7 @@ INTERRUPTS = {
     "refused": "a command was refused; status.error says why",
     "overflow": "a command or an operand word was written while there was no room; it was dropped",
     "underflow": "a result word was read while there was none",
-    "gap_a": "a beat of A had a hole between kept bytes; zeros were taken instead",
+    "gap_a": "a beat of A had a hole before a kept byte, or kept a part of a word; zeros were taken instead",
     "gap_b": "the same for B",
     "gap_bias": "the same for the bias",
     "short_a": "a packet of A ended before its line; zeros were taken for the rest",

@@ -106,7 +106,7 @@ class StreamCore(Component):
 
     def _guard(self, m: Module, platform: object, name: str, width: int, core: Component) -> LineGuard:
         guard: LineGuard = place(m, platform, f"guard_{name}", LineGuard(width))
-        for signal in ("line_start", "line_words"):
+        for signal in ("line_start", "line_end", "line_words"):
             m.d.comb += getattr(guard, signal).eq(getattr(core, f"{signal}_{name}"))
         for event in ("short", "long"):
             m.d.comb += getattr(self, f"{event}_{name}").eq(getattr(guard, event))

@@ -53,7 +53,7 @@ class Core(Component):
         see ``COUNTERS``.
     clear
         sets them to zero.
-    line_start_a, line_words_a, line_start_b, line_words_b
+    line_start_a, line_end_a, line_words_a, line_start_b, line_end_b, line_words_b
         see ``Loader``; for the bias likewise, see ``OutputStage``.
     """
 
@@ -61,7 +61,7 @@ class Core(Component):
         self.config = config
         bias = {
             "i_bias": In(stream.Signature(data.ArrayLayout(32, config.tile_columns))),
-            "line_start_bias": Out(1), "line_words_bias": Out(range(config.tile_columns + 1)),
+            "line_start_bias": Out(1), "line_end_bias": Out(1), "line_words_bias": Out(range(config.tile_columns + 1)),
         }  # fmt: skip
         super().__init__(
             (bias if "bias" in config.features else {})
@@ -75,7 +75,7 @@ class Core(Component):
                 "counters": Out(counters_layout()),
                 "clear": In(1),
             }
-            | {f"line_start_{name}": Out(1) for name in "ab"}
+            | {f"line_{at}_{name}": Out(1) for at in ("start", "end") for name in "ab"}
             | {f"line_words_{name}": Out(range(config.lanes + 1)) for name in "ab"}
         )
 
@@ -112,8 +112,7 @@ class Core(Component):
                 getattr(sequencer, f"full_{name}").eq(loader.full),
                 loader.take.eq(getattr(sequencer, f"take_{name}")),
                 loader.retire.eq(getattr(sequencer, f"retire_{name}")),
-                getattr(self, f"line_start_{name}").eq(loader.line_start),
-                getattr(self, f"line_words_{name}").eq(loader.line_words),
+                *(getattr(self, f"{line}_{name}").eq(getattr(loader, line)) for line in ("line_start", "line_end", "line_words")),
             ]
 
         # Control meets the operands of tile row i after the buffer's latency and i cycles of skew.
@@ -172,6 +171,7 @@ class Core(Component):
             connect(m, flipped(self.i_bias), output.i_bias)
             m.d.comb += [
                 self.line_start_bias.eq(output.line_start_bias),
+                self.line_end_bias.eq(output.line_end_bias),
                 self.line_words_bias.eq(output.line_words_bias),
             ]
         if "requantize" in self.config.features:

@@ -63,9 +63,10 @@ class Loader(Component):
         the loader waits for input.
     line_start
         the next beat of ``i`` begins a line (packed: the operand).
+    line_end
+        a line (packed: the operand) ends, with its last beat of ``i`` or later, before the next is taken.
     line_words
-        how many of its words belong to the line, 0 if that is not known. Both are for those who know where their
-        lines end.
+        with ``line_end``: how many words of its last beat belong to it.
     """
 
     full_cycles = FULL_CYCLES
@@ -88,6 +89,7 @@ class Loader(Component):
                 "health": Out(self.quantizer.health.shape()),
                 "stalled": Out(1),
                 "line_start": Out(1, init=1),
+                "line_end": Out(1),
                 "line_words": Out(range(config.lanes + 1)),
             }
         )
@@ -147,6 +149,8 @@ class Loader(Component):
                 m.d.comb += [
                     self.i.ready.eq(unpacker.i.ready),
                     self.stalled.eq(unpacker.i.ready & ~self.i.valid),
+                    self.line_end.eq(unpacker.o.valid & unpacker.o.payload.last & last_block),
+                    self.line_words.eq(unpacker.words_needed),
                 ]
             sources.append(((OperandFormat.PACKED,), unpacker.o))
         if self.results:
@@ -182,7 +186,7 @@ class Loader(Component):
         def masked(elements: Any, offset: int) -> Any:
             return Cat(elements > offset + lane for lane in range(c.lanes))
 
-        source = self.i
+        source, words = self.i, left
         if "bfloat16" in c.features:
             expander = place(m, platform, "expander", OperandExpander(c.lanes))
             m.d.comb += [
@@ -193,6 +197,7 @@ class Loader(Component):
                 self.i.ready.eq(expander.i.ready),
             ]
             source = expander.o
+            words = Mux(job.format == OperandFormat.BFLOAT16, (left + Mux(expander.upper, c.lanes, 0) + 1) >> 1, left)
         m.d.comb += [
             block_ends.eq(line_ends | (beat == c.block_size // c.lanes - 1)),
             quantizer.i.payload.data.eq(source.payload),
@@ -203,8 +208,8 @@ class Loader(Component):
             source.ready.eq(entering & quantizer.i.ready),
             self.stalled.eq(entering & ~self.i.valid),
         ]
-        with m.If(entering & (job.format == OperandFormat.FP32)):
-            m.d.comb += self.line_words.eq(Mux(line_ends, left, c.lanes))
+        with m.If(entering):
+            m.d.comb += [self.line_end.eq(line_ends & self.i.valid & self.i.ready), self.line_words.eq(words)]
         with m.If(quantizer.i.valid & quantizer.i.ready):
             m.d.sync += [
                 first.eq(0), left.eq(left - c.lanes), beat.eq(beat + 1), mask.eq(masked(left, c.lanes)),

@@ -43,9 +43,8 @@ class OutputStage(Component):
         results.
     i_bias
         FP32, in the beats of a row of C.
-    line_start_bias, line_words_bias
-        whether the next beat of the bias begins a panel's part, and how many of its words count; 0 while none is asked
-        for.
+    line_start_bias, line_end_bias, line_words_bias
+        the next beat of the bias begins a panel's part; its last beat is taken, and how many of its words count.
     o
         the output stream.
     o_blocks
@@ -72,7 +71,7 @@ class OutputStage(Component):
         }
         if "bias" in config.features:
             members["i_bias"] = In(stream.Signature(data.ArrayLayout(32, lanes)))
-            members |= {"line_start_bias": Out(1, init=1), "line_words_bias": Out(range(lanes + 1))}
+            members |= {"line_start_bias": Out(1, init=1), "line_end_bias": Out(1), "line_words_bias": Out(range(lanes + 1))}
         if self.requantizer is not None:
             members["o_blocks"] = Out(stream.Signature(self.requantizer.o.payload.shape()))
             members["health"] = Out(self.requantizer.health.shape())
@@ -143,10 +142,10 @@ class OutputStage(Component):
             m.d.sync += index.eq(Mux(beat.row_last, 0, index + 1))
         with m.If(take & fresh):
             m.d.sync += self.line_start_bias.eq(beat.row_last)
-        with m.If(self.i_bias.ready):  # words of a row are kept from the first on
-            for count in range(1, c.tile_columns + 1):
-                with m.If(beat.keep[count - 1]):
-                    m.d.comb += self.line_words_bias.eq(count)
+        m.d.comb += self.line_end_bias.eq(take & fresh & beat.row_last)
+        for count in range(1, c.tile_columns + 1):  # words of a row are kept from the first on
+            with m.If(beat.keep[count - 1]):
+                m.d.comb += self.line_words_bias.eq(count)
         return finisher.o
 
     def _deliver(self, m: Module, platform: object, job: Any, results: Any) -> None:

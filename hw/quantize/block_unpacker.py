@@ -34,6 +34,8 @@ class BlockUnpacker(wiring.Component):
         mantissa width of the tensor, stable from its first beat in to its last beat out.
     tensor_last
         the block that ``o`` shows or awaits is the tensor's last: what is left of its last beat is dropped.
+    words_needed
+        when the tensor's last beat leaves: how many words of its last beat of ``i`` it needed.
     o
         stream of ``block_beat``, as from a ``BlockQuantizer``.
     """
@@ -47,6 +49,7 @@ class BlockUnpacker(wiring.Component):
                 "i": In(stream.Signature(data.ArrayLayout(WORD_BITS, config.lanes))),
                 "width": In(4),
                 "tensor_last": In(1),
+                "words_needed": Out(range(config.lanes + 1)),
                 "o": Out(stream.Signature(block_beat(config.storage_width, config.lanes, config.scale_width))),
             }
         )
@@ -82,7 +85,7 @@ class BlockUnpacker(wiring.Component):
             left.eq(level - Mux(take, need, 0)),
             want.eq((left < following) & ~finish),
         ]
-        chunk, refill = self._chunks(m, want, finish)
+        chunk, refill = self._chunks(m, want, finish, left)
         added = p.lift(m, chunk, left, p.most_bits // p.granule)
         m.d.sync += [
             bits.eq(Mux(finish, 0, rest | Mux(refill, added, 0))),
@@ -94,13 +97,18 @@ class BlockUnpacker(wiring.Component):
         m.d.comb += self.o.payload.last.eq(last)
         return m
 
-    def _chunks(self, m: Module, want: Signal, finish: Signal) -> tuple[Signal, Signal]:
+    def _chunks(self, m: Module, want: Signal, finish: Signal, left: Signal) -> tuple[Signal, Signal]:
         """The next chunk, of the beat at hand or a new one, and whether it moves now."""
         p = self.packing
+
+        def needed(unused: Value) -> Value:
+            return p.words - (unused >> 5)  # words of 32 bits
+
         words = self.i.payload.as_value()
         chunk, refill = Signal(p.chunk_bits), Signal()
         if p.chunks == 1:
             m.d.comb += [chunk.eq(words), refill.eq(want & self.i.valid), self.i.ready.eq(want)]
+            m.d.comb += self.words_needed.eq(needed(left * p.granule))
             return chunk, refill
         held, count = Signal(p.beat_bits - p.chunk_bits), Signal(range(p.chunks))
         empty = count == 0
@@ -108,6 +116,7 @@ class BlockUnpacker(wiring.Component):
             chunk.eq(Mux(empty, words, held)),
             refill.eq(want & (~empty | self.i.valid)),
             self.i.ready.eq(want & empty),
+            self.words_needed.eq(needed(left * p.granule + count * p.chunk_bits)),
         ]
         with m.If(refill):
             m.d.sync += [

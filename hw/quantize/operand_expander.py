@@ -23,6 +23,8 @@ class OperandExpander(wiring.Component):
         the format, stable while a tensor passes.
     line_last
         the beat on ``o`` ends its line: what is left of the words is dropped.
+    upper
+        the beat on ``o`` is the second of its words.
     o
         stream of ``lanes`` FP32 words.
     """
@@ -31,15 +33,15 @@ class OperandExpander(wiring.Component):
         self.lanes = lanes
         self.module_name = named("operand_expander", l=lanes)
         words = stream.Signature(data.ArrayLayout(32, lanes))
-        super().__init__({"i": In(words), "bfloat16": In(1), "line_last": In(1), "o": Out(words)})
+        super().__init__({"i": In(words), "bfloat16": In(1), "line_last": In(1), "upper": Out(1), "o": Out(words)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        upper, words = Signal(), self.i.payload.as_value()
-        halves = Mux(upper, words[16 * self.lanes :], words[: 16 * self.lanes])
+        words = self.i.payload.as_value()
+        halves = Mux(self.upper, words[16 * self.lanes :], words[: 16 * self.lanes])
         last = Signal()
         m.d.comb += [
-            last.eq(~self.bfloat16 | upper | self.line_last),
+            last.eq(~self.bfloat16 | self.upper | self.line_last),
             self.o.valid.eq(self.i.valid),
             self.i.ready.eq(self.o.ready & last),
         ]
@@ -47,5 +49,5 @@ class OperandExpander(wiring.Component):
             widened = Cat(Const(0, 16), halves.word_select(lane, 16))
             m.d.comb += number.eq(Mux(self.bfloat16, widened, self.i.payload[lane]))
         with m.If(self.o.valid & self.o.ready):
-            m.d.sync += upper.eq(~last)
+            m.d.sync += self.upper.eq(~last)
         return m

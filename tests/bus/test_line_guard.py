@@ -10,10 +10,12 @@ from hw.bus.line_guard import LineGuard
 WORDS = 4
 
 
-def guarded(lengths: list[int], beats: int, words: int, rng: Random, pace: float, trailing: bool = False):
+def guarded(
+    lengths: list[int], beats: int, words: int, rng: Random, pace: float, trailing: bool = False, delay: int = 0
+):
     """Lines of ``beats`` beats, whose last has ``words`` words, from packets of these lengths; and the events seen.
 
-    With ``trailing`` a beat without words ends each packet.
+    With ``trailing`` a beat without words ends each packet; lines end ``delay`` cycles after their last beat.
     """
     guard = LineGuard(WORDS)
     packets = [[rng.getrandbits(32) for _ in range(length)] for length in lengths]
@@ -28,12 +30,13 @@ def guarded(lengths: list[int], beats: int, words: int, rng: Random, pace: float
 
     async def core(ctx):
         """One process for both ends, since the guard is combinational between them."""
-        line, at, waiting = [], 0, list(flat)
+        line, at, waiting, wait = [], 0, list(flat), 0
         for _ in range(2000):
-            if len(lines) == len(packets) and not waiting:
+            if len(lines) == len(packets) and not waiting and not wait and not ctx.get(guard.line_end):
+                for event in events:
+                    events[event] += ctx.get(getattr(guard, event))
                 return
             ctx.set(guard.line_start, at == 0)
-            ctx.set(guard.line_words, words if at == beats - 1 else 0)
             offers = bool(waiting) and rng.random() < pace
             ctx.set(guard.i.valid, offers)
             if offers:
@@ -42,8 +45,12 @@ def guarded(lengths: list[int], beats: int, words: int, rng: Random, pace: float
                 ctx.set(guard.i.payload.last, last)
                 for index in range(WORDS):
                     ctx.set(guard.i.payload.data[index], part[index] if index < len(part) else 0)
-            takes = rng.random() < pace and len(lines) < len(packets)
+            takes = rng.random() < pace and len(lines) < len(packets) and not wait
             ctx.set(guard.o.ready, takes)
+            final = takes and ctx.get(guard.o.valid) and at == beats - 1
+            wait = wait - 1 if wait else delay if final else 0
+            ctx.set(guard.line_end, wait == 1 if delay else final)
+            ctx.set(guard.line_words, words if ctx.get(guard.line_end) else rng.randint(0, WORDS))
             for event in events:
                 events[event] += ctx.get(getattr(guard, event))
             if takes and ctx.get(guard.o.valid):
@@ -91,7 +98,8 @@ def test_a_beat_without_words_may_end_a_packet(pace):
     assert events == {"short": 0, "long": 0}
 
 
+@pytest.mark.parametrize("delay", [0, 1, 3])
 @pytest.mark.parametrize(("length", "event"), [(9, "short"), (11, "long"), (8, "short"), (13, "long"), (1, "short")])
-def test_a_wrong_packet_is_told(length, event):
-    _, _, events = guarded([10, length, 10], 3, 2, Random(2), 1)
+def test_a_wrong_packet_is_told(length, event, delay):
+    _, _, events = guarded([10, length, 10], 3, 2, Random(2), 1, delay=delay)
     assert [name for name, count in events.items() if count] == [event]

@@ -1,12 +1,18 @@
-"""Packets that are lost, doubled, cut, lengthened, joined or of another stream: told, and the next product is right."""
+"""Packets that are lost, doubled, cut, lengthened, joined or cut anywhere: told, and the next product is right."""
 
+import cocotb
 import numpy as np
 import pytest
 
+import golden
+from hw.bus.axi_core import AxiCore
+from hw.command import OperandFormat
 from sim.devices import GoldenDevice
 from sim.devices.compiled_axi import CompiledAxi
 from sim.devices.driver import DriverError, RegisterDevice
-from tests.bus.test_axi_core import FULL
+from tests.bench import simulate
+from tests.bus.axi_bench import Bench
+from tests.bus.test_axi_core import BLOCK, FULL, causes
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +109,92 @@ def test_causes_are_named(transport):
         device = RegisterDevice(Faulty(transport, stream, fault, 0), timeout=0.05, operands="fp32")
         with pytest.raises(DriverError, match=rf"^{text}"):
             device.matmul(a, b, bias=bias)
+
+
+KINDS = {
+    "fp32": (OperandFormat.FP32, 2, 19),
+    "bfloat16": (OperandFormat.BFLOAT16, 2, 19), "bfloat16_upper": (OperandFormat.BFLOAT16, 2, 21),
+    "packed_half": (OperandFormat.PACKED, 1, 21), "packed_one": (OperandFormat.PACKED, 2, 21),
+    "packed_two": (OperandFormat.PACKED, 3, 21),
+}  # fmt: skip
+"""Format, rows and inner size: lines that end in each half of a beat, in half a word, at one word of a beat and at two."""
+
+
+def packets_of(matrix, form) -> list[bytes]:
+    if form == OperandFormat.PACKED:
+        octets = golden.pack(golden.quantize(matrix, BLOCK)).tobytes()
+        return [octets + bytes(-len(octets) % 4)]
+    words = matrix.view(np.uint32)
+    lines = words if form == OperandFormat.FP32 else (words >> 16).astype(np.uint16)
+    return [line.tobytes() + bytes(-line.nbytes % 4) for line in lines]
+
+
+async def expect(bench, right: bytes, sent: bytes, stream: str) -> None:
+    """The causes say what is wrong with a packet, and nothing if it is right."""
+    wanted = {"completed"} | ({f"gap_{stream}"} if len(sent) % 4 else set())
+    words = -(-len(sent) // 4) - len(right) // 4
+    if words:
+        wanted.add(f"{'short' if words < 0 else 'long'}_{stream}")
+    assert await causes(bench) == wanted, (stream, len(right), len(sent))
+
+
+@cocotb.test()
+@cocotb.parametrize(kind=list(KINDS))
+async def operands_cut_or_lengthened_to_any_byte_are_told(dut, kind):
+    """The rows beside it are right, and so is the next command."""
+    form, rows, inner = KINDS[kind]
+    rng = np.random.default_rng(rows)
+    a, b = rng.standard_normal((rows, inner), np.float32), rng.standard_normal((inner, 1), np.float32)
+    a.view(np.uint32)[:] &= 0xFFFF0000  # numbers that bfloat16 holds
+    wanted = golden.matmul(a, b, BLOCK).ravel()
+    bench = Bench(dut)
+    await bench.begin()
+    good, load_b = packets_of(a, form), 1
+    for length in range(1, len(good[0]) + 18):
+        for altered in (True, False) if length % 4 == 1 else (True,):
+            place = length % len(good)
+            sent = list(good)
+            if altered:
+                sent[place] = (good[place] + good[place])[:length]
+            await bench.submit(rows=rows, inner=inner, columns=1, format_a=form, load_b=load_b)
+            if load_b:
+                bench.send("b", b)
+            for packet in sent:
+                bench.send("a", packet)
+            c = await bench.receive()
+            harmed = range(rows) if form == OperandFormat.PACKED else (place,)
+            assert all(c[row] == wanted[row] for row in range(rows) if not altered or row not in harmed)
+            await expect(bench, good[place], sent[place], "a")
+            load_b = 0
+
+
+@cocotb.test()
+async def a_bias_cut_or_lengthened_to_any_byte_is_told(dut):
+    """Two panels' parts, of four beats and of two words."""
+    columns = FULL.panel_columns + 2
+    a, b = np.ones((1, 4), np.float32), np.ones((4, columns), np.float32)
+    bias = np.random.default_rng(1).standard_normal(columns, np.float32)
+    bench = Bench(dut)
+    await bench.begin()
+    good = [bias[: FULL.panel_columns].tobytes(), bias[FULL.panel_columns :].tobytes()]
+    for place in range(2):
+        for length in range(1, len(good[place]) + 10):
+            for altered in (True, False) if length % 4 == 1 else (True,):
+                sent = list(good)
+                if altered:
+                    sent[place] = (good[place] + bytes(10))[:length]
+                await bench.submit(rows=1, inner=4, columns=columns, bias=1)
+                for packet in sent:
+                    bench.send("bias", packet)
+                bench.send("a", a)
+                for column in b.T:
+                    bench.send("b", column)
+                c = await bench.receive()
+                if sent == good:
+                    assert (c == golden.finish(golden.matmul(a, b, BLOCK), bias)).all()
+                await expect(bench, good[place], sent[place], "bias")
+
+
+@pytest.mark.cocotb
+def test_packets_cut_anywhere():
+    assert simulate(AxiCore(FULL, 256), "tests.bus.test_packets", {"bus_width": 256}) == 7

@@ -44,6 +44,7 @@ class Job:
             "lines": lines, "inner": inner, "blocks": blocks, "width": width, "rounding": Rounding[mode.upper()],
             "seed": seed,
         }  # fmt: skip
+        self.last_words = [(inner - 1) % CONFIG.lanes + 1] * lines
         self.words = [int.from_bytes(beat.tobytes(), "little") for beat in operand_beats(matrix, CONFIG)]
         self.writes = [
             {
@@ -90,12 +91,16 @@ async def _follow(dut, jobs, rng, patience) -> None:
         (number % 2, n + 1 == len(job.writes), write)
         for number, job in enumerate(jobs) for n, write in enumerate(job.writes)
     ]  # fmt: skip
+    ends = []
     cycle = 0
     while todo or filled or taken:
         cycle += 1
         take = bool(filled) and not taken and cycle >= filled[0][1]
         retire = bool(taken) and cycle >= taken[0][1]
-        word, full, counts = await step(dut, ["write", "full", "health"], take=take, retire=retire)
+        word, full, counts, end, words = await step(
+            dut, ["write", "full", "health", "line_end", "line_words"], take=take, retire=retire
+        )
+        ends += [words] if end else []
         assert full == bool(filled)
         if retire:
             states[taken.pop(0)[0]] = "free"
@@ -114,6 +119,7 @@ async def _follow(dut, jobs, rng, patience) -> None:
                 filled.append((half, cycle + FULL_CYCLES + rng.randint(0, patience)))
         for name in health if counts else ():
             health[name] += getattr(unpack(HEALTH, counts), name)
+    assert ends == [words for job in jobs for words in job.last_words]
     assert health == {name: sum(getattr(job.health, name) for job in jobs) for name in health}
 
 

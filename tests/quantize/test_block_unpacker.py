@@ -1,5 +1,6 @@
 """The block unpacker against golden, on packed tensors and on words no packer writes."""
 
+from itertools import count
 from random import Random
 
 import cocotb
@@ -52,9 +53,9 @@ async def unpack_all(dut, tensors, rng: Random, idle: float = 0.0, stall: float 
     source = Source("i", [beat for _, beats in tensors for beat in beats], idle)
     plan = []  # (width, final) of each beat on o
     for tensor, _ in tensors:
-        count = tensor.fields.size
-        plan += [(tensor.format.mantissa_width, block == count - 1) for block in range(count) for _ in range(per_block)]
-    sink = Sink("o", len(plan), stall)
+        blocks = tensor.fields.size
+        plan += [(tensor.format.mantissa_width, block == blocks - 1) for block in range(blocks) for _ in range(per_block)]
+    sink = Sink("o", len(plan), stall, also=("words_needed",))
 
     def drive():
         width, final = plan[min(len(sink.beats), len(plan) - 1)]
@@ -63,7 +64,11 @@ async def unpack_all(dut, tensors, rng: Random, idle: float = 0.0, stall: float 
     await exchange(dut, [source], [sink], seed=rng.getrandbits(32), drive=drive, stop=stop)
     if stop is None:
         wanted = [block for tensor, _ in tensors for block in blocks_of(tensor)]
-        for number, (block, golden) in enumerate(zip(decode(c, sink.beats), wanted, strict=True)):
+        beats, needed = zip(*sink.beats, strict=True)
+        lasts = [words for words, (_, final), beat in zip(needed, plan, count(1), strict=False) if final and beat % per_block == 0]
+        words = [-(-tensor.fields.size * tensor.format.block_bits // 32) for tensor, _ in tensors]
+        assert lasts == [(number - 1) % c.lanes + 1 for number in words]
+        for number, (block, golden) in enumerate(zip(decode(c, beats), wanted, strict=True)):
             assert block == golden, f"block {number}:\n got {block}\n not {golden}"
     return sink
 

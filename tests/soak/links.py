@@ -143,13 +143,10 @@ def _arguments(work: Work) -> tuple[np.ndarray, np.ndarray, dict]:
 
 
 class _Disturbed:
-    """A transport that sends the packets of one stream otherwise than asked for, once, if the core can tell.
+    """A transport that sends the packets of one stream otherwise than asked for, once."""
 
-    It holds FP32 and the bias to the word, other operands to the beat (docs/integration.md).
-    """
-
-    def __init__(self, transport: CompiledAxi, stream: str, fault, at: int, beat: int):
-        self.transport, self.stream, self.fault, self.at, self.beat = transport, stream, fault, at, beat
+    def __init__(self, transport: CompiledAxi, stream: str, fault, at: int):
+        self.transport, self.stream, self.fault, self.at = transport, stream, fault, at
         self.altered = False
 
     def __getattr__(self, name):
@@ -161,7 +158,7 @@ class _Disturbed:
         if name != self.stream or self.altered:
             return packets
         others = self.fault(packets, self.at % len(packets))
-        self.altered = [-(-len(p) // self.beat) for p in others] != [-(-len(p) // self.beat) for p in packets]
+        self.altered = [len(p) for p in others] != [len(p) for p in packets]
         return others if self.altered else packets
 
 
@@ -181,8 +178,7 @@ class AxiMachine(_Driven):
             rng = random.Random(work.seed)
             stream = rng.choice(["a", "b", "bias"] if work.bias else ["a", "b"])
             fault = next(f for f in PACKETS if f.__name__ == work.fault)
-            beat = 1 if stream == "bias" or work.operands == "fp32" else self.reference.config.lanes
-            transport = _Disturbed(self.transport, stream, fault, rng.randrange(100), beat)
+            transport = _Disturbed(self.transport, stream, fault, rng.randrange(100))
         device.operands, device.transport, device.timeout = work.operands, transport, 0.05 if work.fault else 10.0
         device.reset()
         try:
