@@ -27,6 +27,8 @@ def compile_function(function: str, inputs: tuple[str, ...]) -> Callable[..., in
             result = f"(mask ^ {atom()})"
         elif token == "(":
             result = either()
+            if not tokens:
+                raise ValueError(f"function {function!r} ends early")
             tokens.pop(0)
         elif token in ("0", "1"):
             result = "mask" if token == "1" else "0"
