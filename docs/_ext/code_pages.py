@@ -42,6 +42,30 @@ def modules(root: Path, package: str) -> dict[str, Path]:
     return found
 
 
+def page_of(name: str, below: list[str], sources: dict[str, Path]) -> str:
+    """The page of a module: a package lists what is in it, with the first sentence of each.
+
+    Only packages stand in the site's tree: with every module there, the side bar was longer than any page, and
+    writing it into each page took three quarters of the build.
+    """
+    title = [name.replace("_", r"\_"), "=" * (len(name) + name.count("_"))]
+    if not below:
+        parent = name.rpartition(".")[0]
+        return "\n".join([":orphan:", "", *title, "", f"In :doc:`{parent}`.", "", f".. automodule:: {name}", ""])
+    packages = [other for other in below if sources[other].name == "__init__.py"]
+    rows = [f"* - :doc:`{other}`\n     - {sentence(sources[other])}" for other in below]
+    table = [".. list-table::", "   :widths: 30 70", "", *(f"   {row}" for row in rows), ""] if below else []
+    tree = [".. toctree::", "   :hidden:", "", *(f"   {other}" for other in packages), ""] if packages else []
+    # What a package passes on is indexed where it is defined.
+    return "\n".join([*title, "", f".. automodule:: {name}", "   :no-index:", "", *table, *tree])
+
+
+def sentence(source: Path) -> str:
+    """The first sentence of a module's docstring, on one line."""
+    first = (ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or "").split("\n\n")[0]
+    return " ".join(first.split())
+
+
 def write_pages(app) -> None:
     """Write ``api/<module>.rst`` for every module of ``documented_packages``, and the tree of them.
 
@@ -58,11 +82,7 @@ def write_pages(app) -> None:
         for name, path in sources.items():
             missing += [f"{name}: {what}" for what in undocumented(ast.parse(path.read_text(encoding="utf-8")))]
             below = [other for other in sources if other.rpartition(".")[0] == name]
-            tree = [".. toctree::", "   :maxdepth: 1", "", *(f"   {other}" for other in below)] if below else []
-            title = [name.replace("_", r"\_"), "=" * (len(name) + name.count("_"))]
-            # What a package passes on is indexed where it is defined.
-            shown = [f".. automodule:: {name}", *(["   :no-index:"] if below else [])]
-            pages[folder / f"{name}.rst"] = "\n".join([*title, "", *shown, "", *tree, ""])
+            pages[folder / f"{name}.rst"] = page_of(name, below, sources)
     if missing:
         raise ExtensionError("no docstring: " + "; ".join(missing))
     for page in set(folder.glob("*.rst")) - set(pages):
