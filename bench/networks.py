@@ -14,7 +14,7 @@ from sim.workloads import NETWORKS
 __all__ = ["MACHINE", "RATES", "SCHEDULES", "STREAMS", "cycles", "most_overlap", "table"]
 
 MACHINE = CoreConfig(
-    mantissa_widths=(4, 6), tile_rows=8, tile_columns=64, mesh_rows=2, lanes=64, result_panels=4,
+    mantissa_widths=(4, 6), tile_rows=8, tile_columns=64, mesh_rows=2, lanes=64, result_panels=4, load_lines=4,
     features=("packed", "requantize"),
 )  # fmt: skip
 """1024 units, 16 rows of 64: an output tile is a block of a row of C wide, and leaves a row per cycle."""

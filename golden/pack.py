@@ -8,6 +8,7 @@ first, bit i of the stream is bit ``i % 8`` of byte ``i // 8``, blocks follow wi
 """
 
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +23,26 @@ def packed_size(blocks: int, format: BlockFormat) -> int:
     return -(-blocks * format.block_bits // 8)
 
 
-def pack(tensor: BlockTensor) -> NDArray[np.uint8]:
+def pack(tensor: BlockTensor, lines: int = 1) -> NDArray[np.uint8]:
     """Blocks of a tensor, in the order of its ``fields``, as bytes.
+
+    Parameters
+    ----------
+    tensor
+        of any shape.
+    lines
+        neighbouring lines of a matrix whose blocks go side by side, for a machine that loads so many at once
+        (``load_lines``): the first block of each, then the second of each. The last lines are filled up to as many, with
+        zero blocks.
 
     Raises
     ------
     ValueError
-        when a mantissa or an exponent field does not fit the format.
+        when a mantissa or an exponent field does not fit the format; for ``lines`` of what is no matrix.
     """
     format = tensor.format
+    if lines != 1:
+        tensor = _side_by_side(tensor, lines)
     limit = format.max_mantissa
     if np.any(tensor.mantissas > limit) or np.any(tensor.mantissas < -limit):
         raise ValueError(f"mantissas must be between {-limit} and {limit}")
@@ -79,6 +91,21 @@ def unpack(data: bytes | NDArray[np.uint8], format: BlockFormat, shape: tuple[in
     return BlockTensor(
         mantissas.reshape(*counts, format.block_size), fields.reshape(counts), format, tuple(shape), axis
     )
+
+
+def _side_by_side(tensor: BlockTensor, lines: int) -> BlockTensor:
+    """The blocks of a matrix in the order in which ``lines`` lines at once have them."""
+    check_range("lines", lines, 1, 2**31 - 1)
+    if tensor.fields.ndim != 2:
+        raise ValueError(f"lines must be 1 for a tensor of {tensor.fields.ndim} axes, not {lines}")
+
+    def turned(values: NDArray[Any]) -> NDArray[Any]:
+        filled = np.pad(values, [(0, -len(values) % lines), *[(0, 0)] * (values.ndim - 1)])
+        return np.swapaxes(filled.reshape(-1, lines, *values.shape[1:]), 1, 2).reshape(filled.shape)
+
+    mantissas, fields = turned(tensor.mantissas), turned(tensor.fields)
+    shape = (len(fields), fields.shape[1] * tensor.format.block_size)
+    return BlockTensor(mantissas, fields, tensor.format, shape, 1)
 
 
 def _to_bits(numbers: NDArray[np.integer], width: int) -> NDArray[np.uint8]:

@@ -97,7 +97,7 @@ MEANINGS: dict[str, str] = {
 
 OPERAND_FORMATS: dict[OperandFormat, str] = {
     OperandFormat.FP32: "FP32 words",
-    OperandFormat.PACKED: "packed blocks, as ``golden.pack`` makes them",
+    OperandFormat.PACKED: "packed blocks, as ``golden.pack`` makes them, ``load_lines`` lines side by side",
     OperandFormat.BFLOAT16: "two elements to a 32-bit word, the first in the lower half",
     OperandFormat.RESULTS: "nothing: A is the previous command's C, which it left as blocks",
 }

@@ -58,6 +58,9 @@ class CoreConfig:
         (multiplier blocks and adders, for FPGAs) or "behavioral" (arithmetic, for simulation).
     lanes
         FP32 elements per beat of each operand stream (default: the largest fitting divisor up to 16).
+    load_lines
+        lines of an operand in packed blocks that enter side by side, a block of each per beat of blocks: 1, or with
+        ``lanes`` of a whole block 2, 4 or 8.
     operand_depth
         blocks of each array row (and column) that one half of an operand buffer holds.
     panel_columns
@@ -92,6 +95,7 @@ class CoreConfig:
     tree_cycles: int = 0
     datapath: str = "structural"
     lanes: int = None  # type: ignore[assignment]
+    load_lines: int = 1
     operand_depth: int = 1024
     panel_columns: int = None  # type: ignore[assignment]
     result_panels: int = 2

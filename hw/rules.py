@@ -158,6 +158,7 @@ def _check_core(c: Any, rules: Rules) -> None:
             rules.breaks("lanes", f"divide block_size {c.block_size}, not be {c.lanes}")
         elif c.dot % c.lanes and c.lanes % c.dot:
             rules.breaks("lanes", f"divide dot {c.dot} or be a multiple of it, not be {c.lanes}")
+    rules.integer("load_lines", 1, 8)
     rules.integer("operand_depth", 2, 1 << 16)
     if rules.sound("tile_columns", "mesh_columns"):
         if c.panel_columns is None:
@@ -172,6 +173,26 @@ def _check_core(c: Any, rules: Rules) -> None:
         _set(c, "features", tuple(name for name in FEATURES if name in c.features))
         if "requantize" in c.features:
             _check_requantizer(c, rules)
+    if c.load_lines != 1 and c.lanes is not None:
+        _check_load_lines(c, rules)
+
+
+def _check_load_lines(c: "CoreConfig", rules: Rules) -> None:
+    if not rules.sound("load_lines", "features", "lanes", "block_size", "tile_rows", "tile_columns"):
+        return
+    for name in ("tile_rows", "tile_columns"):
+        if getattr(c, name) % c.load_lines:
+            rules.breaks(name, f"be a multiple of load_lines {c.load_lines}, not {getattr(c, name)}")
+    if c.load_lines & c.load_lines - 1:
+        rules.breaks("load_lines", f"be a power of two, not {c.load_lines}")
+    if c.lanes != c.block_size:
+        rules.breaks("lanes", f"be the whole block_size {c.block_size} for load_lines {c.load_lines}, not {c.lanes}")
+    if "packed" not in c.features:
+        rules.breaks("load_lines", f"be 1 without the feature packed, not {c.load_lines}")
+    if rules.sound("mantissa_widths", "exponent_width"):
+        most = 32 * c.lanes // (c.exponent_width + c.lanes * c.mantissa_widths[-1])
+        if c.load_lines > most:
+            rules.breaks("load_lines", f"be at most the {most} blocks of a beat, not {c.load_lines}")
 
 
 def _check_requantizer(c: Any, rules: Rules) -> None:

@@ -18,7 +18,7 @@ MACHINE = {"mantissa": "mantissa_widths", "rounding": "rounding_modes"}
 POINT = (
     *("schedule", "training", "batch", "sequence", "context", "sizes", "allow_missing"),
     *("mesh", "tile", "tile_rows", "tile_columns", "mesh_rows", "mesh_columns", "block", "dot", "interleave", "lanes"),
-    *("operand_depth", "panel_columns", "result_panels", "queue_depth", "accumulator", "accumulator_cycles",
+    *("load_lines", "operand_depth", "panel_columns", "result_panels", "queue_depth", "accumulator", "accumulator_cycles",
       "tree_cycles", "datapath"),
     *("mantissa", "rounding", "features", "exponent_width", "ports", "port_rate"),
     *("bytes_per_cycle", "operands", "results", "patches"),

@@ -70,7 +70,8 @@ class TiledWeights:
             "width_a": options["width_a"], "width_b": b.format.mantissa_width, "format_b": OperandFormat.PACKED,
             "rounding": Rounding[options["rounding"].upper()], "seed_a": options["seed_a"],
         }  # fmt: skip
-        product = RtlProduct(a, np.empty(b.shape, np.float32), fields, packed_b=golden.pack(b).tobytes())
+        packed = golden.pack(b, self.core.config.load_lines).tobytes()
+        product = RtlProduct(a, np.empty(b.shape, np.float32), fields, packed_b=packed)
         return self.core._core.run([product])[0][0]
 
 

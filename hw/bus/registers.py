@@ -15,7 +15,7 @@ ADDRESS_WIDTH = 10
 """Bits of a byte address."""
 IDENTITY = 0x48424650
 """The letters HBFP."""
-VERSION = 0x00010002
+VERSION = 0x00010003
 """Of this map: major number in the upper half, minor in the lower. Additions raise the minor number, all else the major."""
 
 CAPABILITIES = {
@@ -37,6 +37,7 @@ CAPABILITIES = {
     "stream_words": "32-bit words of a beat of the AXI streams; 0 if operands and results go through registers",
     "clock_hz": "clock of the core, 0 if unknown",
     "features": "bit f is set if the machine has feature f: " + ", ".join(f"{i} {n}" for i, n in enumerate(FEATURES)),
+    "load_lines": "lines of an operand in packed blocks whose blocks come side by side",
 }
 """What a machine tells about itself, a register each."""
 

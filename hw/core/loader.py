@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -38,7 +38,9 @@ class Loader(Component):
     """Fills one half of the operand buffer per job, line by line, once that half is free.
 
     FP32 lines start on a fresh beat; elements beyond ``inner`` in a line's last beat are ignored. Packed blocks follow
-    one another without gaps. While input never stalls, a line takes ``blocks * block_size / lanes`` cycles.
+    one another without gaps, those of ``load_lines`` neighbouring lines side by side: the first of each, then the second
+    of each; the last lines are filled up to as many. While input never stalls, a line takes
+    ``blocks * block_size / lanes`` cycles, and in packed blocks ``load_lines`` lines do.
     A job begins when at most one half is in use; ``full`` rises ``full_cycles`` after the last beat of blocks.
 
     Attributes
@@ -152,6 +154,8 @@ class Loader(Component):
                     self.line_end.eq(unpacker.o.valid & unpacker.o.payload.last & last_block),
                     self.line_words.eq(unpacker.words_needed),
                 ]
+            if self.config.load_lines > 1:
+                m.d.comb += [self.write.together.eq(packed), self.write.others.eq(unpacker.others)]
             sources.append(((OperandFormat.PACKED,), unpacker.o))
         if self.results:
             sources.append(((OperandFormat.RESULTS,), self.i_results))
@@ -238,6 +242,8 @@ class Loader(Component):
         beat, block = Signal(range(c.block_size // c.lanes)), Signal(range(c.operand_depth))
         array_line, base = Signal(range(self.lines)), Signal(range(c.operand_depth + 1))
         block_ends, block_last, line_last = Signal(), Signal(), Signal()
+        together = job.format == OperandFormat.PACKED if c.load_lines > 1 else 0
+        step = Mux(together, c.load_lines, 1)
         m.d.comb += [
             block_ends.eq(beats.valid & beats.payload.last),
             last_block.eq(block_last & line_last),
@@ -260,16 +266,24 @@ class Loader(Component):
             with m.If(block_last):
                 m.d.sync += [
                     block.eq(0), blocks_left.eq(job.blocks), block_last.eq(job.blocks == 1),
-                    lines_left.eq(lines_left - 1), line_last.eq(lines_left == 2), array_line.eq(array_line + 1),
+                    lines_left.eq(lines_left - 1), line_last.eq(lines_left == 2), array_line.eq(array_line + step),
                 ]  # fmt: skip
-                with m.If(array_line == self.lines - 1):
+                with m.If(array_line == self.lines - step):
                     m.d.sync += [array_line.eq(0), base.eq(base + job.blocks)]
         with m.If(done):
             m.d.sync += [leaving.eq(0), half.eq(~half)]
         with m.If(self.i_job.valid & self.i_job.ready):
-            offered = self.i_job.payload
+            offered, lines = self.i_job.payload, self._turns(self.i_job.payload)
             m.d.sync += [
                 block.eq(0), beat.eq(0), array_line.eq(0), base.eq(0),
                 blocks_left.eq(offered.blocks), block_last.eq(offered.blocks == 1),
-                lines_left.eq(offered.lines), line_last.eq(offered.lines == 1),
+                lines_left.eq(lines), line_last.eq(lines == 1),
             ]  # fmt: skip
+
+    def _turns(self, job: Any) -> Value:
+        """How often lines begin: lines, or as many of them as enter side by side."""
+        together = self.config.load_lines
+        if together == 1:
+            return job.lines
+        turns = (job.lines + together - 1) >> together.bit_length() - 1
+        return Mux(job.format == OperandFormat.PACKED, turns, job.lines)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
@@ -17,21 +17,32 @@ __all__ = ["OperandBuffer", "read_layout", "write_layout"]
 
 
 def write_layout(config: CoreConfig, lines: int) -> data.StructLayout:
-    """``lanes`` mantissas on their way into the buffer.
+    """``lanes`` mantissas on their way into the buffer, or as many of each of ``load_lines`` lines.
 
     Attributes
     ----------
     half
         of the double buffer.
     line
-        array row (or column).
+        array row (or column), or the first of them.
+    together
+        as many lines as the machine loads side by side.
     block
         address within the half.
     beat
         within the block.
     scale, nan
         of the block, the same on all its beats.
+    others
+        what is written to the lines behind the first one.
     """
+    block = {
+        "mantissas": data.ArrayLayout(sign_magnitude(config.storage_width), config.lanes),
+        "scale": signed(config.scale_width),
+        "nan": 1,
+    }
+    more = config.load_lines - 1
+    several = {"together": 1, "others": data.ArrayLayout(data.StructLayout(block), more)} if more else {}
     return data.StructLayout(
         {
             "enable": 1,
@@ -39,10 +50,9 @@ def write_layout(config: CoreConfig, lines: int) -> data.StructLayout:
             "line": range(lines),
             "block": range(config.operand_depth),
             "beat": range(config.block_size // config.lanes),
-            "mantissas": data.ArrayLayout(sign_magnitude(config.storage_width), config.lanes),
-            "scale": signed(config.scale_width),
-            "nan": 1,
         }
+        | block
+        | several
     )
 
 
@@ -102,6 +112,7 @@ class OperandBuffer(Component):
         granules = c.word_elements // c.lanes
         granule_width = c.lanes * c.storage_width
         depth = 2 * c.operand_depth
+        self._chosen: dict[int, Any] = {}
 
         # A half's blocks are contiguous, so an address is (half * depth + block) * words + word.
         write_block = Signal(range(depth))
@@ -115,6 +126,7 @@ class OperandBuffer(Component):
             )
             write_granule = self.write.beat - write_word * granules
         read = self.read
+        blocks = [self._block(m, line % c.load_lines) for line in range(self.group_lines)]
         for group in range(self.groups):
             mantissas = Ram(self.group_lines * granules, granule_width, depth * c.block_words)
             scales = Ram(self.group_lines, c.scale_width + 1, depth)
@@ -122,12 +134,12 @@ class OperandBuffer(Component):
             place(m, platform, f"scales_{group}", scales)
             m.d.comb += [
                 mantissas.write_address.eq(write_block * c.block_words + write_word),
-                mantissas.write_data.eq(self.write.mantissas.as_value().replicate(self.group_lines * granules)),
+                mantissas.write_data.eq(Cat(block.mantissas.as_value().replicate(granules) for block in blocks)),
                 scales.write_address.eq(write_block),
-                scales.write_data.eq(Cat(self.write.scale, self.write.nan).replicate(self.group_lines)),
+                scales.write_data.eq(Cat(Cat(block.scale, block.nan) for block in blocks)),
             ]
             for line in range(self.group_lines):
-                mine = self.write.enable & (self.write.line == group * self.group_lines + line)
+                mine = self.write.enable & self._written(group * self.group_lines + line)
                 m.d.comb += scales.write_enable[line].eq(mine)
                 for granule in range(granules):
                     m.d.comb += mantissas.write_enable[line * granules + granule].eq(mine & (write_granule == granule))
@@ -137,6 +149,23 @@ class OperandBuffer(Component):
                 m.d.sync += delayed.eq(read)
                 read = delayed
         return m
+
+    def _block(self, m: Module, number: int) -> Any:
+        """What a line with this place among those side by side is written."""
+        if not number:
+            return self.write
+        if number not in self._chosen:
+            other = self.write.others[number - 1]
+            self._chosen[number] = chosen = Signal(other.shape(), name=f"written_{number}")
+            for name in ("mantissas", "scale", "nan"):
+                m.d.comb += getattr(chosen, name).eq(Mux(self.write.together, getattr(other, name), getattr(self.write, name)))
+        return self._chosen[number]
+
+    def _written(self, line: int) -> Value:
+        """Whether a write is to this line."""
+        number = line % self.config.load_lines
+        mine = self.write.line == line
+        return mine | (self.write.together & (self.write.line == line - number)) if number else mine
 
     def _read(self, m: Module, group: int, read: Any, mantissas: Any, scales: Any, depth: int) -> None:
         c = self.config

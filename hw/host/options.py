@@ -20,6 +20,7 @@ HELP = {
     "accumulator_cycles": "register stages of the accumulator, 1 to 12",
     "tree_cycles": "register stages inside the compressor tree, 0 to 5",
     "lanes": "FP32 elements per beat of an operand stream (default: largest fitting divisor up to 16)",
+    "load_lines": "lines of an operand in packed blocks that enter side by side, 1, 2, 4 or 8",
     "operand_depth": "blocks of each array row in one half of an operand buffer",
     "panel_columns": "columns of C gathered before rows leave (default: the array's columns)",
     "result_panels": "panels of C the result buffer holds: one fills, one leaves, any more hide the way between",

@@ -1,5 +1,6 @@
 """Packed blocks become beats of blocks."""
 
+from functools import partial
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed
@@ -18,6 +19,7 @@ __all__ = ["BlockUnpacker"]
 class BlockUnpacker(wiring.Component):
     """Cut a stream of words into blocks: ``golden.unpack`` at the port.
 
+    With ``load_lines`` above 1 that many blocks leave at once: the stream has the lines of the operand side by side.
     A tensor starts on a fresh beat. Words are asked for only when the next beat of ``o`` needs them, so none beyond a
     tensor's last is ever taken. The code ``-2**(m-1)`` becomes ``-(2**(m-1)-1)``; a field of 0 is a zero block, a field
     of all ones a NaN block, and the mantissas of both are zero.
@@ -38,19 +40,23 @@ class BlockUnpacker(wiring.Component):
         when the tensor's last beat leaves: how many words of its last beat of ``i`` it needed.
     o
         stream of ``block_beat``, as from a ``BlockQuantizer``.
+    others
+        where several leave at once, those of the lines behind it.
     """
 
     def __init__(self, config: CoreConfig) -> None:
         self.config = config
-        self.packing = Packing(config, config.lanes)
+        self.packing = Packing(config, config.lanes, config.load_lines)
         self.module_name = named("block_unpacker", config.name)
+        block = block_beat(config.storage_width, config.lanes, config.scale_width)
         super().__init__(
-            {
+            ({"others": Out(data.ArrayLayout(block, config.load_lines - 1))} if config.load_lines > 1 else {})
+            | {
                 "i": In(stream.Signature(data.ArrayLayout(WORD_BITS, config.lanes))),
                 "width": In(4),
                 "tensor_last": In(1),
                 "words_needed": Out(range(config.lanes + 1)),
-                "o": Out(stream.Signature(block_beat(config.storage_width, config.lanes, config.scale_width))),
+                "o": Out(stream.Signature(block)),
             }
         )
 
@@ -93,9 +99,14 @@ class BlockUnpacker(wiring.Component):
         ]
         with m.If(take):
             m.d.sync += index.eq(Mux(last, 0, index + 1))
-        self._decode(m, bits, start, take)
-        m.d.comb += self.o.payload.last.eq(last)
+        for number in range(self.config.load_lines):
+            behind = bits if number == 0 else by_width(self.config, self.width, partial(self._behind, bits, number))
+            self._decode(m, number, behind, start, take, last)
         return m
+
+    def _behind(self, bits: Signal, number: int, width: int) -> Value:
+        """The bits from one of the blocks at hand on."""
+        return bits[number * (self.config.exponent_width + self.config.lanes * width) :]
 
     def _chunks(self, m: Module, want: Signal, finish: Signal, left: Signal) -> tuple[Signal, Signal]:
         """The next chunk, of the beat at hand or a new one, and whether it moves now."""
@@ -127,10 +138,13 @@ class BlockUnpacker(wiring.Component):
             m.d.sync += count.eq(0)
         return chunk, refill
 
-    def _decode(self, m: Module, bits: Signal, start: Any, take: Signal) -> None:
-        c, beat = self.config, self.o.payload
-        latched, field, blank = Signal(c.exponent_width), Signal(c.exponent_width), Signal()
+    def _decode(self, m: Module, number: int, bits: Value, start: Any, take: Signal, last: Any) -> None:
+        c, name = self.config, f"_{number}" if number else ""
+        beat = self.others[number - 1] if number else self.o.payload
+        latched, field = (Signal(c.exponent_width, name=f"{kind}{name}") for kind in ("latched", "field"))
+        blank = Signal(name=f"blank{name}")
         m.d.comb += [
+            beat.last.eq(last),
             field.eq(Mux(start, bits, latched)),
             blank.eq(~field.any() | field.all()),
             beat.nan.eq(field.all()),
@@ -138,11 +152,11 @@ class BlockUnpacker(wiring.Component):
         ]
         with m.If(take):
             m.d.sync += latched.eq(field)
-        codes = Signal(c.lanes * c.mantissa_widths[-1])
+        codes = Signal(c.lanes * c.mantissa_widths[-1], name=f"codes{name}")
         m.d.comb += codes.eq(Mux(start, bits[c.exponent_width :], bits))
         for lane, mantissa in enumerate(beat.mantissas):
-            code = Signal(signed(c.mantissa_widths[-1]), name=f"code_{lane}")
-            magnitude = Signal(c.mantissa_widths[-1], name=f"magnitude_{lane}")
+            code = Signal(signed(c.mantissa_widths[-1]), name=f"code{name}_{lane}")
+            magnitude = Signal(c.mantissa_widths[-1], name=f"magnitude{name}_{lane}")
 
             def code_of(width: int, lane: int = lane) -> Value:
                 return codes.word_select(lane, width).as_signed()

@@ -27,15 +27,18 @@ class Packing:
         the machine.
     words
         32-bit words in a beat of the packed stream.
+    blocks
+        whole blocks that move together, of ``lanes`` mantissas each.
 
     Raises
     ------
     ValueError
-        when a beat of packed words cannot hold ``lanes`` mantissas and a field.
+        when a beat of packed words cannot hold ``lanes`` mantissas and a field of each of these.
     """
 
     config: CoreConfig
     words: int
+    blocks: int = 1
 
     def __post_init__(self) -> None:
         if self.beat_bits < self.most_bits:
@@ -47,8 +50,8 @@ class Packing:
         return WORD_BITS * self.words
 
     def bits(self, mantissa_width: int, start: bool) -> int:
-        """Bits of ``lanes`` mantissas, with the block's field in front when they ``start`` it."""
-        return self.config.lanes * mantissa_width + (self.config.exponent_width if start else 0)
+        """Bits of ``lanes`` mantissas, with the block's field in front when they ``start`` it; of all ``blocks``."""
+        return self.blocks * (self.config.lanes * mantissa_width + (self.config.exponent_width if start else 0))
 
     def granules(self, mantissa_width: int, start: bool) -> int:
         """``bits`` in granules."""

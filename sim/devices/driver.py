@@ -142,7 +142,8 @@ class RegisterDevice(Device):
                 continue
             if blocks:
                 form = OperandFormat.PACKED
-                packets[name] = block_packets(part_of(blocks[name], job.rows if name == "a" else job.columns, job.inner))
+                part = part_of(blocks[name], job.rows if name == "a" else job.columns, job.inner)
+                packets[name] = block_packets(part, self.config.load_lines)
             else:
                 exact = self.operands == "bfloat16" and not (lines.view("<u4") & 0xFFFF).any()
                 form = OperandFormat.BFLOAT16 if exact else OperandFormat.FP32
@@ -205,5 +206,5 @@ def _config(capabilities: dict[str, int]) -> CoreConfig:
         accumulator=ACCUMULATORS[c["accumulator"]], tile_rows=c["rows"], tile_columns=c["tile_columns"],
         mesh_columns=c["columns"] // c["tile_columns"], block_size=c["block_size"], exponent_width=c["exponent_width"],
         dot=c["dot"], interleave=c["interleave"], lanes=c["lanes"], panel_columns=c["panel_columns"],
-        operand_depth=c["operand_depth"], queue_depth=c["queue_depth"],
+        operand_depth=c["operand_depth"], queue_depth=c["queue_depth"], load_lines=c["load_lines"],
     )  # fmt: skip

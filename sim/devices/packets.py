@@ -19,9 +19,9 @@ def matrix_packets(lines: NDArray[np.float32], bfloat16: bool = False) -> list[W
     return list(halves(lines) if bfloat16 else np.ascontiguousarray(lines, np.float32).view(np.uint32))
 
 
-def block_packets(blocks: golden.BlockTensor) -> list[Words]:
-    """An operand as packed blocks, all in one packet."""
-    packed = golden.pack(blocks)
+def block_packets(blocks: golden.BlockTensor, lines: int = 1) -> list[Words]:
+    """An operand as packed blocks, all in one packet, so many lines side by side."""
+    packed = golden.pack(blocks, lines)
     return [np.pad(packed, (0, -len(packed) % 4)).view("<u4")]
 
 

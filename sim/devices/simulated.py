@@ -139,8 +139,8 @@ class RtlDevice(Device):
         self._count_converted(task, blocks)
         products = [
             RtlProduct(
-                *task.operands(job), job.fields, _packed("a", job.rows, job, blocks), _packed("b", job.columns, job, blocks),
-                bias=task.bias_of(job),
+                *task.operands(job), job.fields, self._packed("a", job.rows, job, blocks),
+                self._packed("b", job.columns, job, blocks), bias=task.bias_of(job),
             ) for job in work
         ]  # fmt: skip
         results, _ = self._core.run(products, self._rates)
@@ -150,9 +150,8 @@ class RtlDevice(Device):
                 c.put(job, result)
         return c.value()
 
-
-def _packed(name: str, lines: slice, job: Job, blocks: dict[str, golden.BlockTensor]) -> bytes:
-    """What a command loads of an operand that golden has converted; nothing for others."""
-    if name not in blocks or not job.fields[f"load_{name}"]:
-        return b""
-    return golden.pack(part_of(blocks[name], lines, job.inner)).tobytes()
+    def _packed(self, name: str, lines: slice, job: Job, blocks: dict[str, golden.BlockTensor]) -> bytes:
+        """What a command loads of an operand that golden has converted; nothing for others."""
+        if name not in blocks or not job.fields[f"load_{name}"]:
+            return b""
+        return golden.pack(part_of(blocks[name], lines, job.inner), self.config.load_lines).tobytes()

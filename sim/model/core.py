@@ -98,13 +98,16 @@ class CoreModel(Stage):
     def set_rates(self, rates: Rates) -> None:
         """Change the rates of the ports between two runs; their openings count from reset all the same."""
         self.commands, self.port_a, self.port_b = (Source(rate) for rate in (rates.command, rates.a, rates.b))
+        if rates.operands is not None:
+            self.port_a = self.port_b = Source(rates.operands, shared=True)
         self.output.set_ports(Port(rates.c), Source(rates.bias))
         self._hold(self.pending)
 
     def _hold(self, pending: _Pending | None) -> None:
         """Keep a product whose results wait in the core, or none."""
         self.pending = pending
-        parts = (self.decoder, self.loader_a, self.loader_b, self.sequencer, self.commands, self.port_a, self.port_b)
+        ports = dict.fromkeys((self.commands, self.port_a, self.port_b))
+        parts = (self.decoder, self.loader_a, self.loader_b, self.sequencer, *ports)
         self.parts = parts if pending is None else (*parts, pending)
 
     def run(self, commands: Iterable[Command | Loop]) -> int:

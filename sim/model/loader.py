@@ -31,17 +31,19 @@ class _Quantizer(Stage):
         cycle in which the next may begin to leave.
     upper
         the next beat is the second half of one that is on offer still.
+    ready
+        cycle from which the next beat may be taken.
     waited
         cycles without input.
     """
 
-    TIMES = ("entered", "leaves", "vacant")
+    TIMES = ("entered", "leaves", "vacant", "ready")
     COUNTS = ("waited",)
 
     def __init__(self, port: Source, beats: int, start: int, halves: bool):
-        self.port, self.beats, self.start, self.halves = port, beats, start, halves
+        self.port, self.beats, self.halves = port, beats, halves
         self.parts = (port,)
-        self.entered, self.leaves, self.vacant = start - 1, start, start
+        self.entered, self.leaves, self.vacant, self.ready = start - 1, start, start, start
         self.upper = False
         self.waited = 0
 
@@ -51,11 +53,11 @@ class _Quantizer(Stage):
         for beat in range(beats_in):
             if not self.upper:
                 offer = self.port.offer
-                self.waited += max(0, offer - max(self.port.free, self.start))
+                self.waited += max(0, offer - self.ready)
                 time = max(time, offer)
             self.upper = self.halves and not self.upper and not (line_last and beat == beats_in - 1)
             if not self.upper:
-                self.port.free = time + 1
+                self.port.free = self.ready = time + 1
             time += 1
         self.entered = time - 1
         self.leaves = max(time, self.vacant)
@@ -110,7 +112,8 @@ class Loader(Stage):
         blocks = -(-inner // self.config.block_size)
         rest = -(-(inner - (blocks - 1) * self.config.block_size) // self.config.lanes)
         if form == OperandFormat.PACKED:
-            return self.filled(start, self._packed(port, start, lines * blocks, width))
+            turns = -(-lines // self.config.load_lines)
+            return self.filled(start, self._packed(port, start, turns * blocks, width))
         if port.always:
             # Blocks leave without a gap, because none takes longer to enter than the one before takes to leave.
             first = rest if blocks == 1 else self.beats
@@ -132,7 +135,7 @@ class Loader(Stage):
         return quantizer.leaves
 
     def _packed(self, port: Source, start: int, blocks: int, width: int) -> int:
-        """The cycle in which the last beat leaves the unpacker."""
+        """The cycle in which the last beat leaves the unpacker; each of ``blocks`` is one of each line side by side."""
         if port.always:
             return start + self.unpacker_cycles + blocks * self.beats
         unpacker = Unpacker(self.config, port, start + 1, width)

@@ -13,7 +13,8 @@ class Rates:
     """Fixed limits of the ports, in beats per cycle, spread evenly.
 
     C may leave in the cycles in which its port is open. The others bring a beat in the first such cycle after the beat
-    before has passed, and offer it until it passes.
+    before has passed, and offer it until it passes. ``operands`` is that of one port for A and B, which then brings the
+    operands of one command after another, A first; ``a`` and ``b`` do not count.
 
     Raises
     ------
@@ -26,10 +27,11 @@ class Rates:
     b: Fraction = Fraction(1)
     c: Fraction = Fraction(1)
     bias: Fraction = Fraction(1)
+    operands: Fraction | None = None
 
     def __post_init__(self) -> None:
         for name, rate in vars(self).items():
-            if not 0 < rate <= 1:
+            if rate is not None and not 0 < rate <= 1:
                 raise ValueError(f"rate of {name} must be above 0 and at most 1, not {rate}")
 
     @classmethod
@@ -76,12 +78,13 @@ class Port:
 
 
 class Source(Port, Stage):
-    """A stream into the core. Member ``free``: cycle from which its next beat may be brought."""
+    """A stream into the core, or what brings several. Member ``free``: cycle from which its next beat may be brought."""
 
     TIMES = ("free",)
 
-    def __init__(self, rate: Fraction, free: int = 0):
+    def __init__(self, rate: Fraction, free: int = 0, shared: bool = False):
         super().__init__(rate)
+        self.always = self.always and not shared
         self.free = free
 
     @property

@@ -28,7 +28,7 @@ class Unpacker(Stage):
     def __init__(self, config: CoreConfig, port: Source, start: int, width: int):
         from hw.quantize.packing import Packing
 
-        packing = Packing(config, config.lanes)
+        packing = Packing(config, config.lanes, config.load_lines)
         beats = config.block_size // config.lanes
         self.port = port
         self.parts = (port,)
@@ -42,6 +42,9 @@ class Unpacker(Stage):
         for beat, need in enumerate(needs):
             taken = False
             while not taken:
+                if self.level < need and not self.held and self.port.offer > self.time:
+                    self.waited += self.port.offer - self.time
+                    self.time = self.port.offer
                 taken = self.level >= need
                 self._refill(need, needs[(beat + 1) % len(needs)], taken, taken and last and beat == len(needs) - 1)
                 self.time += 1

@@ -8,7 +8,7 @@ from math import ceil
 
 from hw.config import CoreConfig
 from sim.model import Rates
-from sim.network.bounds import compute_bound, port_bound
+from sim.network.bounds import compute_bound, port_bound, port_width
 from sim.network.cycles import OUTPUT_FORMATS, Cycles, check_width, product_cycles
 from sim.network.memory import Memory, Traffic, element_bits, row_bits
 from sim.network.parallel import Cluster, exchange_cycles, split
@@ -28,13 +28,16 @@ class _Machine:
     config: CoreConfig
     memory: Memory
     cluster: Cluster
-    rates: Rates | None
+    rates: tuple[Rates | None, ...]
     cycles: Callable[..., Cycles]
 
     def product(self, part: LayerProduct, width: int) -> Cycles:
         """Counters after all repeats of a product on one core."""
-        forms = {"operands": self.memory.operands, "results": self.memory.results, "rates": self.rates}
-        return self.cycles(self.config, part.m, part.k, part.n, width, width, repeats=part.repeats, **forms)
+        forms = {"operands": self.memory.operands, "results": self.memory.results, "repeats": part.repeats}
+        counted = (
+            self.cycles(self.config, part.m, part.k, part.n, width, width, rates=rates, **forms) for rates in self.rates
+        )
+        return min(counted, key=lambda cycles: cycles.total)
 
 
 _Key = tuple[LayerProduct, int, str, str | None]
@@ -120,7 +123,7 @@ def _row(machine: _Machine, layer: Layer, product: LayerProduct, width: int, cou
         bound=_bound(core, memory_cycles, link_cycles),
         peak=config.macs_per_cycle * cluster.cores,
         compute_bound=compute_bound(config, product, width) * share,
-        port_bound=port_bound(config, product, width, memory, machine.rates) * share,
+        port_bound=port_bound(config, product, width, memory, machine.rates[0]) * share,
     )
 
 
@@ -134,6 +137,7 @@ def estimate(
     cluster: Cluster | None = None,
     physical: Physical | None = None,
     rates: Rates | None = Rates(),  # noqa: B008
+    shares: tuple[Rates, ...] = (),
     wide_epoch: bool = False,
     epochs: int | None = None,
     samples: int | None = None,
@@ -161,6 +165,9 @@ def estimate(
         whether the step is of a wide epoch.
     rates
         of the core's streams, by default a beat per cycle; None counts the array alone.
+    shares
+        other ways to deal the bits of a cycle among the streams, as many in all: each product takes the one, of these
+        and ``rates``, with which it is done first.
     epochs, samples
         a whole training run: its epochs and the samples of each (default: of the published data set).
     merge
@@ -175,7 +182,9 @@ def estimate(
     """
     workload = load(workload) if isinstance(workload, str) else workload
     plan = find_schedule(schedule) if isinstance(schedule, str) else schedule
-    machine = _Machine(config, (memory or Memory()).behind(config), cluster or Cluster(), rates, cycles)
+    if any(rates is None or port_width(config, share) != port_width(config, rates) for share in shares):
+        raise ValueError("shares must pass as many bits in a cycle as rates, which must be given")
+    machine = _Machine(config, (memory or Memory()).behind(config), cluster or Cluster(), (rates, *shares), cycles)
     if machine.cluster.data > workload.batch:
         raise ValueError(f"data must be at most the batch of {workload.batch}, not {machine.cluster.data}")
     if epochs is not None and not training:

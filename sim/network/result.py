@@ -222,7 +222,7 @@ class Estimate:
             "summary": self.summary(),
             "machine": self.config.to_dict() | {"macs_per_cycle": self.config.macs_per_cycle},
             "memory": asdict(self.memory),
-            "rates": {} if self.rates is None else {name: str(rate) for name, rate in vars(self.rates).items()},
+            "rates": {} if self.rates is None else {name: str(rate) for name, rate in vars(self.rates).items() if rate},
             "cluster": asdict(self.cluster),
             "not_modelled": self.workload.not_modelled,
             "missing": list(self.workload.missing),

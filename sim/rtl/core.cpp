@@ -71,13 +71,14 @@ template <typename Payload, typename Bit> struct Source {
     Source(Port &port, Payload &payload, Bit &valid, const Bit &ready)
         : port(port), payload(payload), valid(valid), ready(ready) {}
     bool done() const { return port.done == port.beats; }
-    void offer(uint64_t cycle) {
-        if (!offered && port.done < port.beats && port.open(cycle)) {
+    void bring(bool may) {
+        if (!offered && port.done < port.beats && may) {
             offered = true;
             store(payload, port.data + port.done * words_of(payload));
         }
         valid = offered;
     }
+    void offer(uint64_t cycle) { bring(port.open(cycle)); }
     void advance() {
         if (offered && ready) {
             offered = false;
@@ -123,7 +124,8 @@ int core_words(void *handle, int which) {
 }
 
 // Clocks until every port's beats are done and the core is idle, or `limit` cycles have passed. Returns the cycles.
-int64_t core_run(void *handle, Port *command, Port *a, Port *b, Port *bias, Port *c, int64_t limit) {
+// With `turns`, A and B come by one port, a beat at a time; its words say for each beat whether it is one of B.
+int64_t core_run(void *handle, Port *command, Port *a, Port *b, Port *bias, Port *turns, Port *c, int64_t limit) {
     auto &core = *static_cast<Core *>(handle);
     auto &top = core.top;
     Source commands(*command, top.i_command__payload, top.i_command__valid, top.i_command__ready);
@@ -137,8 +139,16 @@ int64_t core_run(void *handle, Port *command, Port *a, Port *b, Port *bias, Port
     for (; cycles < limit; ++cycles) {
         bool finished = commands.done() && operand_a.done() && operand_b.done() && c->done == c->beats;
         commands.offer(core.cycle);
-        operand_a.offer(core.cycle);
-        operand_b.offer(core.cycle);
+        if (turns->beats) {
+            bool brings = !operand_a.offered && !operand_b.offered && turns->done < turns->beats && turns->open(core.cycle);
+            bool of_b = brings && turns->data[turns->done];
+            operand_a.bring(brings && !of_b);
+            operand_b.bring(of_b);
+            turns->done += brings;
+        } else {
+            operand_a.offer(core.cycle);
+            operand_b.offer(core.cycle);
+        }
 #ifdef HAS_BIAS
         finished = finished && biases.done();
         biases.offer(core.cycle);

@@ -140,7 +140,7 @@ class RtlCore:
         library = load_library(*_parts(config), quick)
         library.core_open.restype = ctypes.c_void_p
         library.core_run.restype = ctypes.c_int64
-        library.core_run.argtypes = [ctypes.c_void_p, *[ctypes.POINTER(_Port)] * 5, ctypes.c_int64]
+        library.core_run.argtypes = [ctypes.c_void_p, *[ctypes.POINTER(_Port)] * 6, ctypes.c_int64]
         for name in ("core_close", "core_reset", "core_clear", "core_error"):
             getattr(library, name).argtypes = [ctypes.c_void_p]
         library.core_words.argtypes = [ctypes.c_void_p, ctypes.c_int]
@@ -183,12 +183,15 @@ class RtlCore:
         RtlError
             if a command was refused or the core has not finished within ``limit`` cycles.
         """
-        commands, a_beats, b_beats, biases, counts = [], [], [], [], []
+        commands, turns, biases, counts = [], [], [], []
+        a_beats: list[np.ndarray] = []
+        b_beats: list[np.ndarray] = []
         for product in products:
             word = self._command(product)
             commands.append(np.frombuffer(word.to_bytes(4 * self._words[0], "little"), np.uint32))
-            a_beats += product.operand("a", self.config)
-            b_beats += product.operand("b", self.config)
+            for which, beats_of in enumerate((a_beats, b_beats)):
+                beats_of += (brought := product.operand("ab"[which], self.config))
+                turns += [np.full((len(beats), 1), which, np.uint32) for beats in brought]
             if product.bias is not None:
                 biases.append(bias_beats(product.bias, product.a.shape[0], self.config))
             counts.append(product.result_beats(self.config))
@@ -198,6 +201,7 @@ class RtlCore:
             self._port(a_beats, self._words[1], rates.a),
             self._port(b_beats, self._words[2], rates.b),
             self._port(biases, self.config.tile_columns, rates.bias),
+            self._port(turns if rates.operands else [], 1, rates.operands or Fraction(1)),
         ]
         beats = np.zeros((sum(counts), self._words[3]), np.uint32)
         ports.append((self._describe(beats, rates.c), beats))

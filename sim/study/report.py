@@ -99,7 +99,9 @@ def _streams(result: Estimate) -> list[str]:
     config, memory, rates = result.config, result.memory, result.rates
     if rates is None:
         return []
-    kinds = (("A", config.lanes, rates.a), ("B", config.lanes, rates.b), ("C", config.tile_columns, rates.c))
+    apart = (("A", config.lanes, rates.a), ("B", config.lanes, rates.b))
+    entering = apart if rates.operands is None else (("A and B", config.lanes, rates.operands),)
+    kinds = (*entering, ("C", config.tile_columns, rates.c))
     words = ", ".join(f"{name} {float(words * rate):.4g}" for name, words, rate in kinds)
     return [f"streams in words per cycle: {words}; operands {memory.operands}, results {memory.results}"]
 

@@ -14,6 +14,7 @@ from tests.streams import reset, start_clock
 
 CONFIGS = {
     "beats_in_a_word": CoreConfig(block_size=12, dot=6, lanes=2, operand_depth=3),  # three beats to a word
+    "lines_side_by_side": CoreConfig(block_size=4, dot=2, lanes=4, load_lines=2, operand_depth=2, features=("packed",)),
     "steps_in_a_word": CoreConfig(mantissa_widths=(4, 6), block_size=16, dot=2, lanes=8, operand_depth=2),
 }  # fmt: skip
 GROUPS, LINES = 2, 2
@@ -55,6 +56,13 @@ async def every_group_answers_in_its_cycle_with_what_was_written(dut):
     await reset(dut, write=0, read=0)
     for fields, _ in writes:
         await step(dut, write=pack(write_layout(config, GROUPS * LINES), fields))
+    if config.load_lines == LINES:
+        for half, line, block in places[::3]:
+            lines = [(half, line // LINES * LINES + number, block) for number in range(LINES)]
+            held |= {place: random_block(rng, config) for place in lines}
+            (fields, _), (other, _) = (next(beats(config, *place, held[place])) for place in lines)
+            fields |= {"together": 1, "others": [{name: other[name] for name in ("mantissas", "scale", "nan")}]}
+            await step(dut, write=pack(write_layout(config, GROUPS * LINES), fields))
     held = {place: ([*mantissas], scale, nan) for place, (mantissas, scale, nan) in held.items()}
 
     reads = [None] * GROUPS  # of the latest cycles, the newest first

@@ -60,6 +60,18 @@ RANGES = {
     "lanes must be between 1 and 64, not 65": {"lanes": 65},
     "lanes must divide block_size 64, not be 3": {"lanes": 3},
     "lanes must divide dot 4 or be a multiple of it, not be 3": {"dot": 4, "block_size": 12, "lanes": 3},
+    "load_lines must be between 1 and 8, not 9": {"load_lines": 9},
+    "load_lines must be a power of two, not 3": {
+        "load_lines": 3, "lanes": 64, "features": ("packed",), "tile_rows": 3, "tile_columns": 3,
+    },
+    "tile_rows must be a multiple of load_lines 2, not 3": {
+        "load_lines": 2, "lanes": 64, "features": ("packed",), "tile_rows": 3,
+    },
+    "lanes must be the whole block_size 64 for load_lines 2, not 16": {"load_lines": 2, "features": ("packed",)},
+    "load_lines must be 1 without the feature packed, not 2": {"load_lines": 2, "lanes": 64},
+    "load_lines must be at most the 7 blocks of a beat, not 8": {
+        "load_lines": 8, "lanes": 64, "features": ("packed",), "tile_rows": 8, "tile_columns": 8,
+    },
     "operand_depth must be between 2 and 65536, not 1": {"operand_depth": 1},
     "panel_columns must be between 4 and 4096, not 2": {"panel_columns": 2},
     "panel_columns must be a multiple of the array's 4 columns, not 6": {"panel_columns": 6},

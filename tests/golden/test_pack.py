@@ -50,6 +50,28 @@ def test_a_block_of_64_takes_33_bytes():
     assert pack(quantize(x, BlockFormat(4, 64))).size == 10 * 10 * 33
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("lines", [2, 3, 4])
+def test_lines_side_by_side(lines, axis):
+    """A block of each of some lines, then the next of each; what is missing at the end is zero."""
+    format = BlockFormat(4, 8)
+    x = np.random.default_rng(72).standard_normal((7, 20)).astype(np.float32)
+    tensor = quantize(x if axis else x.T, format, axis)
+    filled = quantize(np.pad(x, [(0, -7 % lines), (0, 0)]), format)
+    order = [(line, block) for first in range(0, 7, lines) for block in range(3) for line in range(first, first + lines)]
+    mantissas, fields = (np.stack([part[place] for place in order]) for part in (filled.mantissas, filled.fields))
+    wanted = golden.BlockTensor(mantissas, fields, format, (len(order) * 8,), 0)
+    assert pack(tensor, lines).tobytes() == pack(wanted).tobytes()
+
+
+def test_only_lines_of_a_matrix_go_side_by_side():
+    tensor = quantize(np.ones(9, np.float32), BlockFormat(4, 8))
+    with pytest.raises(ValueError, match=r"^lines must be 1 for a tensor of 1 axes, not 2$"):
+        pack(tensor, 2)
+    with pytest.raises(ValueError, match=r"^lines must be between 1 and 2147483647, not 0$"):
+        pack(tensor, 0)
+
+
 def test_codes_no_quantizer_makes():
     """The most negative code saturates; zero and NaN blocks have no mantissas."""
     format = BlockFormat(4, 2)

@@ -21,6 +21,7 @@ CONFIGS = {
     "mixed": CoreConfig(mantissa_widths=(4, 6), block_size=32, lanes=8),
     "odd_block": CoreConfig(mantissa_widths=(8,), block_size=49, lanes=7, exponent_width=10),
     "one_element": CoreConfig(mantissa_widths=(2,), block_size=1, exponent_width=5),
+    "four_lines": CoreConfig(block_size=16, lanes=16, load_lines=4, features=("packed",)),
     "wide": CoreConfig(mantissa_widths=(4, 7, 10), block_size=6, lanes=2, exponent_width=4),
 }
 
@@ -30,7 +31,11 @@ def config() -> CoreConfig:
 
 
 def random_tensor(config: CoreConfig, rng: Random, blocks: int) -> tuple[BlockTensor, list[int]]:
-    """What random bits mean, and the bits as beats: every code occurs, also those no quantizer makes."""
+    """What random bits mean, and the bits as beats: every code occurs, also those no quantizer makes.
+
+    ``blocks`` of each of the lines that leave at once.
+    """
+    blocks *= config.load_lines
     format = BlockFormat(rng.choice(config.mantissa_widths), config.block_size, config.exponent_width)
     bits = rng.getrandbits(blocks * format.block_bits)
     for block in range(blocks):
@@ -46,6 +51,15 @@ def random_tensor(config: CoreConfig, rng: Random, blocks: int) -> tuple[BlockTe
     return tensor, [stream >> 32 * config.lanes * beat & (1 << 32 * config.lanes) - 1 for beat in range(beats)]
 
 
+def one_by_one(config: CoreConfig, beats: tuple[int, ...], others: tuple[int, ...] = ()) -> list[int]:
+    """Beats of blocks, those that leave at once one after another."""
+    if config.load_lines == 1:
+        return list(beats)
+    size = BlockUnpacker(config).o.payload.shape().size
+    return [word for first, more in zip(beats, others, strict=True)
+            for word in (first, *(more >> size * i & (1 << size) - 1 for i in range(config.load_lines - 1)))]  # fmt: skip
+
+
 async def unpack_all(dut, tensors, rng: Random, idle: float = 0.0, stall: float = 0.0, stop: int | None = None) -> Sink:
     """Run tensors back to back, each with its width, and compare every block."""
     c = config()
@@ -53,9 +67,9 @@ async def unpack_all(dut, tensors, rng: Random, idle: float = 0.0, stall: float 
     source = Source("i", [beat for _, beats in tensors for beat in beats], idle)
     plan = []  # (width, final) of each beat on o
     for tensor, _ in tensors:
-        blocks = tensor.fields.size
+        blocks = tensor.fields.size // c.load_lines
         plan += [(tensor.format.mantissa_width, block == blocks - 1) for block in range(blocks) for _ in range(per_block)]
-    sink = Sink("o", len(plan), stall, also=("words_needed",))
+    sink = Sink("o", len(plan), stall, also=("words_needed", "others")[: 2 if c.load_lines > 1 else 1])
 
     def drive():
         width, final = plan[min(len(sink.beats), len(plan) - 1)]
@@ -64,11 +78,11 @@ async def unpack_all(dut, tensors, rng: Random, idle: float = 0.0, stall: float 
     await exchange(dut, [source], [sink], seed=rng.getrandbits(32), drive=drive, stop=stop)
     if stop is None:
         wanted = [block for tensor, _ in tensors for block in blocks_of(tensor)]
-        beats, needed = zip(*sink.beats, strict=True)
+        beats, needed, *others = zip(*sink.beats, strict=True)
         lasts = [words for words, (_, final), beat in zip(needed, plan, count(1), strict=False) if final and beat % per_block == 0]
         words = [-(-tensor.fields.size * tensor.format.block_bits // 32) for tensor, _ in tensors]
         assert lasts == [(number - 1) % c.lanes + 1 for number in words]
-        for number, (block, golden) in enumerate(zip(decode(c, beats), wanted, strict=True)):
+        for number, (block, golden) in enumerate(zip(decode(c, one_by_one(c, beats, *others)), wanted, strict=True)):
             assert block == golden, f"block {number}:\n got {block}\n not {golden}"
     return sink
 

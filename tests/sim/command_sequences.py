@@ -23,7 +23,9 @@ def random_rates(rng) -> Rates:
         denominator = int(rng.integers(2, 10))
         return Fraction(int(rng.integers(1, denominator)), denominator)
 
-    return Rates() if rng.random() < 0.2 else Rates(*(rate() for _ in fields(Rates)))
+    limited = {item.name: rate() for item in fields(Rates) if item.name != "operands"}
+    shared = {"operands": rate()} if rng.random() < 0.3 else {}
+    return Rates(**shared) if rng.random() < 0.2 else Rates(**limited, **shared)
 
 
 @dataclass
@@ -138,7 +140,7 @@ def as_product(command: Command, config: CoreConfig, rng) -> RtlProduct:
     """The command for a compiled core, on operands of zeros; at random with what does not change the time."""
 
     def packed(lines: int, width: int) -> bytes:
-        blocks = lines * -(-command.inner // config.block_size)
+        blocks = -(-lines // config.load_lines) * config.load_lines * -(-command.inner // config.block_size)
         return bytes(-(-blocks * (config.exponent_width + config.block_size * width) // 8))
 
     if command.refused:

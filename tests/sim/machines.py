@@ -48,6 +48,11 @@ MACHINES = {
         mantissa_widths=(4, 6), rounding_modes=("nearest", "stochastic"), block_size=16, tile_rows=2, tile_columns=2,
         lanes=4, panel_columns=32, operand_depth=64, features=("packed", "bfloat16", "bias", "requantize"),
     ),
+    # Two lines of an operand side by side.
+    "sides": CoreConfig(
+        mantissa_widths=(4, 6), block_size=16, lanes=16, tile_rows=2, tile_columns=4, mesh_rows=2, operand_depth=20,
+        panel_columns=16, load_lines=2, features=("packed", "bfloat16", "requantize"),
+    ),
     "single": CoreConfig(
         mantissa_widths=(3, 5, 7), block_size=1, tile_rows=1, tile_columns=1, operand_depth=64, panel_columns=3
     ),

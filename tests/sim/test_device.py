@@ -1,12 +1,17 @@
 """The same bits, cycles and counters from every device."""
 
+from fractions import Fraction
+from functools import partial
+
 import numpy as np
 import pytest
 
 import golden
 from hw.config import CoreConfig
 from sim.devices import CycleDevice, GoldenDevice, RtlDevice
+from sim.model import Rates
 from sim.network.plan import panels
+from tests.sim.machines import MACHINES
 from tests.sim.messages import rejects
 
 CONFIG = CoreConfig(
@@ -84,6 +89,18 @@ def test_operands_in_blocks_give_the_same_bits(packed_devices, shape, rounding):
     assert np.array_equal(c, GoldenDevice(CONFIG).matmul(a, b, width_b=6, **rounding))
     golden, cycle, rtl = packed_devices
     assert golden.health() == cycle.health() == rtl.health()
+    assert {name: rtl.counters[name] for name in cycle.counters} == cycle.counters
+
+
+def test_lines_side_by_side_give_the_same_bits():
+    """Through a port that A and B share."""
+    config, rates = MACHINES["sides"], Rates(operands=Fraction(3, 4), c=Fraction(1, 2))
+    kinds = CycleDevice, partial(RtlDevice, quick=True)
+    devices = GoldenDevice(config), *(kind(config, rates, operands="packed") for kind in kinds)
+    for shape in ((1, 1, 1), (5, 40, 7), (23, 50, 19), (9, 16 * 21, 7)):
+        c = everywhere(devices, *matrices(*shape, seed=5), width_b=6)
+        assert np.array_equal(c, golden.matmul(*matrices(*shape, seed=5), golden.BlockFormat(4, 16), golden.BlockFormat(6, 16)))
+    _, cycle, rtl = devices
     assert {name: rtl.counters[name] for name in cycle.counters} == cycle.counters
 
 

@@ -118,7 +118,8 @@ class Schedule:
         )  # fmt: skip
         seed = work.seed + shift if work.rounding == "stochastic" else None
         blocks = golden.quantize(x, block_format(self.config, getattr(work, f"width_{name}")), axis, work.rounding, seed)
-        return blocks, OPERANDS[work.operands], bytes(golden.pack(blocks)) if work.operands == "packed" else b""
+        packed = bytes(golden.pack(blocks, self.config.load_lines)) if work.operands == "packed" else b""
+        return blocks, OPERANDS[work.operands], packed
 
     def _finished(self, work: Work, c: np.ndarray) -> tuple[object, golden.BlockTensor | None]:
         """What is sent, and what waits."""

@@ -61,7 +61,7 @@ def test_a_source_that_is_asked_early_answers_when_it_can():
     assert Source(Fraction(1), free=9).relative(3) == (0, 0)
 
 
-@pytest.mark.parametrize("name", ["command", "a", "b", "c", "bias"])
+@pytest.mark.parametrize("name", ["command", "a", "b", "c", "bias", "operands"])
 @pytest.mark.parametrize("rate", [Fraction(0), Fraction(-1, 2), Fraction(9, 8)])
 def test_rejects_a_rate(name, rate):
     with rejects(ValueError, f"rate of {name} must be above 0 and at most 1, not {rate}"):

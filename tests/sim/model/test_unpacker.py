@@ -44,7 +44,8 @@ def test_an_open_stream_takes_as_long_as_the_loader_says(name, width, blocks):
     unpacker = run(config, Source(Fraction(1)), width, blocks)
     # The last beat leaves in the cycle before ``time``; the closed form counts from the job's start.
     loader = Loader(Timing(config), jump=True)
-    loaded = loader.load(Source(Fraction(1)), 0, blocks, config.block_size, OperandFormat.PACKED, width)
+    lines = blocks * config.load_lines
+    loaded = loader.load(Source(Fraction(1)), 0, lines, config.block_size, OperandFormat.PACKED, width)
     assert unpacker.time - 1 == loaded.full - loader.full_cycles
     assert unpacker.waited == 0
 
@@ -54,11 +55,11 @@ def test_an_open_stream_takes_as_long_as_the_loader_says(name, width, blocks):
 def test_no_beat_is_taken_too_many(name, width, rate):
     """As many beats as the blocks fill, the last one perhaps in part."""
     config = MACHINES[name]
-    packing = Packing(config, config.lanes)
+    packing = Packing(config, config.lanes, config.load_lines)
     for blocks in (1, 2, 5, 16):
         source = Counted(rate)
         run(config, source, width, blocks)
-        bits = blocks * (config.block_size * width + config.exponent_width)
+        bits = blocks * config.load_lines * (config.block_size * width + config.exponent_width)
         assert source.taken == -(-bits // packing.beat_bits)
 
 
