@@ -177,7 +177,7 @@ def _check_core(c: Any, rules: Rules) -> None:
         _check_load_lines(c, rules)
 
 
-def _check_load_lines(c: "CoreConfig", rules: Rules) -> None:
+def _check_load_lines(c: Any, rules: Rules) -> None:
     if not rules.sound("load_lines", "features", "lanes", "block_size", "tile_rows", "tile_columns"):
         return
     for name in ("tile_rows", "tile_columns"):
