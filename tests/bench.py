@@ -59,7 +59,7 @@ class QuickVerilator(Verilator):
         verilate, make = super()._build_command()
         place = verilate.index("--public-flat-rw")
         verilate[place : place + 1] = ["--public-depth", "1"]
-        return [verilate, *self._runtime.copying(self.build_dir), [*make, *verilator.QUICK_MAKE_VARIABLES]]
+        return [verilate, *self._runtime.copying(self.build_dir), *self._runtime.quick(make)]
 
     @property
     def _runtime(self) -> verilator.RuntimeObjects:
@@ -127,6 +127,7 @@ def simulate(component, test_module: str, values: dict | None = None, *, testcas
                 "PYTHONPATH": str(ROOT),
                 "VERILATOR_ROOT": os.environ.get("VERILATOR_ROOT", ""),
                 "COCOTB_ANSI_OUTPUT": "0",
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # cocotb asks pytest for its assertions only
             },
         )
     total, failed = get_results(results)

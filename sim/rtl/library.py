@@ -119,17 +119,18 @@ def _compile(source: Path, top: str, shim: Path, library: Path, defines: Sequenc
     shutil.rmtree(objects, ignore_errors=True)
     objects.mkdir()
     include = verilator.verilator_root() / "include"
-    make = verilator.QUICK_MAKE_VARIABLES if quick else ("OPT_FAST=-O2",)
-    runtime = verilator.RuntimeObjects(cache_folder(), f"library {' '.join(make)}")
+    level = "-O0" if quick else "-O2"
+    runtime = verilator.RuntimeObjects(cache_folder(), f"library {level}")
+    make = ["make", "-C", str(objects), "-f", f"V{stem}.mk"]
     commands = [
         [
             "verilator", "--cc", "-O3", "--no-timing", "-Wno-fatal", "--x-assign", "fast", "--x-initial", "fast",
             "--top-module", top, "--prefix", f"V{stem}", "--Mdir", str(objects), "-CFLAGS", "-fPIC", str(source),
         ],
         *runtime.copying(objects),
-        ["make", "-C", str(objects), "-f", f"V{stem}.mk", *make],
+        *(runtime.quick(make) if quick else [[*make, "OPT_FAST=-O2"]]),
         [
-            "g++", "-std=c++17", "-O0" if quick else "-O2", "-fPIC", "-shared", "-Wl,-z,defs", *defines,
+            "g++", "-std=c++17", level, "-fPIC", "-shared", "-Wl,-z,defs", *defines,
             f"-I{objects}", f"-I{include}", f"-I{include / 'vltstd'}", str(shim), str(objects / f"libV{stem}.a"),
             str(objects / "libverilated.a"), "-lpthread", "-o", str(part),
         ],

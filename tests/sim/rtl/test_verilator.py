@@ -85,3 +85,21 @@ def test_a_cut_object_is_taken_anew(tmp_path):
     objects.keep(build)
     ((_, source, _),) = objects.copying(build)
     assert Path(source).read_bytes() == b"whole"
+
+
+def test_headers_are_compiled_once_for_all_quick_builds(tmp_path):
+    objects, made = verilator.RuntimeObjects(tmp_path, "quick"), []
+    (tmp_path / "model.mk").write_text(
+        f"CXX = g++\nCPPFLAGS = -I{verilator.verilator_root() / 'include'}\nmodel: ; printf '%s\\n' \"$(OPT_FAST)\" > $@\n"
+    )
+    make = ["make", "-C", str(tmp_path), "-f", "model.mk"]
+    for _ in range(2):
+        made.append(objects.quick(make))
+        for command in made[-1]:
+            subprocess.run(command, check=True, capture_output=True)
+    assert [len(commands) for commands in made] == [2, 1]
+    compiled = objects.store / "headers.h.gch"
+    assert (tmp_path / "model").read_text() == f"-O0 -include '{objects.store / 'headers.h'}'\n"
+    with open(compiled, "r+b") as cut:
+        cut.truncate(compiled.stat().st_size - 1)
+    assert len(objects.quick(make)) == 2
