@@ -77,10 +77,10 @@ class RuntimeObjects:
         return [["cp", str(path), str(Path(build) / f"{name}.o")] for name, path in self._whole().items()]
 
     def quick(self, make: Sequence[str]) -> list[list[str]]:
-        """Commands instead of ``make``, which runs a model's makefile, for short runs: faster to compile, several times slower to simulate.
+        """Commands instead of ``make``, which runs a model's makefile, for short runs.
 
-        The model is one file without Verilator's precompiled header, which is the model's own and takes longer than
-        it; the headers that all models share are precompiled once.
+        They compile faster what simulates several times slower: the model is one file, without Verilator's precompiled
+        header, which is the model's own and takes longer than it; headers that all models share are precompiled once.
         """
         headers, compiled, size = (self.store / f"headers.{end}" for end in ("h", "h.gch", "size"))
         use = f"-O0 -include '{headers}'"
