@@ -4,6 +4,8 @@ import errno
 import os
 import secrets
 import time
+from contextlib import suppress
+from typing import cast
 
 import serial
 
@@ -31,7 +33,8 @@ class SerialLink:
     """Register accesses in frames, asked again until the answer is whole.
 
     An answer is taken only if it belongs to the question: see ``hw.serial.frames``. After any failure, an interrupt
-    included, the next request opens another session, so that nothing from before can be taken for its answer.
+    included, the next request opens another session, so that nothing from before can be taken for its answer; and a port
+    that went away is opened again by it, if it is there.
 
     Parameters
     ----------
@@ -64,13 +67,14 @@ class SerialLink:
         self.attempts = attempts
         self.repeats = self.traffic = 0
         self._serial: serial.Serial | None = None
+        self._closed = False
         self._session: int | None = None
         self._number = 0
         self.open()
 
     def open(self) -> None:
-        """Open the port, after ``close`` or when it was lost. The next request opens a session."""
-        self.close()
+        """Open the port, after ``close`` or anew. The next request opens a session."""
+        self._drop()
         try:
             self._serial = serial.Serial(
                 self.port, self.baud, timeout=self.timeout, write_timeout=self.timeout, exclusive=True
@@ -79,10 +83,14 @@ class SerialLink:
             busy = error.errno in (errno.EWOULDBLOCK, errno.EBUSY)
             reason = "is in use by another program" if busy else f"cannot be opened: {_reason(error)}"
             raise LinkError(f"serial port {self.port} {reason}") from None
-        self._session = None
+        self._session, self._closed = None, False
 
     def close(self) -> None:
-        """Give the port back."""
+        """Give the port back; requests are refused until ``open``."""
+        self._drop()
+        self._closed = True
+
+    def _drop(self) -> None:
         if self._serial is not None:
             self._serial.close()
         self._serial = None
@@ -113,9 +121,11 @@ class SerialLink:
 
     def _ask(self, action: Action, offset: int, words: list[int] | int) -> Answer:
         """The answer to a request; whatever else happens ends the session."""
-        line = self._serial
-        if line is None:
+        if self._closed:
             raise LinkError(f"serial port {self.port} is closed")
+        if self._serial is None:
+            self.open()
+        line = cast(serial.Serial, self._serial)
         answer = None
         try:
             if self._session is None:
@@ -126,7 +136,7 @@ class SerialLink:
             answer = self._asked(line, frame, reads=not action & Action.WRITE)
             self._number = next_number(self._number)
         except (serial.SerialException, OSError, TypeError) as error:  # TypeError: the port was closed meanwhile
-            self.close()
+            self._drop()
             raise LinkError(f"serial port {self.port} went away: {_reason(error)}") from None
         finally:
             if answer is None:
@@ -137,7 +147,8 @@ class SerialLink:
         """Send a request until it is answered as done, or refused by a register."""
         for attempt in range(self.attempts):
             self.repeats += attempt > 0
-            line.write(frame)
+            with suppress(serial.SerialTimeoutException):  # if it was not sent, it is not answered
+                line.write(frame)
             self.traffic += len(frame)
             answer = self._answer(line, reads)
             if answer is None or answer.status in (Status.CHECKSUM, Status.COUNT):

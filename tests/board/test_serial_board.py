@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import serial
 
 import golden
 from examples.digits_board import main as digits_board
 from hw.board.boards import BOARDS
-from hw.bus.registers import offset_of
+from hw.bus.registers import IDENTITY, offset_of
 from hw.config import FEATURES
 from hw.serial.frames import ANSWER_HEADER, CHECKSUM, Action, Status, decode_answer, decode_request, encode_request
 from sim.devices import GoldenDevice
@@ -198,6 +199,31 @@ def test_busy_port_is_reported(board):
     SerialLink(board.port).close()
 
 
+def test_a_closed_link_refuses_until_it_is_opened(board):
+    link = SerialLink(board.port)
+    link.close()
+    with pytest.raises(LinkError, match=rf"^serial port {board.port} is closed$"):
+        link.read(0)
+    link.open()
+    assert link.read(0) == [IDENTITY]
+    link.close()
+
+
+class Slow(serial.Serial):
+    """A port that takes what it is given, but too late."""
+
+    def write(self, data):
+        super().write(data)
+        raise serial.SerialTimeoutException("Write timeout")
+
+
+def test_a_port_that_is_slow_to_take_a_request_is_not_given_up(board, monkeypatch):
+    monkeypatch.setattr("serial.Serial", Slow)
+    link = SerialLink(board.port)
+    assert link.read(0) == [IDENTITY]
+    link.close()
+
+
 def test_port_without_a_core_is_reported():
     master, slave = os.openpty()
     link = SerialLink(os.ttyname(slave), timeout=0.05, attempts=2)
@@ -208,21 +234,25 @@ def test_port_without_a_core_is_reported():
     os.close(slave)
 
 
-def test_port_that_disappears_in_the_middle_is_reported_and_another_one_works(board):
-    seen = []
+def test_port_that_disappears_in_the_middle_is_reported_and_opened_again_when_it_is_back(board, tmp_path):
+    seen, port = [], tmp_path / "port"
+    port.symlink_to(board.port)
 
     def progress(done, total):
         seen.append((done, total))
         board.unplug()
 
-    device = RegisterDevice(SerialLink(board.port, timeout=0.3), progress=progress)
+    device = RegisterDevice(SerialLink(str(port), timeout=0.3), progress=progress)
     with pytest.raises(LinkError, match=r"went away|gave no valid answer"):
         device.matmul(*matrices(35, 17, 3))
     assert seen[0] == (1, seen[0][1])
     assert len(seen) < seen[0][1]
     device.progress = lambda done, total: None
+    port.unlink()
+    with pytest.raises(LinkError, match=r"went away|cannot be opened: No such file or directory$"):
+        device.reset()
     with SerialBoard(CONFIG) as other:
-        device.transport = SerialLink(other.port)
+        port.symlink_to(other.port)
         device.reset()
         assert equal(device, *matrices(2, 3, 4))
 
