@@ -239,11 +239,14 @@ class CoreConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "CoreConfig":
-        """Inverse of ``to_dict``; unknown names raise ``ValueError``."""
+        """Inverse of ``to_dict``; unknown names, and what is no table, raise ``ValueError`` or ``TypeError``."""
+        if not isinstance(values, dict):
+            raise TypeError(f"parameters must be a table of a machine's parameters, not {values!r}")
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
             raise ValueError(f"unknown parameter {', '.join(sorted(unknown))}")
         lists: dict[str, Any] = {
-            name: tuple(values[name]) for name in ("mantissa_widths", "rounding_modes", "features") if name in values
+            name: tuple(value) if isinstance(value := values[name], list) else value
+            for name in ("mantissa_widths", "rounding_modes", "features") if name in values
         }
         return cls(**values | lists)

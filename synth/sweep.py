@@ -17,6 +17,7 @@ from hw.host.files import keep, read_json
 from hw.host.tools import yosys_version
 from synth.density.cache import sources
 from synth.density.row import Design, Row
+from synth.kinds import check_kinds
 from synth.mapping.flow import BUILD
 from synth.mapping.liberty import find_library
 
@@ -175,6 +176,9 @@ def load(path: Path, kind: Readable[Any] = Row) -> list[Any]:
     """
     values = read_json(path)
     try:
-        return [kind.from_dict(row) for row in values["rows"]]
-    except (KeyError, TypeError, AttributeError) as error:
+        rows = [kind.from_dict(row) for row in values["rows"]]
+        for row in rows:
+            check_kinds(row)
+        return rows
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path} is no results file: {error}") from None

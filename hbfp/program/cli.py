@@ -22,7 +22,7 @@ def _options(parser: ArgumentParser) -> None:
 
 
 def _main(options: Namespace) -> int:
-    output = options.output or Path(options.model.with_suffix(".hbfp").name)
+    output = options.output or Path(f"{options.model.stem}.hbfp")
     try:
         check_outputs(output)
         network, plan = open_network(options), plan_of(options)

@@ -2,18 +2,16 @@
 
 import argparse
 import json
-import zlib
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 
+from hbfp.run.arrays import Arrays, Labels, read_inputs, read_labels
 from hbfp.run.options import add_network_options, machine_of, open_network, plan_of, progress_bar
 from hw.config import CoreConfig
 from hw.host.files import check_outputs, write_files
@@ -27,12 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEVICES", "main"]
 
-Arrays = dict[str, NDArray[Any]]
-Labels = NDArray[np.integer]
 
-
-LARGEST_INPUT = 1 << 32
-"""Bytes of all input arrays, unpacked."""
 DEVICES = ("golden", "cycle", "rtl", "board", "fp32")
 """Where products run; "fp32" is ONNX Runtime alone."""
 
@@ -58,33 +51,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_config_options(parser)
 
 
-def _arrays(path: Path) -> Arrays:
-    try:
-        with np.load(path) as file:
-            if sum(member.file_size for member in file.zip.infolist()) > LARGEST_INPUT:
-                raise ValueError(f"its arrays have more than {LARGEST_INPUT} bytes")
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, AttributeError, MemoryError, BadZipFile, zlib.error) as error:
-        raise ValueError(f"input must be an .npz file of arrays, not {path}: {error}") from None
-
-
-def _labels(path: Path) -> Labels:
-    try:
-        labels = np.load(path)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"labels must be an .npy file, not {path}: {error}") from None
-    if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise ValueError(f"labels must be one integer per sample, not {getattr(labels, 'dtype', 'several arrays')}")
-    return labels
-
-
 def _inputs(options: Namespace, network: "Network") -> Arrays:
     import onnx
 
     if (options.input is None) == (options.random is None):
         raise ValueError("input must be given: --input FILE.npz or --random SEED, one of them")
     if options.input is not None:
-        return _arrays(options.input)
+        return read_inputs(options.input)
     rng = np.random.default_rng(options.random)
     inputs: Arrays = {}
     for value in network.inputs:
@@ -137,7 +110,7 @@ def run_network(options: Namespace) -> int:
     plan = plan_of(options)
     network = open_network(options)
     inputs = _inputs(options, network)
-    labels = _labels(options.labels) if options.labels else None
+    labels = read_labels(options.labels) if options.labels else None
     if options.device == "fp32":
         return _fp32(options, network, inputs, labels)
     if labels is not None and options.search is not None:
@@ -159,7 +132,7 @@ def _run_program(options: Namespace) -> int:
         raise ValueError(f"{name} must not be given with a program, which was compiled for its own")
     program = read_program(options.model)
     options.operands = program.operands
-    labels = _labels(options.labels) if options.labels else None
+    labels = read_labels(options.labels) if options.labels else None
     with opened(program, options.allow_missing) as (network, widths, commands):
         inputs = _inputs(options, network)
         device = _device(options, program.machine)

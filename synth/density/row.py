@@ -106,6 +106,13 @@ class Row:
     scripts: dict[str, str] = field(default_factory=dict)
     tools: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        d = self.design
+        above = {"area": self.area, "macs": self.macs, "bits_per_element": self.bits_per_element}
+        for name, value in (above | {"rows": d.rows, "columns": d.columns, "mesh": d.mesh}).items():
+            if not value > 0:
+                raise ValueError(f"{name} must be above 0, not {value}")
+
     @property
     def density(self) -> float:
         """Operations (two per MAC) per ns and unit of area, at the least period; 0 where there is none."""

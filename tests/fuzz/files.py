@@ -4,6 +4,7 @@ import json
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
@@ -45,14 +46,29 @@ def _report() -> bytes:
 
 
 @cache
+def _program() -> bytes:
+    from hbfp.program import compile_network, write_program
+    from hbfp.run import Network
+    from hw.config import CoreConfig
+
+    machine = CoreConfig(block_size=8, lanes=4, tile_rows=2, tile_columns=2, operand_depth=8, features=("packed",))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "net.onnx"
+        path.write_bytes(network())
+        write_program(compile_network(Network(path, batch=1), machine, "all-4"), path.with_suffix(".hbfp"))
+        return path.with_suffix(".hbfp").read_bytes()
+
+
+@cache
 def GOOD() -> dict[str, bytes]:
     """Files that are what they seem, for options that take one."""
     from hw.config import CoreConfig
 
     return {
         "net.onnx": network(),
+        "net.hbfp": _program(),
         "net.csv": b"Layer,M,N,K\nfirst,8,16,32\n[red]last[/blue],4,4,4\n",
-        "x.npz": arrays(x=np.ones((2, 8), np.float32)),
+        "x.npz": arrays(x=np.ones((1, 8), np.float32)),
         "labels.npy": array(np.array([0])),
         "widths.json": b'{"layer": 6}',
         "machine.json": json.dumps({"parameters": CoreConfig().to_dict()}).encode(),

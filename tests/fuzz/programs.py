@@ -36,6 +36,8 @@ PROGRAMS = {
         Program("hw.board.cli", ("ulx3s",)),
         Program("sim.cli", ("--workload", "resnet20"), ("parameter", "operand", "resnet20", "layer", "machines")),
         Program("hbfp.run.cli", ("net.onnx", "--random", "1"), ("net.onnx",)),
+        Program("hbfp.program.cli", ("net.onnx",), ("net.onnx", "MODEL"), share=0.5),
+        Program("hbfp.program.disassemble", ("net.hbfp",), ("net.hbfp",), share=0.5),
         Program("hbfp.train.__main__", share=0.3),
         Program("hbfp.train.machine", ("golden", "--steps", "1")),
         Program("synth.__main__", (), ("format", "operands", "command")),

@@ -11,16 +11,10 @@ from hbfp.reference import parser_of
 from tests.fuzz.attempt import attempt, judge
 from tests.fuzz.budget import fuzzing
 from tests.fuzz.files import GOOD
-from tests.fuzz.programs import PROGRAMS, without_heavy_work
+from tests.fuzz.programs import PROGRAMS
 from tests.fuzz.words import PATHS, command_lines, names
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _light():
-    with pytest.MonkeyPatch.context() as patch:
-        without_heavy_work(patch)
-        patch.setenv("HBFP_LIBERTY_PATH", "")
-        yield
+pytestmark = pytest.mark.usefixtures("light")
 
 
 @cache

@@ -1,40 +1,52 @@
 """Files that are broken, hostile or without end: an error in one line, in bounded memory and time."""
 
 import io
+import random
 import subprocess
 import sys
 import zipfile
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
+from hw.config import CoreConfig
 from tests.fuzz.attempt import attempt, folder_with, judge
+from tests.fuzz.budget import fuzzing
 from tests.fuzz.files import GOOD, array, arrays, network
+from tests.fuzz.mutations import mutated
 from tests.fuzz.programs import PROGRAMS
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = {
-    "net.onnx": ("sim.cli", "--workload", "net.onnx"),
-    "net.csv": ("sim.cli", "--workload", "net.csv"),
-    "report.json": ("sim.cli", "--compare", "report.json", "report.json"),
-    "widths.json": ("hbfp.run.cli", "net.onnx", "--random", "1", "--widths", "widths.json"),
-    "x.npz": ("hbfp.run.cli", "net.onnx", "--input", "x.npz"),
-    "labels.npy": ("hbfp.run.cli", "net.onnx", "--random", "1", "--labels", "labels.npy"),
-    "machine.json": ("hw.board.cli", "ulx3s", "--dry-run", "--config", "machine.json"),
-    "rows.json": ("synth.__main__", "report", "--from", "rows.json"),
+    "net.onnx": ["sim.cli --workload net.onnx", "hbfp.run.cli net.onnx --random 1"],
+    "net.hbfp": ["hbfp.run.cli net.hbfp --random 1", "hbfp.program.disassemble net.hbfp"],
+    "net.csv": ["sim.cli --workload net.csv"],
+    "report.json": ["sim.cli --compare report.json report.json"],
+    "widths.json": ["hbfp.run.cli net.onnx --random 1 --widths widths.json"],
+    "x.npz": ["hbfp.run.cli net.onnx --input x.npz"],
+    "labels.npy": ["hbfp.run.cli net.onnx --random 1 --labels labels.npy"],
+    "machine.json": ["hw.board.cli ulx3s --dry-run --config machine.json"],
+    "rows.json": ["synth.__main__ report --from rows.json"],
 }
 """What reads each file."""
-KNOWN = {*COMMANDS, "net", "input", "labels", "width", "mantissa", "block_size", "tile", "mesh", "config", "accumulator"}
+KNOWN = {*COMMANDS, "net", "input", "labels", "width", "mantissa", "tile", "mesh", "config", "parameter"}
+KNOWN |= {field.name for field in fields(CoreConfig)}
 
 
-def run(name: str, content: bytes) -> int:
-    """Give a file to the program that reads it; its status, after what must hold held."""
-    module, *arguments = COMMANDS[name]
-    outcome = attempt(PROGRAMS[module].main, arguments, GOOD() | {name: content})
-    judge(outcome, arguments, KNOWN | set(PROGRAMS[module].words))
-    return outcome.status
+def run(name: str, content: bytes) -> set[int]:
+    """Give a file to the programs that read it; their statuses, after what must hold held."""
+    statuses = set()
+    for command in COMMANDS[name]:
+        module, *arguments = command.split()
+        outcome = attempt(PROGRAMS[module].main, arguments, GOOD() | {name: content})
+        judge(outcome, arguments, KNOWN | set(PROGRAMS[module].words))
+        statuses.add(outcome.status)
+    return statuses
 
 
 def bomb() -> bytes:
@@ -73,7 +85,21 @@ HOSTILE = [
 
 @pytest.mark.parametrize(("name", "content"), HOSTILE)
 def test_hostile_files_are_refused(name, content):
-    assert run(name, content) == 2
+    assert run(name, content) == {2}
+
+
+@pytest.mark.usefixtures("light")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_files_with_mistakes(name):
+    good = GOOD()[name]
+    assert run(name, good) == {0}
+
+    @fuzzing(0.7)
+    @given(st.integers(0, 2**32))
+    def every_file(seed):
+        run(name, mutated(name, good, random.Random(seed)))
+
+    every_file()
 
 
 @pytest.mark.parametrize("content", [outside(), huge()], ids=["outside", "huge"])
