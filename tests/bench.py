@@ -127,7 +127,8 @@ def simulate(component, test_module: str, values: dict | None = None, *, testcas
                 "PYTHONPATH": str(ROOT),
                 "VERILATOR_ROOT": os.environ.get("VERILATOR_ROOT", ""),
                 "COCOTB_ANSI_OUTPUT": "0",
-                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # cocotb asks pytest for its assertions only
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # cocotb asks pytest to explain failed assertions only:
+                "COCOTB_REWRITE_ASSERTION_FILES": "tests/*.py",  # those of these files, not of everything imported
             },
         )
     total, failed = get_results(results)
