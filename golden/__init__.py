@@ -38,6 +38,7 @@ from golden.accumulate import (
 from golden.dot import BlockProducts, block_dot, sum_bound, sum_width
 from golden.finish import finish, to_bfloat16
 from golden.format import BlockFormat, BlockTensor, Health
+from golden.join import join
 from golden.layers.convolution import filters, patches
 from golden.layers.schedule import WidthSchedule, schedule
 from golden.matmul import matmul
@@ -67,6 +68,7 @@ __all__ = [
     "filters",
     "finish",
     "float32_from_integer",
+    "join",
     "matmul",
     "pack",
     "packed_size",

@@ -13,7 +13,8 @@ __all__ = [
     "add", "bfloat16_from_integer", "float32_from_integer", "round_to_float",
 ]  # fmt: skip
 
-ACCUMULATORS = ("fp32", "bf16", "aligned")
+ACCUMULATORS = ("fp32", "bf16", "aligned", "fp32x2", "fp32x4")
+"""``x2``, ``x4``: so many blocks are joined (``golden.join``) before each addition."""
 SIGNIFICAND_WIDTHS = {"fp32": 24, "bf16": 8}
 SMALLEST_NORMAL = np.float32(2.0**-126)
 CANONICAL_NAN = np.array(0x7FC00000, np.uint32).view(np.float32)
@@ -107,11 +108,16 @@ class FloatAccumulator:
     ----------
     significand_width
         24 for FP32, 8 for bfloat16 (products are rounded to bfloat16 before they are added).
+    group
+        blocks whose products are joined before each addition, for those who make the products: 1, 2 or 4.
     """
 
     significand_width: int = 24
+    group: int = 1
 
     def __post_init__(self) -> None:
+        if self.group not in (1, 2, 4):
+            raise ValueError(f"group must be 1, 2 or 4, not {self.group}")
         if self.significand_width not in SIGNIFICAND_WIDTHS.values():
             raise ValueError(f"significand_width must be 24 or 8, not {self.significand_width}")
 
@@ -160,6 +166,7 @@ class AlignedAccumulator:
 
     sum_width: int
     window: int = 32
+    group = 1
 
     def __post_init__(self) -> None:
         check_range("window", self.window, 2, 52)
@@ -202,7 +209,10 @@ def accumulator(kind: str | Accumulator, sum_width: int = 0) -> Accumulator:
     if isinstance(kind, FloatAccumulator | AlignedAccumulator):
         return kind
     check_choice("accumulator", kind, ACCUMULATORS)
-    return AlignedAccumulator(sum_width) if kind == "aligned" else FloatAccumulator(SIGNIFICAND_WIDTHS[kind])
+    if kind == "aligned":
+        return AlignedAccumulator(sum_width)
+    base, _, group = kind.partition("x")
+    return FloatAccumulator(SIGNIFICAND_WIDTHS[base], int(group or 1))
 
 
 def accumulate_step(
@@ -219,7 +229,7 @@ def accumulate_step(
     nan
         where a product is NaN.
     """
-    check_choice("kind", kind, ACCUMULATORS[:2])
+    check_choice("kind", kind, tuple(SIGNIFICAND_WIDTHS))
     floating = FloatAccumulator(SIGNIFICAND_WIDTHS[kind])
     before = floating.start(np.shape(sums)) if state is None else state
     return floating.step(before, sums, scales, nan)

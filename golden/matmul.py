@@ -22,7 +22,8 @@ def matmul(
     """``a @ b`` in block floating point: what the hardware computes, bit for bit.
 
     Each row of A and column of B is cut into blocks along the reduction axis. Products of blocks are exact integers;
-    one after the other, in ascending order, they are accumulated. So C depends on the inputs and the formats alone.
+    one after the other (or two or four joined), in ascending order, they are accumulated. So C depends on the inputs and
+    the formats alone.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ def matmul(
     rounding, seed_a, seed_b, power_of_two
         as in ``quantize``.
     accumulator
-        "fp32", "bf16" or "aligned", or an accumulator object.
+        "fp32", "bf16", "aligned", "fp32x2" or "fp32x4", or an accumulator object.
     initial
         float32 (rows, columns) to start from instead of +0; not with "aligned".
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from golden.accumulate import Accumulator, FloatAccumulator, round_to_bfloat16
 from golden.dot import block_dot, sum_bound
 from golden.format import BlockTensor
+from golden.join import join
 
 __all__ = ["accumulate_blocks", "multiply"]
 
@@ -38,8 +39,10 @@ def accumulate_blocks(a: BlockTensor, b: BlockTensor, kind: Accumulator, state: 
     """
     if state is None:
         state = kind.start((a.shape[0], b.shape[1]))
-    for block in range(a.fields.shape[1]):
-        products = block_dot(a, b, block)
+    blocks = a.fields.shape[1]
+    for block in range(0, blocks, kind.group):
+        last = min(block + kind.group, blocks)
+        products = join([block_dot(a, b, k) for k in range(block, last)], kind.group)
         state = kind.step(state, products.sums, products.scales, products.nan)
     return state
 
@@ -55,7 +58,8 @@ def multiply(
     plain float32 addition is the defined one. Other tiles of C, and other accumulators, go step by step.
     """
     bound = sum_bound(a.format, b.format)
-    folded = (_Folded(a), _Folded(b)) if isinstance(kind, FloatAccumulator) and bound < EXACT_FLOAT32 else None
+    plain = isinstance(kind, FloatAccumulator) and kind.group == 1
+    folded = (_Folded(a), _Folded(b)) if plain and bound < EXACT_FLOAT32 else None
     result = np.empty((a.shape[0], b.shape[1]), np.float32)
     scratch = np.empty((TILE_ROWS, TILE_COLUMNS), np.float32)
     for rows, columns in product(_slices(a.shape[0], TILE_ROWS), _slices(b.shape[1], TILE_COLUMNS)):

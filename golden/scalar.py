@@ -15,12 +15,13 @@ from math import copysign, floor, frexp, inf, isfinite, isnan, nan
 from golden.format import BlockFormat
 
 __all__ = [
-    "AlignedState", "Block", "Product", "accumulate", "accumulate_aligned", "add", "dequantize_block", "dot",
+    "AlignedState", "Block", "Product", "accumulate", "accumulate_aligned", "add", "dequantize_block", "dot", "join",
     "matmul_element", "quantize_block", "round_to_float", "split_mantissa", "step_aligned", "xorshift32",
 ]  # fmt: skip
 
 SMALLEST_NORMAL = Fraction(1, 2**126)
 SIGNIFICAND_WIDTHS = {"fp32": 24, "bf16": 8}
+JOIN_GUARD = 4  # bits kept below the unit of the greater of two blocks that are joined
 
 
 def power_of_two(exponent: int) -> Fraction:
@@ -154,11 +155,29 @@ def add(a: float, b: float, significand_width: int = 24) -> float:
     return round_to_float(Fraction(a) + Fraction(b), significand_width)
 
 
+def join(products: Sequence[Product], count: int) -> Product:
+    """Up to ``count`` (a power of two) products as one, of two halves: each in units of ``2**-JOIN_GUARD`` of the greater
+    scale, rounded to nearest, ties up."""
+    if None in products:
+        return None
+    if count == 1:
+        return products[0]
+    halves = (products[: count // 2], products[count // 2 :])
+    terms = [joined for half in halves if half and (joined := join(half, count // 2)) is not None]
+    unit = max(scale for _, scale in terms) - JOIN_GUARD
+    return sum(floor(total * power_of_two(scale - unit) + Fraction(1, 2)) for total, scale in terms), unit
+
+
 def accumulate(products: Iterable[Product], kind: str = "fp32", initial: float = 0.0) -> float:
-    """Products of one output, in ascending order of blocks, each added by one ``"fp32"`` or ``"bf16"`` addition."""
-    width = SIGNIFICAND_WIDTHS[kind]
+    """Products of one output, in ascending order of blocks, each added by one ``"fp32"`` or ``"bf16"`` addition.
+
+    ``"fp32x2"`` and ``"fp32x4"`` join two or four products before each.
+    """
+    base, _, group = kind.partition("x")
+    width, source = SIGNIFICAND_WIDTHS[base], iter(products)
     total = add(initial, 0.0, width)
-    for product in products:
+    while taken := list(islice(source, int(group or 1))):
+        product = join(taken, int(group or 1))
         term = nan if product is None else round_to_float(product[0] * power_of_two(product[1]), width)
         total = add(total, term, width)
     return total

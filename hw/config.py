@@ -5,18 +5,30 @@ from functools import cached_property
 from math import ceil
 from typing import Any
 
-from hw.choices import ACCUMULATORS, DATAPATHS, FEATURES, FPGA_DATAPATHS, ROUNDING_MODES, Rounding
+from hw.choices import (
+    ACCUMULATORS,
+    DATAPATHS,
+    FEATURES,
+    FPGA_DATAPATHS,
+    ROUNDING_MODES,
+    Rounding,
+    accumulator_kind,
+    blocks_per_addition,
+)
 from hw.names import digest, named
 from hw.rules import check_machine
 
 __all__ = [
-    "ACCUMULATORS", "CONVERSION_STAGES", "DATAPATHS", "FEATURES", "FPGA_DATAPATHS", "ROUNDING_MODES", "CoreConfig", "Rounding",
+    "ACCUMULATORS", "CONVERSION_STAGES", "DATAPATHS", "FEATURES", "FPGA_DATAPATHS", "JOIN_GUARD", "ROUNDING_MODES", "CoreConfig",
+    "Rounding",
     "signed_width",
 ]  # fmt: skip
 
 CONVERSION_STAGES = {6: 2, 7: 2, 8: 2, 9: 3, 10: 3, 11: 4, 12: 4}
 """Register stages of an accumulator in front of its loop, in which a block's sum is converted, by ``accumulator_cycles``;
 where none is given, 1."""
+JOIN_GUARD = 4
+"""Bits kept below the unit of the greater of two blocks that are joined."""
 
 
 def signed_width(low: int, high: int) -> int:
@@ -40,7 +52,8 @@ class CoreConfig:
     rounding_modes
         roundings into a block a command can ask for, of "nearest", "stochastic" and "truncate", in any order.
     dot
-        products a unit makes per cycle; a divisor of ``block_size`` (default: the whole block).
+        products a unit makes per cycle; a divisor of ``block_size`` (default: the whole block), or all of the blocks that
+        are joined.
     tile_rows, tile_columns
         units of a tile, which share operands by broadcast.
     mesh_rows, mesh_columns
@@ -48,7 +61,8 @@ class CoreConfig:
     interleave
         outputs a unit holds; they take turns, which hides the accumulator's latency.
     accumulator
-        "fp32", "bf16" or "aligned".
+        "fp32", "bf16", "aligned", "fp32x2" or "fp32x4"; the last two take two or four blocks in a step, join their sums as
+        integers and add once.
     accumulator_cycles
         register stages of the accumulator, its state included (1 … 12; "aligned" 1 … 5).
     tree_cycles
@@ -128,8 +142,41 @@ class CoreConfig:
 
     @property
     def steps(self) -> int:
-        """Cycles of one pass over a block."""
-        return self.block_size // self.dot
+        """Cycles of one pass over a block, or over blocks that are joined."""
+        return self.group_size // self.dot
+
+    @property
+    def accumulator_kind(self) -> str:
+        """The accumulator's additions: "fp32", "bf16" or "aligned"."""
+        return accumulator_kind(self.accumulator)
+
+    @property
+    def group(self) -> int:
+        """Blocks that are joined before each addition, and taken in one step: a power of two."""
+        return blocks_per_addition(self.accumulator)
+
+    @property
+    def group_size(self) -> int:
+        """Elements of the blocks that are joined."""
+        return self.block_size * self.group
+
+    def groups(self, inner: int) -> int:
+        """Groups of joined blocks, of which the last may lack some, in a reduction of ``inner`` elements."""
+        return ceil(inner / self.group_size)
+
+    def whole_groups(self, blocks: Any) -> Any:
+        """Groups that so many blocks make, an integer or a value."""
+        return (blocks + self.group - 1) >> self.group.bit_length() - 1 if self.group > 1 else blocks
+
+    @property
+    def operand_groups(self) -> int:
+        """Groups of joined blocks of each line that one half of an operand buffer holds."""
+        return self.operand_depth // self.group
+
+    @property
+    def join_cycles(self) -> int:
+        """Register stages behind the block sums in which blocks are joined."""
+        return min(2, self.tree_cycles) if self.group > 1 else 0
 
     @property
     def loop_cycles(self) -> int:
@@ -163,8 +210,8 @@ class CoreConfig:
 
     @property
     def dot_sum_bound(self) -> int:
-        """Largest magnitude of one cycle's sum of products: ``dot`` products of two largest slices."""
-        return self.dot * ((1 << self.slice_width) - 1) ** 2
+        """Largest magnitude of one cycle's sum of a block's products, of two largest slices each."""
+        return self.dot // self.group * ((1 << self.slice_width) - 1) ** 2
 
     @property
     def block_sum_bound(self) -> int:
@@ -180,6 +227,16 @@ class CoreConfig:
     def block_sum_width(self) -> int:
         """Bits of a signed block sum. Horner's partial sums over passes stay below the whole, so they fit."""
         return signed_width(-self.block_sum_bound, self.block_sum_bound)
+
+    @property
+    def joined_fraction_width(self) -> int:
+        """Bits of a joined sum below the unit of its scale: ``JOIN_GUARD`` for each time two are joined."""
+        return JOIN_GUARD * (self.group.bit_length() - 1)
+
+    @property
+    def joined_sum_width(self) -> int:
+        """Bits of a joined sum: each time two are joined it grows by the guard bits and one."""
+        return self.block_sum_width + (JOIN_GUARD + 1) * (self.group.bit_length() - 1)
 
     # Exponents.
     @property
@@ -199,6 +256,11 @@ class CoreConfig:
         """Bits of a signed scale."""
         return signed_width(*self.scale_range)
 
+    @property
+    def missing_scale(self) -> int:
+        """A scale that no block has: of blocks that a group lacks. Beside any other block, what is there counts as zero."""
+        return -(1 << self.scale_width - 1)
+
     # Buffers.
     @property
     def word_elements(self) -> int:
@@ -207,8 +269,8 @@ class CoreConfig:
 
     @property
     def block_words(self) -> int:
-        """Words a block takes in the operand buffer."""
-        return self.block_size // self.word_elements
+        """Words that a block, or blocks that are joined, take in the operand buffer."""
+        return self.group_size // self.word_elements
 
     @property
     def panel_tiles(self) -> int:

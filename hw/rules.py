@@ -7,6 +7,8 @@ from hw.choices import ACCUMULATORS, DATAPATHS, FEATURES, ROUNDING_MODES
 
 __all__ = ["Rules", "check_machine"]
 
+LEAST_JOINED = 6  # bits of an exponent from which on the scale of a missing block is far enough from every block's
+
 
 class Rules:
     """Rules checked so far of ``subject``'s attributes.
@@ -122,26 +124,37 @@ def _check_blocks(c: Any, rules: Rules) -> None:
         _set(c, "rounding_modes", tuple(mode for mode in ROUNDING_MODES if mode in c.rounding_modes))
 
 
+<<<<<<< HEAD
 def _check_array(c: Any, rules: Rules) -> None:
     if c.dot is None and rules.sound("block_size"):
         _set(c, "dot", c.block_size)
+=======
+def _check_array(c: "CoreConfig", rules: Rules) -> None:
+    rules.choice("accumulator", ACCUMULATORS)
+    if c.dot is None and rules.sound("block_size", "accumulator"):
+        _set(c, "dot", c.group_size)
+>>>>>>> b688d34 (Two or four blocks joined as integers before each FP32 addition: accumulator fp32x2 and fp32x4, bits in golden, units of HBFP4, MXFP4 and MXFP6)
     if c.dot is None:
         rules.unsound.add("dot")
     else:
-        rules.integer("dot", 1, c.block_size if rules.sound("block_size") else 1024)
-    if rules.sound("dot", "block_size") and c.block_size % c.dot:
-        rules.breaks("dot", f"divide block_size {c.block_size}, not be {c.dot}")
+        rules.integer("dot", 1, c.group_size if rules.sound("block_size", "accumulator") else 4096)
+    if rules.sound("dot", "block_size", "accumulator"):
+        if c.group > 1 and c.dot != c.group_size:
+            rules.breaks("dot", f"be {c.group_size} with accumulator {c.accumulator}, not {c.dot}")
+        elif c.group == 1 and c.block_size % c.dot:
+            rules.breaks("dot", f"divide block_size {c.block_size}, not be {c.dot}")
+    if rules.sound("accumulator", "exponent_width") and c.group > 1 and c.exponent_width < LEAST_JOINED:
+        rules.breaks("exponent_width", f"be at least {LEAST_JOINED} with accumulator {c.accumulator}, not {c.exponent_width}")
     for name in ("tile_rows", "tile_columns", "mesh_rows", "mesh_columns"):
         rules.integer(name, 1, 64)
 
 
 def _check_unit(c: Any, rules: Rules) -> None:
     rules.integer("interleave", 1, 64)
-    rules.choice("accumulator", ACCUMULATORS)
     rules.integer("accumulator_cycles", 1, 5 if c.accumulator == "aligned" else 12)
     rules.integer("tree_cycles", 0, 5)
     rules.choice("datapath", DATAPATHS)
-    if rules.sound("block_size", "dot", "interleave", "accumulator_cycles"):
+    if rules.sound("block_size", "dot", "interleave", "accumulator", "accumulator_cycles"):
         least = ceil(c.loop_cycles / c.steps)
         if c.interleave < least:
             text = f"be at least {least} for accumulator_cycles {c.accumulator_cycles}, not {c.interleave}"
@@ -160,6 +173,8 @@ def _check_core(c: Any, rules: Rules) -> None:
             rules.breaks("lanes", f"divide dot {c.dot} or be a multiple of it, not be {c.lanes}")
     rules.integer("load_lines", 1, 8)
     rules.integer("operand_depth", 2, 1 << 16)
+    if rules.sound("operand_depth", "accumulator") and c.operand_depth % c.group:
+        rules.breaks("operand_depth", f"be a multiple of {c.group} with accumulator {c.accumulator}, not {c.operand_depth}")
     if rules.sound("tile_columns", "mesh_columns"):
         if c.panel_columns is None:
             _set(c, "panel_columns", c.columns)

@@ -92,8 +92,8 @@ class Timing:
 
     @property
     def unit_cycles(self) -> int:
-        """From a step's entry into a tile to its result being written: operands, tree, block sum, accumulator."""
-        return 2 + self.config.tree_cycles + self.config.accumulator_cycles - 1
+        """From a step's entry into a tile to its result being written: operands, tree, block sum, joining, accumulator."""
+        return 2 + self.config.tree_cycles + self.config.join_cycles + self.config.accumulator_cycles - 1
 
     @property
     def result_cycles(self) -> int:

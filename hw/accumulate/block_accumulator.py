@@ -8,19 +8,21 @@ from amaranth.lib.wiring import Component, In, Out
 
 from hw.accumulate.aligned_accumulator import AlignedAccumulator
 from hw.accumulate.float_accumulator import FORMATS, FloatAccumulator
-from hw.config import ACCUMULATORS
 from hw.names import named
 
 __all__ = ["Accumulator", "BlockAccumulator", "ResultConverter", "accumulator_datapath"]
 
 
-def accumulator_datapath(kind: str, sum_width: int, scale_width: int) -> Any:
-    """The datapath of an accumulator of this kind."""
-    if kind not in ACCUMULATORS:
-        raise ValueError(f"accumulator must be one of {', '.join(ACCUMULATORS)}, not {kind}")
+KINDS = ("fp32", "bf16", "aligned")
+
+
+def accumulator_datapath(kind: str, sum_width: int, scale_width: int, fraction_width: int = 0) -> Any:
+    """The datapath of an accumulator of this kind; only a float's sums may have bits below the scale's unit."""
+    if kind not in KINDS:
+        raise ValueError(f"accumulator must be one of {', '.join(KINDS)}, not {kind}")
     if kind == "aligned":
         return AlignedAccumulator(sum_width, scale_width)
-    return FloatAccumulator(FORMATS[kind], sum_width, scale_width)
+    return FloatAccumulator(FORMATS[kind], sum_width, scale_width, fraction_width)
 
 
 class Accumulator(Component):
@@ -90,7 +92,7 @@ class Accumulator(Component):
 
 
 class BlockAccumulator(Accumulator):
-    """``C[slot] <- C[slot] + sum * 2**scale``, with ``interleave`` outputs ``C``.
+    """``C[slot] <- C[slot] + sum * 2**(scale - fraction_width)``, with ``interleave`` outputs ``C``.
 
     ``i`` is sampled in cycle 0, ``read`` (the slot, and ``first`` to start from zero instead of it) in cycle
     ``read_cycle``, ``write`` (the slot, if ``enable``) in cycle ``write_cycle``; the three belong to one addition.
@@ -108,6 +110,8 @@ class BlockAccumulator(Accumulator):
         outputs.
     cycles
         register stages, the state's included: 1 … 12, for "aligned" 1 … 5.
+    fraction_width
+        bits of the sum below the scale's unit; 0 for "aligned".
 
     Attributes
     ----------
@@ -119,10 +123,12 @@ class BlockAccumulator(Accumulator):
         what is being written, in cycle ``write_cycle``; ``result_width`` bits that ``ResultConverter`` understands.
     """
 
-    def __init__(self, kind: str, sum_width: int, scale_width: int, interleave: int = 1, cycles: int = 1) -> None:
+    def __init__(
+        self, kind: str, sum_width: int, scale_width: int, interleave: int = 1, cycles: int = 1, fraction_width: int = 0
+    ) -> None:
         self.kind = kind
-        name = named("block_accumulator", kind=kind, s=sum_width, e=scale_width)
-        super().__init__(accumulator_datapath(kind, sum_width, scale_width), name, interleave, cycles)
+        name = named("block_accumulator", kind=kind, s=sum_width, e=scale_width, f=fraction_width)
+        super().__init__(accumulator_datapath(kind, sum_width, scale_width, fraction_width), name, interleave, cycles)
 
 
 class ResultConverter(Component):

@@ -17,7 +17,7 @@ FORMATS = {"fp32": FP32, "bf16": BF16}
 
 
 class FloatAccumulator:
-    """Datapath of a floating-point accumulator: ``state + sum * 2**scale`` as docs/numerics.md defines it.
+    """Datapath of a floating-point accumulator: ``state + sum * 2**(scale - fraction_width)`` as docs/numerics.md defines it.
 
     Each of the two steps, conversion and addition, rounds to nearest even.
 
@@ -27,6 +27,8 @@ class FloatAccumulator:
         the accumulator's format.
     sum_width, scale_width
         bits of a block sum and of one block's scale.
+    fraction_width
+        bits of the sum below the scale's unit.
     """
 
     boundaries = (
@@ -44,8 +46,8 @@ class FloatAccumulator:
         ("magnitude", "split", "found", "convert", "select", "compare", "align", "add", "locate", "coarse", "normalise"),
     )  # fmt: skip
 
-    def __init__(self, form: FloatFormat, sum_width: int, scale_width: int) -> None:
-        self.form = form
+    def __init__(self, form: FloatFormat, sum_width: int, scale_width: int, fraction_width: int = 0) -> None:
+        self.form, self.fraction_width = form, fraction_width
         self.input_shape = block_layout(sum_width, scale_width)
         self.state_shape = form.layout
         self.start = {"exponent": 0, "sign": 0}
@@ -56,7 +58,7 @@ class FloatAccumulator:
         ``stage(name, record)`` is called at each boundary and returns the record, registered or not. ``state`` is
         called after the boundary "convert".
         """
-        term = stage("convert", convert_integer(m, self.form, i.sum, i.scale, i.nan, stage))
+        term = stage("convert", convert_integer(m, self.form, i.sum, i.scale, i.nan, stage, self.fraction_width))
         operands = Signal(data.StructLayout({"state": self.state_shape, "term": term.shape()}), name="operands")
         m.d.comb += [operands.state.eq(state()), operands.term.eq(term)]
         operands = stage("select", operands)

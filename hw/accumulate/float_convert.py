@@ -21,9 +21,9 @@ def term_layout(form: FloatFormat, sum_width: int) -> data.StructLayout:
 
 def convert_integer(
     m: Module, form: FloatFormat, total: Value, scale: Value, nan: Value,
-    stage: Callable[[str, Any], Any] = lambda name, record: record,
+    stage: Callable[[str, Any], Any] = lambda name, record: record, fraction_width: int = 0,
 ) -> data.View:  # fmt: skip
-    """``total * 2**scale`` rounded to nearest even, as a ``term_layout``.
+    """``total * 2**(scale - fraction_width)`` rounded to nearest even, as a ``term_layout``.
 
     Flushed to zero of its sign below the normal range; above it infinity, which is the largest exponent with fraction
     0; zero is +0. ``total`` is signed and never its most negative code. Exact while ``|total| < 2**significand_width``.
@@ -45,7 +45,7 @@ def convert_integer(
     partly, low = normalise_partly(m, split.significand, "convert_normalise", fine)
     found, _ = record("found", partly, Cat(low, split.count), rest)
     exponent = Signal(signed(max(len(scale), form.exponent_width + 1) + 1), name="convert_exponent")
-    m.d.comb += exponent.eq(found.scale + (form.bias + width - 1) - found.count)
+    m.d.comb += exponent.eq(found.scale + (form.bias + width - 1 - fraction_width) - found.count)
     field, fraction = round_and_pack(m, form, found.significand, exponent, "convert")
     term = Signal(term_layout(form, len(total)), name="convert_term")
     m.d.comb += [

@@ -34,7 +34,7 @@ class Mesh(Component):
     def __init__(self, config: CoreConfig) -> None:
         self.config = config
         self.tile = Tile(config)
-        operand = block_slice(config.multiplier_width, config.dot, config.scale_width)
+        operand = block_slice(config.multiplier_width, config.dot, config.scale_width, config.group)
         self.result_width = self.tile.result_width
         super().__init__(
             {

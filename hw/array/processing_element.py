@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
 from hw.accumulate.block_accumulator import BlockAccumulator
+from hw.accumulate.block_joiner import BlockJoiner
 from hw.config import FPGA_DATAPATHS, CoreConfig
 from hw.dot.dot_product import DotProduct
 from hw.dot.paired_dot_product import PairedDotProduct, PairSelects, PairSums
@@ -26,18 +28,21 @@ class ProcessingElement(Component):
     Wide mantissas in a tile of several rows and columns are multiplied by pairs (``PairedDotProduct``), which the tile
     prepares once for all units of a row or column: then ``prepare_a`` and ``prepare_b`` make what ``a`` and ``b`` take.
 
+    An accumulator such as "fp32x2" makes it take several blocks at once, each with a sum of its own; ``BlockJoiner`` makes
+    one of them.
+
     The unit has no control of its own: the tile delays each control to the cycle in which the unit samples it.
     Latency from ``a``, ``b`` to ``sum_control`` is ``config.tree_cycles``; to ``scale_*`` and ``nan`` one more; from there
-    to ``value`` ``config.accumulator_cycles - 1``. Throughput is one step per cycle.
+    to ``value`` ``config.join_cycles + config.accumulator_cycles - 1``. Throughput is one step per cycle.
 
     Attributes
     ----------
     a, b
-        ``dot`` sign-magnitude mantissas each, or pairs made of them.
+        ``dot`` sign-magnitude mantissas each, or pairs made of them; blocks that are joined one behind the other.
     sum_control
         ``clear`` and ``shift`` as in ``control_layout``; only where a block takes several steps or passes.
     scale_a, scale_b, nan_a, nan_b
-        log2 of the blocks' intervals and their NaN flags.
+        log2 of the blocks' intervals (of blocks that are joined an array) and their NaN flags.
     read, write
         of ``BlockAccumulator``.
     value
@@ -50,24 +55,21 @@ class ProcessingElement(Component):
     def __init__(self, config: CoreConfig) -> None:
         self.config = config
         self.sums = config.steps > 1 or config.mixed
-        self.operand = block_slice(config.multiplier_width, config.dot, config.scale_width)
+        self.operand = block_slice(config.multiplier_width, config.dot, config.scale_width, config.group)
         operand = self.operand["mantissas"].shape
         if self.paired:
             self.prepare_a, self.prepare_b = (
                 partial(part, config.multiplier_width, config.dot, magnitudes=True) for part in (PairSums, PairSelects)
             )
         self.accumulator = BlockAccumulator(
-            config.accumulator,
-            config.block_sum_width,
-            config.scale_width,
-            config.interleave,
-            config.accumulator_cycles,
-        )
+            config.accumulator_kind, config.joined_sum_width, config.scale_width, config.interleave,
+            config.accumulator_cycles, config.joined_fraction_width,
+        )  # fmt: skip
         members = {
             "a": In(self.prepare_a().o.shape() if self.prepare_a else operand),
             "b": In(self.prepare_b().o.shape() if self.prepare_b else operand),
-            "scale_a": In(signed(config.scale_width)),
-            "scale_b": In(signed(config.scale_width)),
+            "scale_a": In(self.operand["scale"].shape),
+            "scale_b": In(self.operand["scale"].shape),
             "nan_a": In(1),
             "nan_b": In(1),
             "read": In(self.accumulator.read.shape()),
@@ -82,7 +84,7 @@ class ProcessingElement(Component):
     def paired(self) -> bool:
         """Whether the products are made by pairs."""
         c = self.config
-        return (c.datapath == "structural" and c.multiplier_width >= PAIRED_WIDTH and c.dot % 2 == 0
+        return (c.datapath == "structural" and c.multiplier_width >= PAIRED_WIDTH and c.dot // c.group % 2 == 0
                 and min(c.tile_rows, c.tile_columns) > 1)  # fmt: skip
 
     @property
@@ -99,6 +101,11 @@ class ProcessingElement(Component):
         return self.config.tree_cycles
 
     @property
+    def join_cycles(self) -> int:
+        """Cycles from the block sums to the accumulator's ``i``."""
+        return self.config.join_cycles
+
+    @property
     def module_name(self) -> str:
         c = self.config
         return named(
@@ -110,34 +117,57 @@ class ProcessingElement(Component):
     def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
-        if self.paired:
-            body = PairedDotProduct(c.multiplier_width, c.dot, c.tree_cycles, symmetric=True)
-        else:
-            body = DotProduct(
-                c.multiplier_width, c.dot, c.datapath, c.tree_cycles, c.block_sum_width if self.joined else 0
-            )
-        product = place(m, platform, "dot_product", body)
+        names = [f"_{k}" for k in range(c.group)] if c.group > 1 else [""]
+        products = [self._product(m, platform, k, name) for k, name in enumerate(names)]
         accumulator = place(m, platform, "accumulator", self.accumulator)
-        m.d.comb += [product.a.eq(self.a), product.b.eq(self.b)]
-
-        block_sum = Signal(signed(c.block_sum_width), reset_less=True)
-        if self.sums:
-            kept = Signal.like(block_sum)
-            shifted = block_sum << c.slice_width
-            m.d.comb += kept.eq(Mux(self.sum_control.shift, shifted, block_sum) if c.mixed else block_sum)
-            earlier = Mux(self.sum_control.clear, 0, kept)
-            if self.joined:
-                m.d.comb += product.addend.eq(earlier)
-            m.d.sync += block_sum.eq(product.sum if self.joined else product.sum + earlier)
+        sums = [self._block_sum(m, *one) for one in zip(products, names, strict=True)]
+        total, nan = accumulator.i, self.nan_a | self.nan_b
+        if c.group == 1:
+            m.d.comb += [total.sum.eq(sums[0]), total.scale.eq(self.scale_a + self.scale_b), total.nan.eq(nan)]
         else:
-            m.d.sync += block_sum.eq(product.sum)
-
+            joiner = place(
+                m, platform, "joiner", BlockJoiner(c.group, c.block_sum_width, c.scale_width + 1, c.join_cycles)
+            )
+            for k, block_sum in enumerate(sums):
+                m.d.comb += [joiner.i[k].sum.eq(block_sum), joiner.i[k].scale.eq(self.scale_a[k] + self.scale_b[k])]
+            m.d.comb += [
+                joiner.nan.eq(nan), total.sum.eq(joiner.o.sum), total.scale.eq(joiner.o.scale), total.nan.eq(joiner.o_nan),
+            ]  # fmt: skip
         m.d.comb += [
-            accumulator.i.sum.eq(block_sum),
-            accumulator.i.scale.eq(self.scale_a + self.scale_b),
-            accumulator.i.nan.eq(self.nan_a | self.nan_b),
             accumulator.read.eq(self.read),
             accumulator.write.eq(self.write),
             self.value.eq(accumulator.value),
         ]
         return m
+
+    def _product(self, m: Module, platform: object, block: int, name: str) -> Any:
+        """The dot product of a step's block number ``block``."""
+        c = self.config
+        elements = c.dot // c.group
+        if self.paired:
+            body = PairedDotProduct(c.multiplier_width, elements, c.tree_cycles, symmetric=True)
+        else:
+            body = DotProduct(
+                c.multiplier_width, elements, c.datapath, c.tree_cycles, c.block_sum_width if self.joined else 0
+            )
+        product = place(m, platform, f"dot_product{name}", body)
+        for side in "ab":
+            whole, part = Value.cast(getattr(self, side)), Value.cast(getattr(product, side))
+            m.d.comb += part.eq(whole[block * len(part) : (block + 1) * len(part)])
+        return product
+
+    def _block_sum(self, m: Module, product: Any, name: str) -> Signal:
+        """The register with a block's sum."""
+        c = self.config
+        block_sum = Signal(signed(c.block_sum_width), name=f"block_sum{name}", reset_less=True)
+        if not self.sums:
+            m.d.sync += block_sum.eq(product.sum)
+            return block_sum
+        kept = Signal.like(block_sum, name=f"kept{name}")
+        shifted = block_sum << c.slice_width
+        m.d.comb += kept.eq(Mux(self.sum_control.shift, shifted, block_sum) if c.mixed else block_sum)
+        earlier = Mux(self.sum_control.clear, 0, kept)
+        if self.joined:
+            m.d.comb += product.addend.eq(earlier)
+        m.d.sync += block_sum.eq(product.sum if self.joined else product.sum + earlier)
+        return block_sum

@@ -107,9 +107,10 @@ class Tile(Component):
     def _control(self, m: Module, element: Any) -> tuple[Any, Any, Any]:
         """Control in the cycles in which units sample it: of the block sum, and of reading and writing the accumulator.
 
-        Cycle 1: operands are at the products. ``1 + sum_cycles``: at the block sum. One later: at the accumulator.
+        Cycle 1: operands are at the products. ``1 + sum_cycles``: at the block sum. One later, and what joining
+        takes: at the accumulator.
         """
-        control, to_accumulator = self.o_control, element.sum_cycles + 1
+        control, to_accumulator = self.o_control, element.sum_cycles + 1 + element.join_cycles
         sum_control = Signal(data.StructLayout({"clear": 1, "shift": 1}))
         m.d.comb += sum_control.eq(Cat(control.clear, control.shift))
         sum_control = delay(m, sum_control, element.sum_cycles, "sum_control")

@@ -9,6 +9,7 @@ from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
 from hw.accumulate.block_accumulator import Accumulator, BlockAccumulator
+from hw.accumulate.block_joiner import BlockJoiner
 from hw.accumulate.float_accumulator import FORMATS as FLOATS
 from hw.accumulate.float_add import add_aligned, align, normalise_sum, round_sum
 from hw.accumulate.float_convert import word_term
@@ -18,7 +19,7 @@ from hw.baseline.float_multiply import FloatAdd, FloatMultiply
 from hw.baseline.formats import NumberFormat
 from hw.baseline.scaled_product import ScaledDotProduct
 from hw.baseline.small_float import element_layout
-from hw.config import FPGA_DATAPATHS, CoreConfig, signed_width
+from hw.config import FPGA_DATAPATHS, JOIN_GUARD, CoreConfig, signed_width
 from hw.dot.dot_product import DotProduct
 from hw.dot.paired_dot_product import PairedDotProduct, PairSelects, PairSums
 from hw.dot.sum_of_products import SumOfProducts
@@ -69,6 +70,8 @@ class _Element(Component):
     """What the units of all formats share: operands, a registered sum, an accumulator."""
 
     sums = False
+    join_cycles = 0
+    """Cycles from the block sum, in which the fields of the block are here, to the accumulator's ``i``."""
     prepare_a: Callable[[], Component] | None = None
     prepare_b: Callable[[], Component] | None = None
 
@@ -165,7 +168,7 @@ class ScaledElement(_Element):
     """Small floats with a block scale: decoded at the tile's edge, summed exactly, accumulated like our blocks.
 
     A power-of-two scale joins the exponents (``scale`` then is log2 of a block's unit). A scale with a significand
-    multiplies the block sum by the product of both before that.
+    multiplies the block sum by the product of both before that; with ``config.tree_cycles`` there is a register behind it.
     """
 
     def __init__(self, config: CoreConfig, form: NumberFormat) -> None:
@@ -177,20 +180,27 @@ class ScaledElement(_Element):
         bound = ScaledDotProduct(e, s, 1).bound * config.block_size
         self.sum_width = signed_width(-bound, bound)
         self.joined = self.sums and (not config.tree_cycles or config.datapath in FPGA_DATAPATHS)
-        self.product = ScaledDotProduct(
-            e, s, config.dot, config.tree_cycles, self.sum_width if self.joined else 0, config.datapath
-        )
+        addend, blocks = self.sum_width if self.joined else 0, config.group
+        self.product = ScaledDotProduct(e, s, config.dot // blocks, config.tree_cycles, addend, config.datapath)
+        self.join_cycles = min(1, config.tree_cycles) if self.scaled else config.join_cycles
+        grown = (JOIN_GUARD + 1) * (blocks.bit_length() - 1)
         accumulator = BlockAccumulator(
-            form.accumulator, self.sum_width + growth, SCALE_WIDTH, config.interleave, config.accumulator_cycles
-        )
-        fields = {"scale": signed(SCALE_WIDTH), "nan": 1}
+            config.accumulator_kind, self.sum_width + growth + grown, SCALE_WIDTH, config.interleave,
+            config.accumulator_cycles, config.joined_fraction_width,
+        )  # fmt: skip
+        scale = signed(SCALE_WIDTH) if blocks == 1 else data.ArrayLayout(signed(SCALE_WIDTH), blocks)
+        fields: dict[str, Any] = {"scale": scale, "nan": 1}
         if self.scaled:
             fields["factor"] = form.scale_significand
-        self.prepare_a = self.prepare_b = self.product.prepare
+        whole = ScaledDotProduct(e, s, config.dot, datapath=config.datapath)
+        self.prepare_a = self.prepare_b = whole.prepare
         super().__init__(config, form, element_layout(e, s), accumulator, fields)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        if self.config.group > 1:
+            self._join(m, platform)
+            return m
         product = place(m, platform, "dot_product", self.product)
         accumulator = self.finish(m, platform)
         m.d.comb += [product.a.eq(self.a), product.b.eq(self.b)]
@@ -203,12 +213,39 @@ class ScaledElement(_Element):
             factor = Signal(2 * self.form.scale_significand)
             m.d.comb += factor.eq(self.factor_a * self.factor_b)
             total = total * factor
-        m.d.comb += [
-            accumulator.i.sum.eq(total),
-            accumulator.i.scale.eq(self.scale_a + self.scale_b),
-            accumulator.i.nan.eq(self.nan_a | self.nan_b),
+        term, domain = accumulator.i, m.d.comb
+        if self.join_cycles:
+            term, domain = Signal(accumulator.i.shape(), name="term", reset_less=True), m.d.sync
+            m.d.comb += accumulator.i.eq(term)
+        domain += [
+            term.sum.eq(total),
+            term.scale.eq(self.scale_a + self.scale_b),
+            term.nan.eq(self.nan_a | self.nan_b),
         ]
         return m
+
+    def _join(self, m: Module, platform: object) -> None:
+        """Several blocks, each with a sum of its own."""
+        blocks = self.config.group
+        joiner = place(m, platform, "joiner", BlockJoiner(blocks, self.sum_width, SCALE_WIDTH + 1, self.join_cycles))
+        for k in range(blocks):
+            product = place(m, platform, f"dot_product_{k}", self.product if k == 0 else self._another())
+            for side in "ab":
+                whole, part = Value.cast(getattr(self, side)), Value.cast(getattr(product, side))
+                m.d.comb += part.eq(whole[k * len(part) : (k + 1) * len(part)])
+            total = Signal(signed(self.sum_width), name=f"block_sum_{k}", reset_less=True)
+            m.d.sync += total.eq(product.sum)
+            m.d.comb += [joiner.i[k].sum.eq(total), joiner.i[k].scale.eq(self.scale_a[k] + self.scale_b[k])]
+        accumulator = self.finish(m, platform)
+        m.d.comb += [
+            joiner.nan.eq(self.nan_a | self.nan_b),
+            accumulator.i.sum.eq(joiner.o.sum), accumulator.i.scale.eq(joiner.o.scale), accumulator.i.nan.eq(joiner.o_nan),
+        ]  # fmt: skip
+
+    def _another(self) -> ScaledDotProduct:
+        """A dot product as ``product``."""
+        c, form = self.config, self.form
+        return ScaledDotProduct(form.exponent_width, form.significand_width, self.product.dot, c.tree_cycles, 0, c.datapath)
 
 
 class FloatElement(_Element):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from hw.accumulate.float_format import FloatFormat
+from hw.choices import accumulator_kind
 
 __all__ = ["FORMATS", "NumberFormat", "format_named"]
 
@@ -24,7 +25,8 @@ class NumberFormat:
     scale_bits
         stored bits of a scale.
     accumulator
-        "fp32", "bf16", "aligned" or "int32".
+        "fp32", "bf16", "aligned" or "int32"; of block formats also "fp32x2" or "fp32x4": so many blocks joined before each
+        addition.
     scale_significand
         bits of the scale's own significand (1 for a power of two).
     """
@@ -49,6 +51,11 @@ class NumberFormat:
         return self.element_bits + (self.scale_bits / self.block_size if self.block_size else 0)
 
     @property
+    def accumulator_kind(self) -> str:
+        """The accumulator's additions, whatever is joined before them."""
+        return accumulator_kind(self.accumulator)
+
+    @property
     def float_format(self) -> FloatFormat:
         """The element as a floating-point format."""
         return FloatFormat(self.exponent_width, self.significand_width)
@@ -60,6 +67,7 @@ def _formats() -> list[NumberFormat]:
         *hbfp,
         replace(hbfp[0], name="hbfp4-aligned", accumulator="aligned"),
         *(replace(form, name=f"{form.name}-bf16", accumulator="bf16") for form in hbfp),
+        *(replace(hbfp[0], name=f"hbfp4-{joined}", accumulator=joined) for joined in ("fp32x2", "fp32x4")),
         NumberFormat("mixed46", "hbfp", 0, 4, 64, 8),
         NumberFormat("fp32", "float", 8, 24),
         NumberFormat("fp16", "float", 5, 11),
@@ -74,6 +82,8 @@ def _formats() -> list[NumberFormat]:
         NumberFormat("mxfp6-e2m3", "scaled", 2, 4, 32, 8),
         NumberFormat("mxfp6-e3m2", "scaled", 3, 3, 32, 8),
         NumberFormat("mxfp4", "scaled", 2, 2, 32, 8),
+        NumberFormat("mxfp6-e2m3-fp32x2", "scaled", 2, 4, 32, 8, "fp32x2"),
+        NumberFormat("mxfp4-fp32x2", "scaled", 2, 2, 32, 8, "fp32x2"),
         NumberFormat("mxint8", "paired", 0, 8, 32, 8),
         NumberFormat("nvfp4", "scaled", 2, 2, 16, 8, scale_significand=4),
         NumberFormat("msfp12", "hbfp", 0, 4, 16, 8),

@@ -193,7 +193,8 @@ class Core(Component):
         ]
         job = decoder.o.payload
         load_a, load_b, product = Signal(load_layout()), Signal(load_layout()), Signal(product_layout())
-        m.d.comb += [getattr(product, name).eq(getattr(job, name)) for name in product_layout().members]
+        groups = {"blocks": c.whole_groups(job.blocks)}
+        m.d.comb += [getattr(product, name).eq(groups.get(name, getattr(job, name))) for name in product_layout().members]
         for load, name, lines in ((load_a, "a", job.rows), (load_b, "b", job.columns)):
             m.d.comb += [
                 load.lines.eq(lines),

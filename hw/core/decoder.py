@@ -83,14 +83,16 @@ class CommandDecoder(Component):
             quotient = Signal(SIZE_WIDTH, name=f"{size}_quotient")
             divisions.append((size, divisor, dividend, rest, quotient))
 
-        # Groups times blocks of each operand, a bit of the groups per cycle; both are at most operand_depth or too large.
+        # Groups of lines times (groups of) blocks of each operand, a bit of the former per cycle; both are at most what the
+        # buffer holds or too large.
         # A product beyond the depth does not come back, so it may overflow later.
         factor_width = c.operand_depth.bit_length()
+        blocks = c.whole_groups(job.blocks)
         factors = {name: Signal(factor_width, name=f"factor_{name}") for name in "ab"}
         products = {name: Signal(factor_width + 2, name=f"product_{name}") for name in "ab"}
         beyond = {name: Signal(name=f"beyond_{name}") for name in "ab"}
         too_large = {
-            name: beyond[name] | (products[name] > c.operand_depth)
+            name: beyond[name] | (products[name] > c.operand_groups)
             | groups[factor_width:].any() | job.blocks[factor_width:].any()
             for name, groups in (("a", job.row_groups), ("b", job.column_groups))
         }  # fmt: skip
@@ -131,8 +133,8 @@ class CommandDecoder(Component):
                 for name, product in products.items():
                     m.d.sync += [
                         factors[name].eq(factors[name] << 1),
-                        product.eq((product << 1) + Mux(factors[name][-1], job.blocks[:factor_width], 0)),
-                        beyond[name].eq(beyond[name] | (product > c.operand_depth)),
+                        product.eq((product << 1) + Mux(factors[name][-1], blocks[:factor_width], 0)),
+                        beyond[name].eq(beyond[name] | (product > c.operand_groups)),
                     ]
                 with m.If(remaining == 0):
                     m.d.sync += remaining.eq(JUDGE_CYCLES - 1)

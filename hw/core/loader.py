@@ -236,8 +236,12 @@ class Loader(Component):
             ]  # fmt: skip
 
     def _leave(self, m: Module, beats: Any, job: Any, leaving: Any, half: Any, last_block: Any, done: Any) -> None:
-        """Beats of blocks to the buffer: line l lies in array row l mod lines, at block group l div lines."""
+        """Beats of blocks to the buffer: line l lies in array row l mod lines, at l div lines times a line's blocks.
+
+        Where blocks are joined, a line takes whole groups of them.
+        """
         c = self.config
+        line_blocks = c.whole_groups(job.blocks) * c.group if c.group > 1 else job.blocks
         lines_left, blocks_left = Signal(SIZE_WIDTH), Signal(SIZE_WIDTH)
         beat, block = Signal(range(c.block_size // c.lanes)), Signal(range(c.operand_depth))
         array_line, base = Signal(range(self.lines)), Signal(range(c.operand_depth + 1))
@@ -269,7 +273,7 @@ class Loader(Component):
                     lines_left.eq(lines_left - 1), line_last.eq(lines_left == 2), array_line.eq(array_line + step),
                 ]  # fmt: skip
                 with m.If(array_line == self.lines - step):
-                    m.d.sync += [array_line.eq(0), base.eq(base + job.blocks)]
+                    m.d.sync += [array_line.eq(0), base.eq(base + line_blocks)]
         with m.If(done):
             m.d.sync += [leaving.eq(0), half.eq(~half)]
         with m.If(self.i_job.valid & self.i_job.ready):

@@ -1,8 +1,10 @@
 """The operand buffer: blocks of one operand, double-buffered, read by every array row (or column) each cycle."""
 
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
@@ -57,11 +59,14 @@ def write_layout(config: CoreConfig, lines: int) -> data.StructLayout:
 
 
 def read_layout(config: CoreConfig) -> data.StructLayout:
-    """One cycle's read: ``dot`` mantissas of slice ``slice`` at ``step`` of a block, for every line."""
+    """One cycle's read: ``dot`` mantissas of slice ``slice`` at ``step`` of a block, for every line.
+
+    Of blocks that are joined, ``block`` counts groups.
+    """
     return data.StructLayout(
         {
             "half": 1,
-            "block": range(config.operand_depth),
+            "block": range(config.operand_groups),
             "step": range(config.steps),
             "slice": range(config.slices(config.mantissa_widths[-1])),
         }
@@ -73,6 +78,7 @@ class OperandBuffer(Component):
 
     Group ``g`` answers a read ``read_cycles + g`` cycles later, as the mesh wants it. The two halves hold
     ``config.operand_depth`` blocks of each line; a word holds ``config.word_elements`` mantissas of each line of a group.
+    Of blocks that are joined, a word holds all; the first to be written marks the others as missing until they come.
 
     Attributes
     ----------
@@ -88,7 +94,7 @@ class OperandBuffer(Component):
         self.config = config
         self.groups = groups
         self.group_lines = group_lines
-        operand = block_slice(config.multiplier_width, config.dot, config.scale_width)
+        operand = block_slice(config.multiplier_width, config.dot, config.scale_width, config.group)
         super().__init__(
             {
                 "write": In(write_layout(config, groups * group_lines)),
@@ -111,12 +117,14 @@ class OperandBuffer(Component):
         m = Module()
         granules = c.word_elements // c.lanes
         granule_width = c.lanes * c.storage_width
-        depth = 2 * c.operand_depth
+        depth = 2 * c.operand_groups
         self._chosen: dict[int, Any] = {}
 
         # A half's blocks are contiguous, so an address is (half * depth + block) * words + word.
+        place_bits = c.group.bit_length() - 1
         write_block = Signal(range(depth))
-        m.d.comb += write_block.eq(self.write.block + self.write.half * c.operand_depth)
+        m.d.comb += write_block.eq(self.write.block[place_bits:] + self.write.half * c.operand_groups)
+        joined = self.write.block[:place_bits]
         write_word, write_granule = self.write.beat, 0
         if granules > 1:
             write_word = (
@@ -125,22 +133,26 @@ class OperandBuffer(Component):
                 else self.write.beat // granules
             )
             write_granule = self.write.beat - write_word * granules
+        if c.group > 1:
+            write_word, write_granule = 0, joined * (c.block_size // c.lanes) + self.write.beat
         read = self.read
         blocks = [self._block(m, line % c.load_lines) for line in range(self.group_lines)]
         for group in range(self.groups):
             mantissas = Ram(self.group_lines * granules, granule_width, depth * c.block_words)
-            scales = Ram(self.group_lines, c.scale_width + 1, depth)
+            scales = Ram(self.group_lines * c.group, c.scale_width + 1, depth)
             place(m, platform, f"mantissas_{group}", mantissas)
             place(m, platform, f"scales_{group}", scales)
             m.d.comb += [
                 mantissas.write_address.eq(write_block * c.block_words + write_word),
                 mantissas.write_data.eq(Cat(block.mantissas.as_value().replicate(granules) for block in blocks)),
                 scales.write_address.eq(write_block),
-                scales.write_data.eq(Cat(Cat(block.scale, block.nan) for block in blocks)),
+                scales.write_data.eq(Cat(self._written_scales(block, joined) for block in blocks)),
             ]
             for line in range(self.group_lines):
                 mine = self.write.enable & self._written(group * self.group_lines + line)
-                m.d.comb += scales.write_enable[line].eq(mine)
+                for k in range(c.group):
+                    wanted = mine & ((joined == k) | (joined == 0)) if c.group > 1 else mine
+                    m.d.comb += scales.write_enable[line * c.group + k].eq(wanted)
                 for granule in range(granules):
                     m.d.comb += mantissas.write_enable[line * granules + granule].eq(mine & (write_granule == granule))
             self._read(m, group, read, mantissas, scales, depth)
@@ -167,11 +179,27 @@ class OperandBuffer(Component):
         mine = self.write.line == line
         return mine | (self.write.together & (self.write.line == line - number)) if number else mine
 
+    def _written_scales(self, block: Any, joined: Value) -> Value:
+        """Scales and flags that a group's blocks get while its block number ``joined`` is written: the first one's beside
+        those of blocks that are missing, until they come."""
+        written = Cat(block.scale, block.nan)
+        missing = Const(self.config.missing_scale % (1 << self.config.scale_width), len(written))
+        return Cat(written, *(Mux(joined == 0, missing, written) for _ in range(1, self.config.group)))
+
+    def _read_scales(self, m: Module, operand: Any, words: Value) -> None:
+        """A line's scales, and whether any of its blocks is NaN."""
+        count, width = self.config.group, self.config.scale_width + 1
+        each = [words[k * width : (k + 1) * width] for k in range(count)] if count > 1 else [words]
+        for scale, word in zip(operand.scale if count > 1 else [operand.scale], each, strict=True):
+            m.d.comb += scale.eq(word[:-1].as_signed())
+        m.d.comb += operand.nan.eq(reduce(or_, (word[-1] for word in each)))
+
+
     def _read(self, m: Module, group: int, read: Any, mantissas: Any, scales: Any, depth: int) -> None:
         c = self.config
         word_steps = c.word_elements // c.dot
         block = Signal(range(depth), name=f"read_block_{group}")
-        m.d.comb += [block.eq(read.block + read.half * c.operand_depth), scales.read_address.eq(block)]
+        m.d.comb += [block.eq(read.block + read.half * c.operand_groups), scales.read_address.eq(block)]
         word, part = read.step, 0
         if word_steps > 1:
             word = (
@@ -193,11 +221,10 @@ class OperandBuffer(Component):
             data.ArrayLayout(data.ArrayLayout(sign_magnitude(c.storage_width), c.dot), word_steps), self.group_lines
         )
         operands = data.View(stored, mantissa_words)
-        words = data.View(data.ArrayLayout(c.scale_width + 1, self.group_lines), scale_words)
+        words = data.View(data.ArrayLayout((c.scale_width + 1) * c.group, self.group_lines), scale_words)
         for line in range(self.group_lines):
             selected = operands[line][part]
-            scale = words[line]
-            m.d.comb += [self.o[group][line].scale.eq(scale[:-1].as_signed()), self.o[group][line].nan.eq(scale[-1])]
+            self._read_scales(m, self.o[group][line], words[line])
             for element in range(c.dot):
                 mantissa = selected[element]
                 m.d.comb += [

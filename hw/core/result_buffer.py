@@ -112,7 +112,7 @@ class ResultBuffer(Component):
             m.d.sync += words.eq(drain.values)
             lanes = []
             for lane in range(c.tile_columns):
-                converter = ResultConverter(c.accumulator, c.block_sum_width, c.scale_width)
+                converter = ResultConverter(c.accumulator_kind, c.block_sum_width, c.scale_width)
                 place(m, platform, f"converter_{column}_{lane}", converter)
                 m.d.comb += converter.i.eq(words[lane])
                 lanes.append(converter.o)

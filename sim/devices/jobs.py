@@ -178,7 +178,7 @@ def _pieces(config: CoreConfig, task: Task) -> Iterator[Piece]:
         yield from pieces(config, *task.sizes, task.width_a, task.width_b, output=FORMATS[task.output])
         return
     rows, inner, columns = task.sizes
-    step = config.rows * (config.operand_depth // -(-inner // config.block_size))
+    step = config.rows * (config.operand_groups // config.groups(inner))
     for row in range(0, rows, step):
         sizes = min(step, rows - row), inner, columns
         yield Piece(Command(*sizes, task.width_a, task.width_b, load_b=row == 0), row, 0, 0)
@@ -186,7 +186,7 @@ def _pieces(config: CoreConfig, task: Task) -> Iterator[Piece]:
 
 def widest_rows(config: CoreConfig, inner: int) -> int:
     """Columns of the widest C whose rows leave whole, for operands that the buffers hold."""
-    groups = config.operand_depth // -(-inner // config.block_size)
+    groups = config.operand_groups // config.groups(inner)
     return min(config.panel_columns, groups * config.columns)
 
 

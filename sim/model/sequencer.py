@@ -88,7 +88,7 @@ class Sequencer(Stage):
         """Issue all steps of the product that was accepted."""
         c = self.config
         passes = c.slices(command.width_a) * c.slices(command.width_b)
-        groups, blocks = -(-command.rows // c.rows), -(-command.inner // c.block_size)
+        groups, blocks = -(-command.rows // c.rows), c.groups(command.inner)
         columns = -(-command.columns // c.columns)
         self.busy += groups * columns * blocks * passes * c.steps
         stripes = -(-groups // c.interleave)

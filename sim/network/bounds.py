@@ -10,7 +10,6 @@ operands that are loaded again are the plan's doing and do not count.
 A network's bounds are the sums over its products, and no plan beats the larger one.
 """
 
-from math import ceil
 
 from hw.config import CoreConfig
 from sim.model import Rates
@@ -35,7 +34,7 @@ def on_chip_bits(config: CoreConfig) -> int:
 
 def compute_bound(config: CoreConfig, product: LayerProduct, width: int) -> float:
     """Cycles of a product, all its repeats, on an array that is never idle."""
-    blocks = ceil(product.k / config.block_size) * config.block_size
+    blocks = config.groups(product.k) * config.group_size
     work = product.m * product.n * blocks * product.repeats * config.slices(width) ** 2
     return work / config.macs_per_cycle
 

@@ -75,8 +75,9 @@ def product_cycles(
 
     They are exact: those of ``sim.model`` for the commands of ``sim.network.plan``, from reset until the core is idle again,
     with streams that always have data or room but for their rates. With ``rates`` None the array alone is counted, as
-    if the buffers always had what it needs: for each product ceil(m/rows) ceil(n/columns) ceil(k/block_size) blocks per
-    unit, each of ``steps`` cycles and slices(a) slices(b) passes, and the way of the last one through the mesh.
+    if the buffers always had what it needs: for each product ceil(m/rows) ceil(n/columns) ceil(k/group_size) blocks
+    (joined ones count once) per unit, each of ``steps`` cycles and slices(a) slices(b) passes, and the way of the last one
+    through the mesh.
 
     Parameters
     ----------
@@ -98,7 +99,7 @@ def product_cycles(
         model.run([Loop(repeats, body)] if repeats > 1 else body)
         counters = model.counters
         return Cycles(*(counters[name] for name in ("cycles", "busy", "stalled_load", "stalled_store")))
-    blocks = ceil(k / config.block_size)
+    blocks = config.groups(k)
     passes = config.slices(width_a) * config.slices(width_b)
     busy = ceil(m / config.rows) * ceil(n / config.columns) * blocks * config.steps * passes
     way = config.mesh_rows + config.mesh_columns - 2 + Timing(config).unit_cycles - 1

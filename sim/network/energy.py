@@ -116,7 +116,7 @@ def read_energy(path: str | Path, config: CoreConfig, library: str | None = None
 def _is_unit(design: dict[str, Any], form: str, config: CoreConfig) -> bool:
     """Whether a design is the unit of a core, as it is measured for machines that train."""
     known = {name: design[name] for name in ("format", "cycles", "tree_cycles", "statistics", "delays")}
-    known["dot"] = design["dot"] or config.block_size
+    known["dot"] = design["dot"] or config.group_size
     return known == {
         "format": form, "cycles": config.accumulator_cycles, "tree_cycles": config.tree_cycles, "statistics": "digits",
         "delays": "inertial", "dot": config.dot,

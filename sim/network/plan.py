@@ -123,19 +123,19 @@ def panels(config: CoreConfig, m: int, k: int, n: int, output: OutputFormat = Ou
     ValueError
         if C is to become blocks and the operand buffer has no room for the columns of one.
     """
-    blocks = ceil(k / config.block_size)
-    if blocks <= config.operand_depth and k <= LARGEST:
+    blocks, room_depth = config.groups(k), config.operand_groups
+    if blocks <= room_depth and k <= LARGEST:
         depth = blocks
-        groups_a = groups_b = config.operand_depth // blocks
+        groups_a = groups_b = room_depth // blocks
     else:
-        groups_a, groups_b = min(config.interleave, config.operand_depth), 1
-        depth = min(config.operand_depth // groups_a, LARGEST // config.block_size)
+        groups_a, groups_b = min(config.interleave, room_depth), 1
+        depth = min(room_depth // groups_a, LARGEST // config.group_size)
     groups_a, groups_b = min(groups_a, LARGEST // config.rows), min(groups_b, LARGEST // config.columns)
     rows, columns = min(m, config.rows * groups_a), min(n, config.columns * groups_b)
     if output == OutputFormat.PACKED:
         room, columns = columns, whole_blocks(config, n, columns)
         if not columns:
-            needed = ceil(config.block_size / config.columns) * blocks
+            needed = ceil(config.block_size / config.columns) * blocks * config.group
             raise ValueError(
                 f"results in blocks need room for {config.block_size} columns of B, but there is for {room}: "
                 f"operand_depth must be at least {needed}, not {config.operand_depth}"
@@ -144,7 +144,7 @@ def panels(config: CoreConfig, m: int, k: int, n: int, output: OutputFormat = Ou
     kept_a, kept_b = (m, n * row_panels), (m * column_panels, n)
     keep_a = (max(kept_a), sum(kept_a), m) <= (max(kept_b), sum(kept_b), n)
     if blocks == depth:
-        least = Timing(config).decode_cycles / (blocks * Timing(config).block_beats)
+        least = Timing(config).decode_cycles / (ceil(k / config.block_size) * Timing(config).block_beats)
         if keep_a:
             columns = _part(n, m, columns, config.columns, config.panel_tiles, least)
             column_panels = ceil(n / columns)
@@ -154,7 +154,7 @@ def panels(config: CoreConfig, m: int, k: int, n: int, output: OutputFormat = Ou
     return Cut(
         rows=rows,
         columns=columns,
-        inner=min(k, depth * config.block_size),
+        inner=min(k, depth * config.group_size),
         row_panels=row_panels,
         column_panels=column_panels,
         inner_panels=ceil(blocks / depth),

@@ -232,5 +232,5 @@ class Estimate:
     def mapping_efficiency(self, row: ProductRow) -> float:
         """Share of the units and of the blocks' elements that a row's products have work for, edges counted."""
         m, k, n, _ = row.part
-        axes = ((m, self.config.rows), (n, self.config.columns), (k, self.config.block_size))
+        axes = ((m, self.config.rows), (n, self.config.columns), (k, self.config.group_size))
         return prod(size / (-(-size // step) * step) for size, step in axes)

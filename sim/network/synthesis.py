@@ -72,7 +72,7 @@ def read_results(path: str | Path, config: CoreConfig, library: str | None = Non
     if not rows:
         place = f" in {library}" if library else ""
         options = f"--formats {format_name(config)} --rows {config.tile_rows} --columns {config.tile_columns}"
-        options += f" --dot {config.dot}" * (config.dot != config.block_size)
+        options += f" --dot {config.dot}" * (config.dot != config.group_size)
         options += f" --accumulator-cycles {config.accumulator_cycles}" * (config.accumulator_cycles != 1)
         raise ValueError(f"{path.name} has not this core's tile{place}: python -m synth density {options} measures it")
     area, period = rows[0]["area"], rows[0].get("period")
@@ -101,6 +101,6 @@ def _is_tile(design: dict[str, Any], config: CoreConfig) -> bool:
         "cycles": config.accumulator_cycles, "tree_cycles": config.tree_cycles, "accounting": "tile", "effort": "area",
         "clock_gates": True,
     }  # fmt: skip
-    known["dot"] = known.get("dot") or config.block_size
+    known["dot"] = known.get("dot") or config.group_size
     in_gates = design.get("library") == "reference"
     return config.exponent_width == 8 and not in_gates and all(known.get(key) == value for key, value in wanted.items())

@@ -3,6 +3,7 @@
 from fractions import Fraction
 from math import nan
 from random import Random
+from typing import Any
 
 from amaranth.hdl import Shape
 from amaranth.lib.wiring import Component
@@ -12,6 +13,7 @@ from hw.accumulate.float_accumulator import FORMATS as FLOATS
 from hw.array.tile import Tile
 from hw.baseline.elements import element_for
 from hw.baseline.formats import NumberFormat
+from hw.choices import ACCUMULATORS, blocks_per_addition
 from hw.config import CoreConfig
 from synth.mapping.flow import Synthesis
 from synth.mapping.liberty import Library
@@ -21,19 +23,20 @@ from synth.mapping.oracle import dot_words, element_value, float_word
 __all__ = ["PARTS", "Mismatch", "config_for", "simulate_unit", "tile_for"]
 
 PARTS = ("dot_product", "scaled_dot_product", "float_multiply", "float_add", "block_accumulator", "integer_accumulator",
-         "word_accumulator", "processing_element", "element_", "small_float_decoder", "paired_dot_product", "pair_sums",
-         "pair_selects")  # fmt: skip
+         "word_accumulator", "block_joiner", "processing_element", "element_", "small_float_decoder", "paired_dot_product",
+         "pair_sums", "pair_selects")  # fmt: skip
 
 
 def config_for(
     form: NumberFormat, dot: int | None = None, rows: int = 4, columns: int = 4, cycles: int = 1, tree_cycles: int = 0
 ) -> CoreConfig:
-    """Configuration of a tile of this format: a block per cycle and unit, 64 elements where nothing is shared."""
+    """Configuration of a tile of this format: a block (or several, joined) per cycle and unit, 64 elements without."""
     block = form.block_size or dot or 64
     widths = (4, 6) if form.name.startswith("mixed46") else (form.significand_width,) if form.kind == "hbfp" else (4,)
-    accumulator = form.accumulator if form.accumulator in ("bf16", "aligned") else "fp32"
+    accumulator = form.accumulator if form.accumulator in ACCUMULATORS else "fp32"
+    group = blocks_per_addition(accumulator)
     return CoreConfig(
-        widths, block_size=block, dot=min(dot or block, block), tile_rows=rows, tile_columns=columns,
+        widths, block_size=block, dot=block * group if group > 1 else min(dot or block, block), tile_rows=rows, tile_columns=columns,
         accumulator=accumulator, accumulator_cycles=cycles, interleave=max(1, cycles - 1), tree_cycles=tree_cycles,
     )  # fmt: skip
 
@@ -80,21 +83,20 @@ class _Model:
         self.form, self.config, self.sum_width = form, config, sum_width
         self.integer, self.total = 0, 0.0
         self.state = scalar.AlignedState()
-        self.width = 8 if form.accumulator == "bf16" else 24
+        self.width = 8 if form.accumulator_kind == "bf16" else 24
 
-    def add(self, a: list[int], b: list[int], scale: int, factor: int, is_nan: bool) -> int | None:
-        """The output's word after one more block; None where it is NaN by a flag beside it."""
+    def add(self, a: list[int], b: list[int], scales: list[int], factor: int, is_nan: bool) -> int | None:
+        """The output's word after one more block, or group; None where it is NaN by a flag beside it."""
         form = self.form
         if form.kind == "float":
             self.total = scalar.add(self.total, dot_words(form, a, b, self.width), self.width)
             return float_word(self.total, self.width)
-        if form.kind == "scaled":
-            e, s = form.exponent_width, form.significand_width
-            total = sum(element_value(x, e, s) * element_value(y, e, s) for x, y in zip(a, b, strict=True)) * factor
-        else:
-            m = form.significand_width
-            value = _twos_complement if form.kind == "paired" else _mantissa
-            total = sum(value(x, m) * value(y, m) for x, y in zip(a, b, strict=True))
+        size = len(a) // len(scales)
+        sums = [self._sum(a[i : i + size], b[i : i + size]) * factor for i in range(0, len(a), size)]
+        total, scale = sums[0], scales[0]
+        if len(scales) > 1:
+            joined = scalar.join(list(zip(sums, scales, strict=True)), len(scales))
+            total, scale = joined if joined else (0, 0)
         if form.accumulator == "int32":
             self.integer = (self.integer + int(total)) % 2**32
             return self.integer
@@ -104,6 +106,16 @@ class _Model:
         term = nan if is_nan else scalar.round_to_float(total * Fraction(2) ** scale, self.width)
         self.total = scalar.add(self.total, term, self.width)
         return float_word(self.total, self.width)
+
+    def _sum(self, a: list[int], b: list[int]) -> Any:
+        """Of a block's products, in units of the smallest."""
+        form = self.form
+        m = form.significand_width
+        if form.kind == "scaled":
+            e = form.exponent_width
+            return sum(element_value(x, e, m) * element_value(y, e, m) for x, y in zip(a, b, strict=True))
+        value = _twos_complement if form.kind == "paired" else _mantissa
+        return sum(value(x, m) * value(y, m) for x, y in zip(a, b, strict=True))
 
 
 def simulate_unit(form: NumberFormat, config: CoreConfig, synthesis: Synthesis, library: Library, *, lanes: int = 24,
@@ -126,7 +138,8 @@ def simulate_unit(form: NumberFormat, config: CoreConfig, synthesis: Synthesis, 
     rng, steps = Random(seed), config.steps
     models = [_Model(form, config, config.block_sum_width) for _ in range(lanes)]
     accumulator, latency = unit.accumulator, unit.sum_cycles
-    at_the_edge = FLOATS[form.accumulator].canonical_word if form.accumulator in FLOATS else lambda word: word % 2**32
+    floating = FLOATS.get(form.accumulator_kind)
+    at_the_edge = floating.canonical_word if floating else lambda word: word % 2**32
     distance = max(steps, accumulator.loop_cycles)
     drive: dict[int, dict[str, list[int]]] = {}
     expected: dict[int, list[int | None]] = {}
@@ -150,8 +163,8 @@ def simulate_unit(form: NumberFormat, config: CoreConfig, synthesis: Synthesis, 
         arrival = block * distance + steps + latency
         fields, scales, factors, nans = _fields(rng, unit, lanes)
         at(arrival, **fields)
-        at(arrival + accumulator.read_cycle, read=[int(block == 0) << _slot_bits(config)] * lanes)
-        written = arrival + accumulator.write_cycle
+        at(arrival + unit.join_cycles + accumulator.read_cycle, read=[int(block == 0) << _slot_bits(config)] * lanes)
+        written = arrival + unit.join_cycles + accumulator.write_cycle
         at(written, write=[1 << _slot_bits(config)] * lanes)
         expected[written] = [
             model.add(*held[lane], scales[lane], factors[lane], nans[lane]) for lane, model in enumerate(models)
@@ -173,23 +186,27 @@ def _slot_bits(config: CoreConfig) -> int:
 
 def _fields(
     rng: Random, unit: Component, lanes: int
-) -> tuple[dict[str, list[int]], list[int], list[int], list[bool]]:
-    """Ports with what belongs to the two blocks of each lane, and that as sums and products."""
+) -> tuple[dict[str, list[int]], list[list[int]], list[int], list[bool]]:
+    """Ports with what belongs to the two blocks (or groups) of each lane, and that as sums and products."""
     names = [name for name in unit.operand.members if name != "mantissas"]
-    base = rng.choice((-3, 0, 40, -75))
-    drawn = {
-        "scale": [(base + rng.randint(-6, 6), base + rng.randint(-6, 6)) for _ in range(lanes)],
-        "factor": [(rng.randint(8, 15), rng.randint(8, 15)) for _ in range(lanes)],
-        "nan": [(int(rng.random() < 0.01), 0) for _ in range(lanes)],
-    }
-    ports = {}
-    for place, side in enumerate("ab"):
-        for name in names:
-            width = Shape.cast(unit.operand[name].shape).width
-            ports[f"{name}_{side}"] = [pair[place] % (1 << width) for pair in drawn[name]]
-    factors = [a * b for a, b in drawn["factor"]] if "factor" in names else [1] * lanes
-    nans = [any(pair) for pair in drawn["nan"]] if "nan" in names else [False] * lanes
-    return ports, [a + b for a, b in drawn["scale"]], factors, nans
+    base, count = rng.choice((-3, 0, 40, -75)), unit.config.group
+    ports: dict[str, list[int]] = {}
+    scales, factors, nans = [[0] * count for _ in range(lanes)], [1] * lanes, [False] * lanes
+    for side in "ab":
+        drawn: dict[str, Any] = {
+            "scale": [[base + rng.randint(-6, 6) for _ in range(count)] for _ in range(lanes)],
+            "factor": [rng.randint(8, 15) for _ in range(lanes)],
+            "nan": [int(side == "a" and rng.random() < 0.01) for _ in range(lanes)],
+        }
+        width = Shape.cast(unit.operand["scale"].shape).width // count if "scale" in names else 0
+        words = [sum(scale % (1 << width) << k * width for k, scale in enumerate(lane)) for lane in drawn["scale"]]
+        ports |= {f"{name}_{side}": words if name == "scale" else drawn[name] for name in names}
+        scales = [[x + y for x, y in zip(*pair, strict=True)] for pair in zip(scales, drawn["scale"], strict=True)]
+        if "factor" in names:
+            factors = [x * y for x, y in zip(factors, drawn["factor"], strict=True)]
+        if "nan" in names:
+            nans = [x or bool(y) for x, y in zip(nans, drawn["nan"], strict=True)]
+    return ports, scales, factors, nans
 
 
 def _prepare(netlist: Netlist, words: list[int]) -> list[int]:

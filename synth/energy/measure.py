@@ -177,7 +177,7 @@ def _measure(design: EnergyDesign, library: Library, seconds: float, build: Path
     words = iter(stimulus)
     least = timing.period * timing.unit
     period = design.clock or least
-    latency = unit.sum_cycles + unit.accumulator.write_cycle + 3
+    latency = unit.sum_cycles + unit.join_cycles + unit.accumulator.write_cycle + 3
 
     def bill(before: int, counted: int, ports: Callable[[], dict[str, list[int]]]) -> Bill:
         for cycle in range(before + counted):

@@ -18,8 +18,8 @@ Place = tuple[int, int, int, int, int]
 class Stimulus:
     """Operands of one unit in several lanes: half of them in each of the two layers, each at outputs of its own.
 
-    A unit keeps ``interleave`` outputs of one column; blocks of the reduction follow one another, each for all of
-    these outputs in turn, then the next column begins.
+    A unit keeps ``interleave`` outputs of one column; blocks of the reduction (or groups that are joined, of which the last
+    may lack some) follow one another, each for all of these outputs in turn, then the next column begins.
 
     Parameters
     ----------
@@ -43,9 +43,9 @@ class Stimulus:
 
     def _place(self, lane: int, cycle: int) -> Place:
         """Layer, row, column, block and slot of a lane in a cycle."""
-        layer, size, kept = lane % 2, self.form.block_size or self.config.dot, self.config.interleave
+        layer, kept = lane % 2, self.config.interleave
         a, b = self.pairs[layer]
-        blocks = a.words.shape[1] // size
+        blocks = -(-a.words.shape[1] // self.config.dot)
         step, slot = divmod(cycle, kept)
         column, block = divmod(step, blocks)
         row = (lane // 2 * 4 * kept + 4 * slot) % a.words.shape[0]
@@ -70,8 +70,9 @@ class Stimulus:
                     ports[f"{name}_{side}"] = [
                         self._field(name, index, place) % (1 << width) for place in places[max(0, cycle - delay)]
                     ]
-            reads = places[max(0, cycle - delay - accumulator.read_cycle)]
-            writes = places[max(0, cycle - delay - accumulator.write_cycle)]
+            joined = delay + self.unit.join_cycles
+            reads = places[max(0, cycle - joined - accumulator.read_cycle)]
+            writes = places[max(0, cycle - joined - accumulator.write_cycle)]
             ports["read"] = [place[4] | int(place[3] == 0) << self.slot_bits for place in reads]
             ports["write"] = [place[4] | 1 << self.slot_bits for place in writes]
             if self.unit.sums:  # a step is a whole block
@@ -86,6 +87,11 @@ class Stimulus:
     def _field(self, name: str, index: int, place: Place) -> int:
         if name == "nan":
             return 0
-        operand = self.pairs[place[0]][index]
+        operand, group = self.pairs[place[0]][index], self.config.group
         table = operand.scales if name == "scale" else operand.factors
-        return int(table[place[1 + index], place[3]])
+        if group == 1:
+            return int(table[place[1 + index], place[3]])
+        scales = table[place[1 + index], place[3] * group : (place[3] + 1) * group].tolist()
+        scales += [self.config.missing_scale] * (group - len(scales))
+        width = self.fields[name] // group
+        return sum(scale % (1 << width) << k * width for k, scale in enumerate(scales))

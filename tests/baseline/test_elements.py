@@ -24,13 +24,15 @@ PLAIN = {
     "hbfp4": 4, "hbfp5": 2, "hbfp6": 2, "hbfp8": 2, "hbfp4-aligned": 2, "hbfp4-bf16": 2, "hbfp5-bf16": 1,
     "hbfp6-bf16": 1, "hbfp8-bf16": 1, "mixed46": 4, "fp32": 1, "fp16": 2, "bf16": 4, "bf16-bf16": 3, "fp8-e4m3": 4,
     "fp8-e5m2": 2, "int8": 4, "int4": 3, "mxfp8-e4m3": 2, "mxfp8-e5m2": 2, "mxfp6-e2m3": 2, "mxfp6-e3m2": 2,
-    "mxfp4": 4, "mxint8/4": 4, "nvfp4": 4, "msfp12": 4,
+    "mxfp4": 4, "mxint8/4": 4, "nvfp4": 4, "msfp12": 4, "hbfp4-fp32x2/4": 8, "hbfp4-fp32x4/2": 8, "mxfp6-e2m3-fp32x2/2": 4,
+    "mxfp4-fp32x2/2": 4,
 }  # fmt: skip
 """Products per cycle."""
 PIPELINED = {
     "hbfp4": (2, 5, 2), "hbfp6/4": (4, 4, 1), "hbfp4-aligned": (2, 3, 1), "mixed46": (2, 3, 1), "mxfp4": (4, 6, 3),
     "mxfp6-e2m3/4": (2, 2, 1), "mxint8/2": (2, 3, 2), "nvfp4": (2, 3, 1), "int8": (2, 2, 1), "int4": (2, 1, 3),
-    "fp32": (2, 4, 1), "bf16": (2, 2, 3), "bf16-bf16": (4, 3, 2),
+    "fp32": (2, 4, 1), "bf16": (2, 2, 3), "bf16-bf16": (4, 3, 2), "hbfp4-fp32x2/2": (4, 5, 1), "hbfp4-fp32x4/1": (4, 2, 2),
+    "mxfp4-fp32x2/2": (4, 3, 2),
 }  # fmt: skip
 """Products per cycle, register stages of the accumulator, register stages between operands and sum."""
 ON_FPGAS = {
@@ -123,8 +125,8 @@ def schedule(unit: PreparedUnit, rng: Random, blocks: int) -> Schedule:
         first = references[slot] is None or rng.random() < 0.2
         if first:
             references[slot] = Reference(unit.form, config)
-        at(arrival + accumulator.read_cycle, read=slot | first << slot_bits)
-        written = arrival + accumulator.write_cycle
+        at(arrival + inner.join_cycles + accumulator.read_cycle, read=slot | first << slot_bits)
+        written = arrival + inner.join_cycles + accumulator.write_cycle
         at(written, write=slot | 1 << slot_bits)
         expected[written], read = references[slot].add(a, b), references[slot].read
     return Schedule(inputs, expected, read)

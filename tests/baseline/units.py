@@ -125,8 +125,30 @@ def _integers(rng: Random, form: NumberFormat, count: int) -> Operand:
 
 
 def draw_pair(rng: Random, form: NumberFormat, config: CoreConfig, widths=None) -> tuple[Operand, Operand]:
-    """A block of each side; ``widths`` are those of hybrid mantissas."""
-    name, count = form.name.partition("/")[0], config.block_size
+    """A block of each side, or the blocks that are joined; ``widths`` are those of hybrid mantissas."""
+    if config.group == 1:
+        return _draw_block(rng, form, config, widths)
+    blocks = [_draw_block(rng, form, config, widths) for _ in range(config.group)]
+    return tuple(_joined(rng, list(side), config.scale_width) for side in zip(*blocks, strict=True))
+
+
+def _joined(rng: Random, blocks: list[Operand], scale_width: int) -> Operand:
+    """Blocks side by side, their scales so close that nothing is lost when their sums are joined."""
+    scales = [blocks[0].fields["scale"] + rng.randint(-1, 1) for _ in blocks]
+    values: list | None = []
+    for block, scale in zip(blocks, scales, strict=True):
+        moved = Fraction(2) ** (scale - block.fields["scale"])
+        values = None if values is None or block.values is None else values + [value * moved for value in block.values]
+    fields = {
+        "scale": sum(scale % (1 << scale_width) << k * scale_width for k, scale in enumerate(scales)),
+        "nan": max(block.fields["nan"] for block in blocks),
+    }
+    mantissas = [q for block in blocks for q in block.mantissas or ()]
+    return Operand([code for block in blocks for code in block.codes], fields, values, mantissas)
+
+
+def _draw_block(rng: Random, form: NumberFormat, config: CoreConfig, widths=None) -> tuple[Operand, Operand]:
+    name, count = form.name.partition("/")[0].removesuffix(f"-{form.accumulator}"), config.block_size
     if form.kind == "float":
         if rng.random() < 0.3:
             drawn = pairs(rng, form.float_format, count)[-count:]

@@ -6,6 +6,7 @@ from math import ceil
 from hypothesis import reject
 from hypothesis import strategies as st
 
+from hw.choices import blocks_per_addition
 from hw.config import ACCUMULATORS, DATAPATHS, FEATURES, ROUNDING_MODES, CoreConfig
 
 __all__ = ["machines", "pairs"]
@@ -23,16 +24,17 @@ def machines(draw, **fixed) -> CoreConfig:
     """A valid machine of few units; ``fixed`` are parameters that are not drawn."""
     block = draw(st.sampled_from((4, 8)))
     accumulator, cycles = draw(st.sampled_from(ACCUMULATORS)), draw(st.integers(1, 5))
-    dot = draw(st.sampled_from([d for d in (1, 2, 4, 8) if block % d == 0]))
-    loop = ceil(max(1, cycles - 1) * dot / block)
+    group = blocks_per_addition(accumulator)
+    dot = block * group if group > 1 else draw(st.sampled_from([d for d in (1, 2, 4, 8) if block % d == 0]))
+    loop = ceil(max(1, cycles - 1) * dot / (block * group))
     drawn = {
         "mantissa_widths": draw(st.sampled_from(WIDTHS)), "block_size": block, "dot": dot,
-        "exponent_width": draw(st.integers(4, 10)), "rounding_modes": draw(_some(ROUNDING_MODES, 1)),
+        "exponent_width": draw(st.integers(4 if group == 1 else 6, 10)), "rounding_modes": draw(_some(ROUNDING_MODES, 1)),
         "tile_rows": draw(st.integers(1, 2)), "tile_columns": draw(st.integers(1, 2)),
         "mesh_rows": draw(st.integers(1, 2)), "mesh_columns": draw(st.integers(1, 2)),
         "interleave": draw(st.integers(loop, loop + 1)), "accumulator": accumulator, "accumulator_cycles": cycles,
         "tree_cycles": draw(st.integers(0, 2)), "datapath": draw(st.sampled_from(DATAPATHS)),
-        "lanes": draw(st.sampled_from((None, 1, 2, 4))), "operand_depth": draw(st.integers(2, 6)),
+        "lanes": draw(st.sampled_from((None, 1, 2, 4))), "operand_depth": group * draw(st.integers(2, 6)),
         "queue_depth": draw(st.integers(1, 3)), "result_panels": draw(st.integers(2, 3)),
         "features": draw(_some(FEATURES)),
     } | fixed  # fmt: skip

@@ -27,7 +27,7 @@ def test_loop_is_that_of_the_accumulator(kind, cycles):
     if kind == "aligned" and cycles > 5:
         return
     config = CoreConfig(accumulator=kind, accumulator_cycles=cycles, interleave=12)
-    accumulator = BlockAccumulator(kind, config.block_sum_width, config.scale_width, 12, cycles)
+    accumulator = BlockAccumulator(config.accumulator_kind, config.block_sum_width, config.scale_width, 12, cycles)
     assert config.loop_cycles == accumulator.loop_cycles
 
 

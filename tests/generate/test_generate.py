@@ -158,7 +158,7 @@ MISTAKES = {
     "--tile 4": "tile must be ROWSxCOLUMNS, such as 4x4, not 4",
     "--mesh 2x0": "mesh_columns must be between 1 and 64, not 0",
     "--mesh 2x2x2": "mesh must be ROWSxCOLUMNS, such as 4x4, not 2x2x2",
-    "--accumulator fp64": "accumulator must be one of fp32, bf16, aligned, not fp64",
+    "--accumulator fp64": "accumulator must be one of fp32, bf16, aligned, fp32x2, fp32x4, not fp64",
     "--accumulator-cycles 4": "interleave must be at least 3 for accumulator_cycles 4, not 1",
     "--datapath fast": "datapath must be one of structural, carry_chain, dsp, behavioral, not fast",
     "--rounding up": "rounding_modes must be distinct names out of nearest, stochastic, truncate, not up",

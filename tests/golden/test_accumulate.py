@@ -138,7 +138,7 @@ ERRORS = [
     (lambda: FloatAccumulator(11), ValueError, "significand_width must be 24 or 8, not 11"),
     (lambda: AlignedAccumulator(32, 32), ValueError, "sum_width must be between 1 and 31, not 32"),
     (lambda: AlignedAccumulator(13, 64), ValueError, "window must be between 2 and 52, not 64"),
-    (lambda: golden.accumulator("fp64"), ValueError, "accumulator must be one of fp32, bf16, aligned, not fp64"),
+    (lambda: golden.accumulator("fp64"), ValueError, "accumulator must be one of fp32, bf16, aligned, fp32x2, fp32x4, not fp64"),
     (lambda: golden.accumulator(32), TypeError, "accumulator must be a string, not 32"),
     (lambda: golden.accumulate_step(None, [1], [0], "aligned"), ValueError,
      "kind must be one of fp32, bf16, not aligned"),

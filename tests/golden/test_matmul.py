@@ -57,7 +57,7 @@ def random_blocks(rng, format, rows, blocks, axis, middle=0, spread=1024):
     return BlockTensor(mantissas, fields, format, shape, axis)
 
 
-@pytest.mark.parametrize("kind", ["fp32", "bf16", "aligned"])
+@pytest.mark.parametrize("kind", ["fp32", "bf16", "aligned", "fp32x2", "fp32x4"])
 @pytest.mark.parametrize("formats", PAIRS, ids=lambda pair: f"{pair[0]}x{pair[1]}")
 def test_equals_the_definition(formats, kind):
     rng = np.random.default_rng(50)
@@ -72,7 +72,7 @@ def test_equals_the_definition(formats, kind):
         assert (bits(matmul(blocks_a, blocks_b, accumulator=kind)) == bits(ours)).all()
 
 
-@pytest.mark.parametrize("kind", ["fp32", "bf16", "aligned"])
+@pytest.mark.parametrize("kind", ["fp32", "bf16", "aligned", "fp32x2", "fp32x4"])
 @pytest.mark.parametrize("formats", PAIRS, ids=lambda pair: f"{pair[0]}x{pair[1]}")
 def test_any_blocks(formats, kind):
     """All exponents, down to subnormal products and up to infinities of both signs, which cancel to NaN."""
@@ -263,7 +263,7 @@ ERRORS = [
      "b must be a matrix in blocks along axis 0, not HBFP4/8 blocks of shape (16, 4) along axis 1, tile_width 1"),
     (lambda: matmul(A, B.astype(np.float64), F), TypeError, "b must be float32, not float64"),
     (lambda: matmul(A, B, F, accumulator="fp16"), ValueError,
-     "accumulator must be one of fp32, bf16, aligned, not fp16"),
+     "accumulator must be one of fp32, bf16, aligned, fp32x2, fp32x4, not fp16"),
     (lambda: matmul(A, B, F, initial=np.zeros((3, 3), np.float32)), ValueError,
      "initial must have shape (3, 4), not (3, 3)"),
     (lambda: matmul(A, B, F, initial=np.zeros((3, 4))), TypeError, "initial must be a float32 array, not float64"),

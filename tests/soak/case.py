@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 
+from hw.choices import blocks_per_addition
 from hw.config import ACCUMULATORS, FEATURES, ROUNDING_MODES, CoreConfig
 
 __all__ = ["FAULTS", "LARGEST", "LINKS", "Case", "Work", "random_case", "random_config"]
@@ -97,14 +98,16 @@ def random_config(rng: np.random.Generator, largest: int = 128) -> CoreConfig:
         divisors = [d for d in range(1, block + 1) if block % d == 0]
         tile_columns, mesh_columns = int(rng.integers(1, 5)), int(rng.integers(1, 3))
         accumulator, cycles = _pick(rng, ACCUMULATORS), int(rng.integers(1, 13))
+        group = blocks_per_addition(accumulator)
         values = {
-            "mantissa_widths": _pick(rng, WIDTHS), "block_size": block, "dot": _pick(rng, divisors),
+            "mantissa_widths": _pick(rng, WIDTHS), "block_size": block,
+            "dot": block * group if group > 1 else _pick(rng, divisors),
             "exponent_width": int(_pick(rng, (8, 8, 8, 4, 5, 9, 10))),
             "rounding_modes": _some(rng, ROUNDING_MODES) or ("nearest",), "tile_rows": int(rng.integers(1, 4)),
             "tile_columns": tile_columns, "mesh_rows": int(rng.integers(1, 3)), "mesh_columns": mesh_columns,
             "interleave": int(rng.integers(1, 9)), "accumulator": accumulator, "accumulator_cycles": cycles,
             "tree_cycles": int(rng.integers(0, 3)), "datapath": "behavioral", "lanes": _pick(rng, [*divisors, None]),
-            "operand_depth": int(rng.integers(2, 65)), "queue_depth": int(rng.integers(1, 5)),
+            "operand_depth": group * int(rng.integers(2, 65 // group)), "queue_depth": int(rng.integers(1, 5)),
             "panel_columns": tile_columns * mesh_columns * int(rng.integers(1, 9)), "features": _some(rng, FEATURES),
         }  # fmt: skip
         try:

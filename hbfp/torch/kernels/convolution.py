@@ -111,7 +111,7 @@ def weight_product(
 def _native(slot: Slot) -> HBFP | None:
     """The slot's format, if the compiled kernels multiply in it."""
     format = slot.run.format
-    if slot.machine is None and isinstance(format, HBFP) and format.accumulator != "aligned":
+    if slot.machine is None and isinstance(format, HBFP) and format.accumulator in native.KINDS:
         return format
     return None
 

@@ -41,7 +41,7 @@ def as_blocks(x: torch.Tensor, axis: int, format: BlockFormat, slot: Slot, seed:
 
 def multiply(a: BlockTensor, b: BlockTensor, accumulator: str) -> NDArray[np.float32]:
     """``golden.matmul`` of blocks."""
-    if accumulator == "aligned":
+    if accumulator not in native.KINDS:
         return golden.matmul(a, b, accumulator=accumulator)
     return native.multiply(a, b, accumulator)
 
@@ -107,7 +107,7 @@ def stacked_product(slot: Slot, stage: str, call: int, a: torch.Tensor, b: torch
         rounded = format.quantize(a, slot.rounding, seeds[0])
         return slot.check(rounded @ format.quantize(b.mT, slot.rounding, seeds[1]).mT, stage)
     assert isinstance(format, HBFP)
-    if slot.machine is not None or format.accumulator == "aligned":
+    if slot.machine is not None or format.accumulator not in native.KINDS:
         return _one_by_one(slot, stage, call, a, b)
     seeds, block = slot.seeds(stage, call), format.block(slot.width)
     options = slot.rounding, format.power_of_two

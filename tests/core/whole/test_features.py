@@ -164,7 +164,7 @@ def test_refuses_results_left_behind(core):
     core.reset()
 
 
-@pytest.mark.parametrize("accumulator", ["bf16", "aligned"])
+@pytest.mark.parametrize("accumulator", ["bf16", "aligned", "fp32x2"])
 def test_other_accumulators_equal_golden(accumulator):
     config = CoreConfig(
         block_size=16, tile_rows=2, tile_columns=2, interleave=2, accumulator=accumulator, accumulator_cycles=2,
