@@ -9,6 +9,7 @@ from synth.density.row import Design, Row
 from synth.report.accuracy import accuracy_table
 from synth.report.claims import find, libraries_of, ratio
 from synth.report.clocks import equal_clock
+from synth.report.interactive import interactive
 from synth.report.plots import plot_all
 from synth.report.tables import claims_table, tables
 from synth.sweep import Failure
@@ -68,7 +69,7 @@ td,th{border-bottom:1px solid #ddd;padding:.25em .6em;text-align:right}
 
 
 def write_html(rows: list[Row], failures: list[Failure[Design]], folder: Path, command: str) -> Path:
-    """One page with tables and plots inside it; a browser opens it offline."""
+    """One page with figures to choose from, tables and plots inside it; a browser opens it offline."""
     folder.mkdir(parents=True, exist_ok=True)
     pictures = ""
     for name in plot_all(rows, folder):
@@ -85,7 +86,7 @@ def write_html(rows: list[Row], failures: list[Failure[Design]], folder: Path, c
         f"<h1>Arithmetic density</h1><p>{html.escape(headline)}.</p>"
         "<p>Areas are of mapped cells, without wires, clock tree and memories. Accountings are never mixed. Every mapped "
         "unit was simulated against an exact reference first.</p>"
-        f"{''.join(table.html() for table in tables(rows))}{pictures}"
+        f"{interactive(rows)}{''.join(table.html() for table in tables(rows))}{pictures}"
         + (f"<h2>Not measured</h2><ul>{failed}</ul>" if failed else "")
         + f"<p>Made by <code>{html.escape(command)}</code> with {html.escape(tools)}.</p></html>"
     )
