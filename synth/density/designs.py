@@ -36,7 +36,8 @@ def config_for(
     accumulator = form.accumulator if form.accumulator in ACCUMULATORS else "fp32"
     group = blocks_per_addition(accumulator)
     return CoreConfig(
-        widths, block_size=block, dot=block * group if group > 1 else min(dot or block, block), tile_rows=rows, tile_columns=columns,
+        widths, block_size=block, dot=block * group if group > 1 else min(dot or block, block),
+        tile_rows=rows, tile_columns=columns,
         accumulator=accumulator, accumulator_cycles=cycles, interleave=max(1, cycles - 1), tree_cycles=tree_cycles,
     )  # fmt: skip
 
