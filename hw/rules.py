@@ -124,16 +124,10 @@ def _check_blocks(c: Any, rules: Rules) -> None:
         _set(c, "rounding_modes", tuple(mode for mode in ROUNDING_MODES if mode in c.rounding_modes))
 
 
-<<<<<<< HEAD
 def _check_array(c: Any, rules: Rules) -> None:
-    if c.dot is None and rules.sound("block_size"):
-        _set(c, "dot", c.block_size)
-=======
-def _check_array(c: "CoreConfig", rules: Rules) -> None:
     rules.choice("accumulator", ACCUMULATORS)
     if c.dot is None and rules.sound("block_size", "accumulator"):
         _set(c, "dot", c.group_size)
->>>>>>> b688d34 (Two or four blocks joined as integers before each FP32 addition: accumulator fp32x2 and fp32x4, bits in golden, units of HBFP4, MXFP4 and MXFP6)
     if c.dot is None:
         rules.unsound.add("dot")
     else:

@@ -43,7 +43,7 @@ class HBFP(Format):
     block_size, exponent_width
         of ``golden.BlockFormat``.
     accumulator
-        "fp32", "bf16" or "aligned".
+        "fp32", "bf16", "aligned", "fp32x2" or "fp32x4".
     power_of_two
         "exact", as the hardware; "saturate", as the published emulator.
     tile_width
