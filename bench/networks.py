@@ -17,14 +17,14 @@ __all__ = ["MACHINE", "RATES", "SCHEDULES", "STREAMS", "cycles", "most_overlap",
 
 MACHINE = CoreConfig(
     mantissa_widths=(4, 6), tile_rows=8, tile_columns=64, mesh_rows=2, lanes=64, result_panels=4, load_lines=4,
-    features=("packed", "requantize"),
+    result_streams=2, features=("packed", "requantize"),
 )  # fmt: skip
 """1024 units, 16 rows of 64: an output tile is a block of a row of C wide, and leaves a row per cycle."""
-RATES = Rates(operands=Fraction(1, 4), c=Fraction(1, 8))
-"""Of streams of 64 words: 64 bytes per cycle for A and B together, 32 for C."""
-SHARES = tuple(Rates(operands=Fraction(part, 32), c=Fraction(12 - part, 32)) for part in (4, 6, 9, 10))
+RATES = Rates(operands=Fraction(8, 32), c=Fraction(4, 64))
+"""Of streams of 64 words: 64 bytes per cycle for A and B together, 32 for the two of C."""
+SHARES = tuple(Rates(operands=Fraction(part, 32), c=Fraction(12 - part, 64)) for part in (4, 6, 10))
 """Other ways to deal the same 96 bytes."""
-FORMER = replace(MACHINE, load_lines=1), Rates(a=Fraction(1, 8), b=Fraction(1, 8), c=Fraction(1, 8))
+FORMER = replace(MACHINE, load_lines=1, result_streams=1), Rates(a=Fraction(1, 8), b=Fraction(1, 8), c=Fraction(1, 8))
 """The same machine with a line at a time, and three streams of 32 bytes."""
 STREAMS = {"FP32": Memory(operands="fp32", results="fp32"), "blocks": Memory(operands="packed", results="packed")}
 SCHEDULES = ("all-4", "all-6", "booster")

@@ -81,6 +81,9 @@ class CoreConfig:
         columns of C the result buffer gathers before it sends rows (default: the array's columns).
     result_panels
         panels of C the result buffer holds: one fills, one leaves, any more hide the way between.
+    result_streams
+        streams by which C leaves, a divisor of ``mesh_rows``: each has the rows of its share of the tiles, which drain by
+        themselves.
     queue_depth
         commands that wait in the queue.
     features
@@ -113,6 +116,7 @@ class CoreConfig:
     operand_depth: int = 1024
     panel_columns: int = None  # type: ignore[assignment]
     result_panels: int = 2
+    result_streams: int = 1
     queue_depth: int = 4
     features: tuple[str, ...] = ()
 
@@ -134,6 +138,11 @@ class CoreConfig:
     def output_rows(self) -> int:
         """Rows of C one output tile covers."""
         return self.rows * self.interleave
+
+    @property
+    def chain_rows(self) -> int:
+        """Units from north to south whose results leave by one stream."""
+        return self.rows // self.result_streams
 
     @property
     def macs_per_cycle(self) -> int:

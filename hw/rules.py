@@ -176,6 +176,7 @@ def _check_core(c: Any, rules: Rules) -> None:
         if rules.sound("panel_columns") and c.panel_columns % c.columns:
             rules.breaks("panel_columns", f"be a multiple of the array's {c.columns} columns, not {c.panel_columns}")
     rules.integer("result_panels", 2, 16)
+    rules.integer("result_streams", 1, 4)
     rules.integer("queue_depth", 1, 64)
     rules.names("features", FEATURES)
     if rules.sound("features"):
@@ -184,6 +185,22 @@ def _check_core(c: Any, rules: Rules) -> None:
             _check_requantizer(c, rules)
     if c.load_lines != 1 and c.lanes is not None:
         _check_load_lines(c, rules)
+    if c.result_streams != 1:
+        _check_result_streams(c, rules)
+
+
+def _check_result_streams(c: Any, rules: Rules) -> None:
+    if not rules.sound("result_streams", "mesh_rows", "interleave", "features", "rounding_modes"):
+        return
+    if c.mesh_rows % c.result_streams:
+        rules.breaks("result_streams", f"divide mesh_rows {c.mesh_rows}, not be {c.result_streams}")
+    if c.interleave != 1:
+        rules.breaks("interleave", f"be 1 for result_streams {c.result_streams}, not {c.interleave}")
+    if "bias" in c.features:
+        rules.breaks("features", f"be without bias for result_streams {c.result_streams}, not {', '.join(c.features)}")
+    if "requantize" in c.features and "stochastic" in c.rounding_modes:
+        text = f"be without stochastic to requantize for result_streams {c.result_streams}, not {', '.join(c.rounding_modes)}"
+        rules.breaks("rounding_modes", text)
 
 
 def _check_load_lines(c: Any, rules: Rules) -> None:

@@ -103,15 +103,21 @@ class Timing:
     @property
     def drain_cycles(self) -> int:
         """Least distance of the last capture of an output tile and the first of the next."""
-        return self.config.rows * self.config.interleave + self.config.mesh_rows
+        return self.config.chain_rows * self.config.interleave + self.config.mesh_rows // self.config.result_streams
+
+    @property
+    def align_cycles(self) -> int:
+        """That the first results of the northern stream wait for those of the southern one, so that all leave together."""
+        return self.config.mesh_rows - self.config.mesh_rows // self.config.result_streams
 
     def drain_span(self, slots: int) -> int:
         """From the first result of an output tile of ``slots`` outputs per unit at the drain of column 0 to the last.
 
-        A chain has a place for each slot, used or not, and a result spends one more cycle on its way between tiles.
+        A chain has a place for each slot, used or not, and a result spends one more cycle on its way between tiles. Where
+        C leaves by several streams, ``align_cycles`` are in it.
         """
         c = self.config
-        return (c.rows - 1) * c.interleave + c.mesh_rows - 1 + slots - 1
+        return (c.chain_rows - 1) * c.interleave + c.mesh_rows - 1 + slots - 1
 
     # Result buffer.
     @property
@@ -128,7 +134,7 @@ class Timing:
         with ``QUEUE_CYCLES`` for the queue itself. ``SPARE_TILES`` are the one whose results are passing, the one being
         announced, and the one that an uneven start may add.
         """
-        way = self.read_cycles + self.result_cycles + self.gather_cycles + QUEUE_CYCLES
+        way = self.read_cycles + self.result_cycles + self.align_cycles + self.gather_cycles + QUEUE_CYCLES
         return SPARE_TILES + ceil(way / self.drain_cycles)
 
     @property

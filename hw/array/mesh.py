@@ -21,14 +21,15 @@ class Mesh(Component):
     Tile row ``i`` takes its A operands and control ``i`` cycles after tile row 0, tile column ``j`` its B operands ``j``
     cycles after tile column 0; the feeding buffers see to that. Drain column ``j`` runs ``j`` cycles after column 0.
     Nothing in the mesh stalls. ``result_cycles`` after the entry of the final step of an output tile its first results
-    are at ``o_drain[0]``; all ``rows * interleave`` have passed within ``drain_cycles``.
+    are at ``o_drain[0]``; all ``rows * interleave`` have passed within ``drain_cycles``. With several ``result_streams`` as
+    many rows of tiles drain by themselves, each as late as its first tile row is.
 
     Attributes
     ----------
     i_a, i_control
         one entry per tile row;
     i_b, o_drain
-        one entry per tile column.
+        one entry per tile column; of results, of the northern stream first.
     """
 
     def __init__(self, config: CoreConfig) -> None:
@@ -41,7 +42,7 @@ class Mesh(Component):
                 "i_a": In(data.ArrayLayout(operand, config.tile_rows)).array(config.mesh_rows),
                 "i_b": In(data.ArrayLayout(operand, config.tile_columns)).array(config.mesh_columns),
                 "i_control": In(control_layout(config)).array(config.mesh_rows),
-                "o_drain": Out(drain_layout(config, self.result_width)).array(config.mesh_columns),
+                "o_drain": Out(drain_layout(config, self.result_width)).array(config.result_streams * config.mesh_columns),
             }
         )
 
@@ -62,6 +63,7 @@ class Mesh(Component):
     def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
+        chain = c.mesh_rows // c.result_streams
         tiles = [
             [place(m, platform, f"tile_{row}_{column}", Tile(c)) for column in range(c.mesh_columns)]
             for row in range(c.mesh_rows)
@@ -75,6 +77,7 @@ class Mesh(Component):
                     tile.i_a.eq(west.o_a if west else self.i_a[row]),
                     tile.i_control.eq(west.o_control if west else self.i_control[row]),
                     tile.i_b.eq(north.o_b if north else self.i_b[column]),
-                    (north.i_drain if north else self.o_drain[column]).eq(tile.o_drain),
+                    (north.i_drain if north is not None and row % chain else self.o_drain[row // chain * c.mesh_columns + column])
+                    .eq(tile.o_drain),
                 ]
         return m

@@ -50,6 +50,8 @@ class StreamCore(Component):
         self.config = config
         self.words = words
         self.guarded = guarded
+        if config.result_streams > 1:
+            raise ValueError(f"result_streams must be 1 on a bus, not {config.result_streams}")
         self.core = Core(config)
         beats = stream.Signature(word_beat(words))
         super().__init__(

@@ -22,7 +22,12 @@ from hw.names import named
 from hw.sequence.layouts import product_layout
 from hw.timing import Timing
 
-__all__ = ["Core"]
+__all__ = ["Core", "result_ports"]
+
+
+def result_ports(config: CoreConfig) -> list[str]:
+    """Names of the streams by which C leaves, the one of its northern rows first."""
+    return ["o_c", *(f"o_c_{i}" for i in range(1, config.result_streams))]
 
 
 class Core(Component):
@@ -42,9 +47,9 @@ class Core(Component):
         B column by column, likewise. Operands of other formats: see ``OperandFormat``.
     i_bias
         with the feature "bias", see ``OutputStage``.
-    o_c
-        C in beats of ``tile_columns`` words, in the order of ``ResultBuffer``; ``keep`` marks words with something
-        of C, ``last`` the last beat of C. Formats: see ``OutputFormat``.
+    o_c, o_c_1, …
+        a stream for each of ``result_streams``: C in beats of ``tile_columns`` words, in the order of ``ResultBuffer``;
+        ``keep`` marks words with something of C, ``last`` the last beat of C. Formats: see ``OutputFormat``.
     idle
         no command is queued or in execution, and the counters are right.
     error
@@ -69,12 +74,12 @@ class Core(Component):
                 "i_command": In(stream.Signature(command_layout())),
                 "i_a": In(stream.Signature(data.ArrayLayout(32, config.lanes))),
                 "i_b": In(stream.Signature(data.ArrayLayout(32, config.lanes))),
-                "o_c": Out(stream.Signature(word_beat(config.tile_columns))),
                 "idle": Out(1),
                 "error": Out(4),
                 "counters": Out(counters_layout()),
                 "clear": In(1),
             }
+            | {name: Out(stream.Signature(word_beat(config.tile_columns))) for name in result_ports(config)}
             | {f"line_{at}_{name}": Out(1) for at in ("start", "end") for name in "ab"}
             | {f"line_words_{name}": Out(range(config.lanes + 1)) for name in "ab"}
         )
@@ -88,17 +93,23 @@ class Core(Component):
         m = Module()
         mesh = place(m, platform, "mesh", Mesh(c))
         decoder = place(m, platform, "decoder", CommandDecoder(c))
-        loader_a = place(m, platform, "loader_a", Loader(c, c.rows, results="requantize" in c.features))
+        kept = "requantize" in c.features and c.result_streams == 1
+        loader_a = place(m, platform, "loader_a", Loader(c, c.rows, results=kept))
         loader_b = place(m, platform, "loader_b", Loader(c, c.columns))
         buffer_a = place(m, platform, "buffer_a", OperandBuffer(c, c.mesh_rows, c.tile_rows))
         buffer_b = place(m, platform, "buffer_b", OperandBuffer(c, c.mesh_columns, c.tile_columns))
         sequencer = place(m, platform, "sequencer", Sequencer(c, mesh.drain_cycles))
-        results = place(m, platform, "results", ResultBuffer(c, mesh.result_width, Timing(c).tiles_in_flight))
+        suffixes = [port.removeprefix("o_c") for port in result_ports(c)]
+        results = [
+            place(m, platform, f"results{suffix}", ResultBuffer(c, mesh.result_width, Timing(c).tiles_in_flight, i * c.chain_rows))
+            for i, suffix in enumerate(suffixes)
+        ]
         counters = place(m, platform, "counters", Counters(c, loader_a.health.shape()))
 
-        output = place(m, platform, "output", OutputStage(c)) if c.features else None
-        queue_idle = self._queues(m, decoder, loader_a, loader_b, sequencer, output)
-        self._output(m, results, output, counters, loader_a)
+        outputs = [place(m, platform, f"output{suffix}", OutputStage(c)) for suffix in suffixes] if c.features else []
+        queue_idle = self._queues(m, decoder, loader_a, loader_b, sequencer, outputs)
+        self._output(m, results, outputs, counters, loader_a)
+        self._drain(m, mesh, results)
         connect(m, flipped(self.i_a), loader_a.i)
         connect(m, flipped(self.i_b), loader_b.i)
         m.d.comb += [
@@ -124,18 +135,19 @@ class Core(Component):
                 control = delayed
             m.d.comb += [mesh.i_a[i].eq(buffer_a.o[i]), mesh.i_control[i].eq(control)]
         for j in range(c.mesh_columns):
-            m.d.comb += [mesh.i_b[j].eq(buffer_b.o[j]), results.i_drain[j].eq(mesh.o_drain[j])]
+            m.d.comb += mesh.i_b[j].eq(buffer_b.o[j])
 
+        ports, busy = self._ports(), Cat(buffer.busy for buffer in results).any()
         idle, counted = Signal(), Signal(counters.count_cycles)
         m.d.sync += counted.eq(Cat(idle, counted))
         m.d.comb += [
-            results.i_tile.eq(sequencer.o_tile),
-            sequencer.panel_free.eq(results.panel_free),
+            *(buffer.i_tile.eq(sequencer.o_tile) for buffer in results),
+            sequencer.panel_free.eq(self._by_all(m, "panel", [buffer.panel_free for buffer in results], c.result_panels)),
             self.error.eq(decoder.error),
             self.counters.eq(counters.o),
             counters.clear.eq(self.clear),
             counters.busy.eq(sequencer.control.valid),
-            counters.active.eq(sequencer.active | results.busy),
+            counters.active.eq(sequencer.active | busy),
             counters.stalled_load.eq(sequencer.stalled_load),
             counters.stalled_store.eq(sequencer.stalled_store),
             counters.finished.eq(sequencer.finished),
@@ -144,42 +156,72 @@ class Core(Component):
             counters.waited_b.eq(loader_b.stalled),
             counters.health_a.eq(loader_a.health),
             counters.health_b.eq(loader_b.health),
-            counters.beat.eq(results.o.payload),
-            counters.beat_sent.eq(results.o.valid & results.o.ready),
-            counters.blocked.eq(self.o_c.valid & ~self.o_c.ready),
-            idle.eq(queue_idle & ~sequencer.waiting & ~sequencer.active & ~results.busy & ~self.o_c.valid),
+            *(counters.beat[i].eq(buffer.o.payload) for i, buffer in enumerate(results)),
+            counters.beat_sent.eq(Cat(buffer.o.valid & buffer.o.ready for buffer in results)),
+            counters.blocked.eq(Cat(port.valid & ~port.ready for port in ports).any()),
+            idle.eq(queue_idle & ~sequencer.waiting & ~sequencer.active & ~busy & ~Cat(port.valid for port in ports).any()),
             self.idle.eq(idle & counted.all()),
         ]
         return m
 
-    def _output(self, m: Module, results: Any, output: Any, counters: Counters, loader_a: Loader) -> None:
-        """From the result buffer to the output stream, through the output stage where there is one."""
-        if output is None:
-            m.d.comb += [
-                *(
-                    getattr(self.o_c.payload, name).eq(getattr(results.o.payload, name))
-                    for name in ("data", "keep", "last")
-                ),
-                self.o_c.valid.eq(results.o.valid),
-                results.o.ready.eq(self.o_c.ready),
-                counters.stored.eq(self.o_c.valid & self.o_c.ready & self.o_c.payload.last),
-            ]
-            return
-        connect(m, results.o, output.i)
-        connect(m, output.o, flipped(self.o_c))
-        if "bias" in self.config.features:
+    def _ports(self) -> list[Any]:
+        """The streams by which C leaves."""
+        return [getattr(self, name) for name in result_ports(self.config)]
+
+    def _drain(self, m: Module, mesh: Mesh, results: list[ResultBuffer]) -> None:
+        """From the array to the result buffers; the northern ones wait for the southern one, so that all leave together."""
+        c = self.config
+        for i, buffer in enumerate(results):
+            wait = (c.result_streams - 1 - i) * c.mesh_rows // c.result_streams
+            for j in range(c.mesh_columns):
+                drain = mesh.o_drain[i * c.mesh_columns + j]
+                for _ in range(wait):
+                    delayed = Signal(drain.shape(), name=f"aligned_{i}_{j}")
+                    m.d.sync += delayed.eq(drain)
+                    drain = delayed
+                m.d.comb += buffer.i_drain[j].eq(drain)
+
+    def _by_all(self, m: Module, name: str, events: list[Any], most: int) -> Any:
+        """When an event of one stream has happened in all; none is more than ``most`` ahead."""
+        if len(events) == 1:
+            return events[0]
+        ahead = [Signal(range(most + 1), name=f"{name}_ahead_{i}") for i in range(len(events))]
+        happened = Signal(name=f"{name}_by_all")
+        m.d.comb += happened.eq(Cat(event | (count != 0) for event, count in zip(events, ahead, strict=True)).all())
+        m.d.sync += [count.eq(count + event - happened) for event, count in zip(events, ahead, strict=True)]
+        return happened
+
+    def _output(self, m: Module, results: list[Any], outputs: list[Any], counters: Counters, loader_a: Loader) -> None:
+        """From the result buffers to the output streams, through the output stages where there are such."""
+        c, ports = self.config, self._ports()
+        if not outputs:
+            for buffer, port in zip(results, ports, strict=True):
+                m.d.comb += [
+                    *(getattr(port.payload, name).eq(getattr(buffer.o.payload, name)) for name in ("data", "keep", "last")),
+                    port.valid.eq(buffer.o.valid),
+                    buffer.o.ready.eq(port.ready),
+                ]
+            stored = [port.valid & port.ready & port.payload.last for port in ports]
+        else:
+            for buffer, output, port in zip(results, outputs, ports, strict=True):
+                connect(m, buffer.o, output.i)
+                connect(m, output.o, flipped(port))
+            stored = [output.stored for output in outputs]
+        m.d.comb += counters.stored.eq(self._by_all(m, "stored", stored, 2 * c.queue_depth + c.result_panels + 3))
+        if "bias" in c.features:
+            (output,) = outputs
             connect(m, flipped(self.i_bias), output.i_bias)
             m.d.comb += [
                 self.line_start_bias.eq(output.line_start_bias),
                 self.line_end_bias.eq(output.line_end_bias),
                 self.line_words_bias.eq(output.line_words_bias),
             ]
-        if "requantize" in self.config.features:
-            connect(m, output.o_blocks, loader_a.i_results)
-            m.d.comb += counters.health_c.eq(output.health)
-        m.d.comb += counters.stored.eq(output.stored)
+        if "requantize" in c.features:
+            if c.result_streams == 1:
+                connect(m, outputs[0].o_blocks, loader_a.i_results)
+            m.d.comb += [counters.health_c[i].eq(output.health) for i, output in enumerate(outputs)]
 
-    def _queues(self, m: Module, decoder: CommandDecoder, loader_a: Loader, loader_b: Loader, sequencer: Any, output: Any) -> Any:
+    def _queues(self, m: Module, decoder: CommandDecoder, loader_a: Loader, loader_b: Loader, sequencer: Any, outputs: Any) -> Any:
         """Commands wait in front of the decoder; its jobs wait in front of each of the three stages they concern."""
         c = self.config
         m.submodules.commands = commands = SyncFIFO(width=command_layout().size, depth=c.queue_depth)
@@ -224,7 +266,7 @@ class Core(Component):
             queues.append((queue, wanted))
             ready = ready & queue.w_rdy
             idle = idle & ~queue.r_rdy
-        if output is not None:
+        for output in outputs:
             final = output.i_job.payload
             m.d.comb += [
                 getattr(final, name).eq(getattr(job, name))
@@ -233,8 +275,8 @@ class Core(Component):
             m.d.comb += [final.width.eq(job.width_c), final.seed.eq(job.seed_c)]
             ready = ready & output.i_job.ready
             idle = idle & ~output.busy
-            m.d.comb += output.i_job.valid.eq(decoder.o.valid & ready & job.store)
         m.d.comb += decoder.o.ready.eq(ready)
+        m.d.comb += [output.i_job.valid.eq(decoder.o.valid & ready & job.store) for output in outputs]
         for queue, wanted in queues:
             m.d.comb += queue.w_en.eq(decoder.o.valid & ready & wanted)
         return idle

@@ -57,9 +57,9 @@ class Counters(Component):
     busy, active, stalled_load, …
         events of this cycle.
     health_a, health_b
-        of the quantizers.
-    beat, sent, blocked
-        the output beat, whether it leaves, whether it had to wait.
+        of the quantizers; ``health_c`` of each stream's.
+    beat, beat_sent, blocked
+        the output beats of all streams, whether each leaves, whether one had to wait.
     o
         the counters.
     """
@@ -71,8 +71,9 @@ class Counters(Component):
         flags = ("busy", "active", "stalled_load", "stalled_store", "waited_a", "waited_b", "finished", "refused")
         super().__init__(
             dict.fromkeys((*flags, "stored", "blocked", "clear"), In(1))
-            | dict.fromkeys(("health_a", "health_b", "health_c"), In(health))
-            | {"beat": In(beat_layout(config)), "beat_sent": In(1), "o": Out(counters_layout(width))}
+            | {"health_a": In(health), "health_b": In(health), "health_c": In(data.ArrayLayout(health, config.result_streams))}
+            | {"beat": In(data.ArrayLayout(beat_layout(config), config.result_streams)), "beat_sent": In(config.result_streams)}
+            | {"o": Out(counters_layout(width))}
         )
 
     @property
@@ -82,14 +83,15 @@ class Counters(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         # Cycle 1: the beat, which comes out of a memory. 2: amounts. 3: counts.
-        words = Signal.like(self.beat.data, reset_less=True)
-        kept = Signal(self.config.tile_columns)
-        m.d.sync += [words.eq(self.beat.data), kept.eq(Mux(self.beat_sent, self.beat.keep, 0))]
         infinite, nan = [], []
-        for lane, value in enumerate(words):
-            exponent_full = kept[lane] & value[23:31].all()
-            infinite.append(exponent_full & ~value[:23].any())
-            nan.append(exponent_full & value[:23].any())
+        for number, (beat, sent) in enumerate(zip(self.beat, self.beat_sent, strict=True)):
+            words = Signal.like(beat.data, name=f"words_{number}", reset_less=True)
+            kept = Signal(self.config.tile_columns, name=f"kept_{number}")
+            m.d.sync += [words.eq(beat.data), kept.eq(Mux(sent, beat.keep, 0))]
+            for lane, value in enumerate(words):
+                exponent_full = kept[lane] & value[23:31].all()
+                infinite.append(exponent_full & ~value[:23].any())
+                nan.append(exponent_full & value[:23].any())
         events = {
             "completed": self.finished + self.stored,
             "blocked_output": self.blocked,
@@ -97,7 +99,7 @@ class Counters(Component):
             "nan_results": _tree(nan),
         }
         for name in ("saturated", "flushed", "nan_blocks"):
-            events[name] = self.health_a[name] + self.health_b[name] + self.health_c[name]
+            events[name] = _tree([self.health_a[name], self.health_b[name], *(health[name] for health in self.health_c)])
         cleared = Signal(self.count_cycles)
         m.d.sync += [cleared.eq(Cat(self.clear, cleared)), self.o.cycles.eq(Mux(self.clear, 0, self._next(m, "cycles", 1)))]
         for name in COUNTERS:
@@ -120,7 +122,7 @@ class Counters(Component):
 
 
 def _tree(bits: Any) -> Any:
-    """Number of set bits, as a balanced tree."""
+    """The sum, as a balanced tree."""
     while len(bits) > 1:
         bits = [a + b for a, b in zip(bits[::2], [*bits[1::2], 0], strict=False)]
     return bits[0]

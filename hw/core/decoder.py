@@ -188,10 +188,11 @@ class CommandDecoder(Component):
         def known(value: Value, codes: Any) -> Any:
             return _any(value == code for code in codes)
 
-        results, bfloat16 = "requantize" in c.features, "bfloat16" in c.features
+        requantize, bfloat16 = "requantize" in c.features, "bfloat16" in c.features
+        results = requantize and c.result_streams == 1
         operand_formats = [OperandFormat.FP32] + [OperandFormat.PACKED] * ("packed" in c.features)
         operand_formats += [OperandFormat.BFLOAT16] * bfloat16
-        outputs = [OutputFormat.FP32] + [OutputFormat.PACKED, OutputFormat.RESULTS] * results
+        outputs = [OutputFormat.FP32] + [OutputFormat.PACKED] * requantize + [OutputFormat.RESULTS] * results
         outputs += [OutputFormat.BFLOAT16] * bfloat16
         widths = known(job.width_a, c.mantissa_widths) & known(job.width_b, c.mantissa_widths)
         formats = (

@@ -45,6 +45,8 @@ class ResultBuffer(Component):
 
     C leaves panel by panel from the north, within a stripe of ``output_rows`` rows from the west, and within a panel
     row by row, ``tile_columns`` elements per beat, one beat per cycle. Rows and columns beyond the product are left out.
+    Where C leaves by several streams, this is one of them: it has ``chain_rows`` of a stripe's rows, from the row ``first`` on,
+    and sends as many as the northern stream; those beyond the product have nothing to keep.
 
     Attributes
     ----------
@@ -60,8 +62,10 @@ class ResultBuffer(Component):
         results are on their way or waiting.
     """
 
-    def __init__(self, config: CoreConfig, result_width: int, tiles_in_flight: int) -> None:
+    def __init__(self, config: CoreConfig, result_width: int, tiles_in_flight: int, first: int = 0) -> None:
         self.config = config
+        self.first = first
+        self.output_rows = config.chain_rows * config.interleave
         self.result_width = result_width
         self.tiles_in_flight = tiles_in_flight
         super().__init__(
@@ -76,12 +80,12 @@ class ResultBuffer(Component):
 
     @property
     def module_name(self) -> str:
-        return named("result_buffer", self.config.name, w=self.result_width, f=self.tiles_in_flight)
+        return named("result_buffer", self.config.name, w=self.result_width, f=self.tiles_in_flight, r=self.first)
 
     def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
-        panel_words = c.output_rows * c.panel_tiles
+        panel_words = self.output_rows * c.panel_tiles
         memories = []
         for column in range(c.mesh_columns):
             memories.append(place(m, platform, f"panel_{column}", Ram(1, c.tile_columns * 32, c.result_panels * panel_words)))
@@ -100,7 +104,7 @@ class ResultBuffer(Component):
         """Result n of a drain column belongs to array row n div slots, slot n mod slots: row slot * rows + array row of C."""
         c = self.config
         tile = data.View(tile_layout(c), tiles.r_data)
-        panel, array_row, slot = Signal(range(c.result_panels)), Signal(range(c.rows)), Signal(range(c.interleave))
+        panel, array_row, slot = Signal(range(c.result_panels)), Signal(range(c.chain_rows)), Signal(range(c.interleave))
         # An entry per drain column: where its result goes, one cycle later for each column to the east.
         entry = data.StructLayout({"address": range(c.result_panels * panel_words), "done": 1, "tile": tile_layout(c)})
         place_ = Signal(entry)
@@ -120,8 +124,8 @@ class ResultBuffer(Component):
         slot_ends, tile_ends = Signal(), Signal()
         m.d.comb += [
             slot_ends.eq(slot == tile.slots - 1),
-            tile_ends.eq(slot_ends & (array_row == c.rows - 1)),
-            place_.address.eq(panel * panel_words + (slot * c.rows + array_row) * c.panel_tiles + tile.panel_tile),
+            tile_ends.eq(slot_ends & (array_row == c.chain_rows - 1)),
+            place_.address.eq(panel * panel_words + (slot * c.chain_rows + array_row) * c.panel_tiles + tile.panel_tile),
             place_.done.eq(valid & tile_ends & tile.panel_last),
             place_.tile.eq(tile),
             tiles.r_en.eq(valid & tile_ends),
@@ -149,15 +153,19 @@ class ResultBuffer(Component):
     def _send(self, m: Module, memories: Any, panels: Any, panel_words: int) -> None:
         c = self.config
         panel = data.View(tile_layout(c), panels.r_data)
-        number, row, panel_tile = (Signal(range(n)) for n in (c.result_panels, c.output_rows, c.panel_tiles))
+        number, row, panel_tile = (Signal(range(n)) for n in (c.result_panels, self.output_rows, c.panel_tiles))
         column, columns_left = Signal(range(c.mesh_columns)), Signal(range(c.panel_columns + 1))
         fresh = Signal(init=1)
         left = Signal.like(columns_left)
         m.d.comb += left.eq(Mux(fresh, panel.columns, columns_left))
-        row_ends, panel_ends = Signal(), Signal()
+        row_ends, panel_ends, real = Signal(), Signal(), Signal(init=1)
+        rows_end = row == panel.rows - 1
+        if c.result_streams > 1:
+            rows_end = rows_end | (row == self.output_rows - 1)
+            m.d.comb += real.eq(row + self.first < panel.rows)
         m.d.comb += [
             row_ends.eq(left <= c.tile_columns),
-            panel_ends.eq(row_ends & (row == panel.rows - 1)),
+            panel_ends.eq(row_ends & rows_end),
         ]
         advance = Signal()
         m.d.comb += advance.eq(~self.o.valid | self.o.ready)
@@ -176,7 +184,7 @@ class ResultBuffer(Component):
             m.d.sync += [
                 self.o.valid.eq(panels.r_rdy),
                 sent_column.eq(column),
-                self.o.payload.keep.eq(Cat(left > lane for lane in range(c.tile_columns))),
+                self.o.payload.keep.eq(Cat((left > lane) & real for lane in range(c.tile_columns))),
                 self.o.payload.row_first.eq(row == 0),
                 self.o.payload.row_last.eq(row_ends),
                 self.o.payload.last.eq(panel_ends & panel.last),

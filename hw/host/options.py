@@ -24,6 +24,7 @@ HELP = {
     "operand_depth": "blocks of each array row in one half of an operand buffer",
     "panel_columns": "columns of C gathered before rows leave (default: the array's columns)",
     "result_panels": "panels of C the result buffer holds: one fills, one leaves, any more hide the way between",
+    "result_streams": "streams by which C leaves, a divisor of the mesh's rows",
     "queue_depth": "commands that wait in the queue",
 }
 

@@ -24,7 +24,7 @@ class _Panel(NamedTuple):
     results
         cycles from the issue of a tile's last step to its last result at the drain.
     rows, columns
-        of C.
+        of C, as each stream sends them.
     """
 
     tiles: int
@@ -112,7 +112,8 @@ class Sequencer(Stage):
             (c.panel_tiles, c.panel_columns),
             (columns - (panels - 1) * c.panel_tiles, command.columns - (panels - 1) * c.panel_columns),
         ):
-            kinds.append(_Panel(tiles, (blocks - 1) * block, block, results, rows, width))
+            sent = min(rows, c.chain_rows * c.interleave)
+            kinds.append(_Panel(tiles, (blocks - 1) * block, block, results, sent, width))
         return _Stripe(panels, *kinds)
 
     def _work(self, stripe: _Stripe, store: bool, ends: bool) -> None:

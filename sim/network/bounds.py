@@ -22,7 +22,7 @@ __all__ = ["compute_bound", "on_chip_bits", "port_bound", "port_width"]
 def port_width(config: CoreConfig, rates: Rates) -> float:
     """Bits that the streams of A, B and C pass in a cycle, together."""
     operands = rates.a + rates.b if rates.operands is None else rates.operands
-    return float(32 * (config.lanes * operands + config.tile_columns * rates.c))
+    return float(32 * (config.lanes * operands + config.tile_columns * config.result_streams * rates.c))
 
 
 def on_chip_bits(config: CoreConfig) -> int:

@@ -1,15 +1,17 @@
 """Matrices to and from the beats of a core's streams."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 import golden
 from hw.config import CoreConfig
 
 __all__ = [
-    "bias_beats", "halves", "operand_beats", "packed_beats", "panels_of", "result_beat_count", "result_blocks",
-    "result_matrix",
+    "bias_beats", "halves", "join_packed", "operand_beats", "packed_beats", "panels_of", "result_beat_count", "result_blocks",
+    "result_matrix", "stream_config", "stream_rows",
 ]  # fmt: skip
 
 
@@ -119,3 +121,34 @@ def result_blocks(
         fields[place] = flat.fields[start:end].reshape(shape)
         start = end
     return golden.BlockTensor(mantissas, fields, format, (rows, columns), 1)
+
+
+def stream_config(config: CoreConfig) -> CoreConfig:
+    """A machine whose C is what leaves by one stream of ``config``."""
+    if config.result_streams == 1:
+        return config
+    return replace(config, mesh_rows=config.mesh_rows // config.result_streams, result_streams=1)
+
+
+def stream_rows(rows: int, config: CoreConfig) -> NDArray[np.int64]:
+    """Which row of C each row is that a stream sends, shape (streams, rows); ``rows`` and more are none."""
+    most = config.chain_rows * config.interleave
+    sent = [np.arange(first, min(first + most, rows)) for first in range(0, rows, config.output_rows)]
+    return np.concatenate(sent) + config.chain_rows * np.arange(config.result_streams)[:, np.newaxis]
+
+
+def join_packed(parts: list[bytes], format: golden.BlockFormat, rows: int, columns: int, config: CoreConfig) -> bytes:
+    """C in packed blocks, in the order of a machine of one stream, from what leaves by several."""
+    places, of_one = stream_rows(rows, config), stream_config(config)
+    shape = rows, -(-columns // format.block_size)
+    mantissas, fields = np.empty((*shape, format.block_size), format.dtype), np.empty(shape, np.uint16)
+    for part, place in zip(parts, places, strict=True):
+        blocks, real = result_blocks(part, format, len(place), columns, of_one), place < rows
+        mantissas[place[real]], fields[place[real]] = blocks.mantissas[real], blocks.fields[real]
+    order = np.concatenate([
+        np.arange(rows * shape[1]).reshape(shape)[r, c.start // format.block_size : -(-c.stop // format.block_size)].reshape(-1)
+        for r, c in panels_of(rows, columns, config)
+    ])  # fmt: skip
+    flat = mantissas.reshape(-1, format.block_size)[order]
+    whole = golden.BlockTensor(flat, fields.reshape(-1)[order], format, (flat.size,), 0)
+    return golden.pack(whole).tobytes()

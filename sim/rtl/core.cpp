@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <tuple>
 #include "Vcore.h"
 #include "verilated.h"
 
@@ -21,6 +22,9 @@
 #define o_c__payload o_c___05Fpayload
 #define o_c__valid o_c___05Fvalid
 #define o_c__ready o_c___05Fready
+#ifndef RESULT_STREAMS
+#define RESULT_STREAMS 1
+#endif
 
 namespace {
 
@@ -87,6 +91,21 @@ template <typename Payload, typename Bit> struct Source {
     }
 };
 
+// Takes a stream of C.
+template <typename Payload, typename Bit> struct Sink {
+    Port &port;
+    const Payload &payload;
+    const Bit &valid;
+    Bit &ready;
+    Sink(Port &port, const Payload &payload, const Bit &valid, Bit &ready)
+        : port(port), payload(payload), valid(valid), ready(ready) {}
+    bool done() const { return port.done == port.beats; }
+    void offer(uint64_t cycle) { ready = !done() && port.open(cycle); }
+    void advance() {
+        if (valid && ready) load(payload, port.data + port.done++ * words_of(payload));
+    }
+};
+
 extern "C" {
 
 void *core_open() {
@@ -102,6 +121,15 @@ void core_reset(void *handle) {
     auto &core = *static_cast<Core *>(handle);
     auto &top = core.top;
     top.i_command__valid = top.i_a__valid = top.i_b__valid = top.o_c__ready = top.clear = 0;
+#if RESULT_STREAMS > 1
+    top.o_c_1___05Fready = 0;
+#endif
+#if RESULT_STREAMS > 2
+    top.o_c_2___05Fready = 0;
+#endif
+#if RESULT_STREAMS > 3
+    top.o_c_3___05Fready = 0;
+#endif
 #ifdef HAS_BIAS
     top.i_bias__valid = 0;
 #endif
@@ -124,7 +152,7 @@ int core_words(void *handle, int which) {
 }
 
 // Clocks until every port's beats are done and the core is idle, or `limit` cycles have passed. Returns the cycles.
-// With `turns`, A and B come by one port, a beat at a time; its words say for each beat whether it is one of B.
+// `c` has a port for each stream of C. With `turns`, A and B come by one port, a beat at a time; its words say for each beat whether it is one of B.
 int64_t core_run(void *handle, Port *command, Port *a, Port *b, Port *bias, Port *turns, Port *c, int64_t limit) {
     auto &core = *static_cast<Core *>(handle);
     auto &top = core.top;
@@ -134,10 +162,22 @@ int64_t core_run(void *handle, Port *command, Port *a, Port *b, Port *bias, Port
 #ifdef HAS_BIAS
     Source biases(*bias, top.i_bias__payload, top.i_bias__valid, top.i_bias__ready);
 #endif
-    const int c_words = words_of(top.o_c__payload);
+    auto results = std::make_tuple(Sink(c[0], top.o_c__payload, top.o_c__valid, top.o_c__ready)
+#if RESULT_STREAMS > 1
+        , Sink(c[1], top.o_c_1___05Fpayload, top.o_c_1___05Fvalid, top.o_c_1___05Fready)
+#endif
+#if RESULT_STREAMS > 2
+        , Sink(c[2], top.o_c_2___05Fpayload, top.o_c_2___05Fvalid, top.o_c_2___05Fready)
+#endif
+#if RESULT_STREAMS > 3
+        , Sink(c[3], top.o_c_3___05Fpayload, top.o_c_3___05Fvalid, top.o_c_3___05Fready)
+#endif
+    );
+    auto each = [&](auto what) { std::apply([&](auto &...sink) { (what(sink), ...); }, results); };
     int64_t cycles = 0;
     for (; cycles < limit; ++cycles) {
-        bool finished = commands.done() && operand_a.done() && operand_b.done() && c->done == c->beats;
+        bool finished = commands.done() && operand_a.done() && operand_b.done();
+        each([&](auto &sink) { finished = finished && sink.done(); });
         commands.offer(core.cycle);
         if (turns->beats) {
             bool brings = !operand_a.offered && !operand_b.offered && turns->done < turns->beats && turns->open(core.cycle);
@@ -153,7 +193,7 @@ int64_t core_run(void *handle, Port *command, Port *a, Port *b, Port *bias, Port
         finished = finished && biases.done();
         biases.offer(core.cycle);
 #endif
-        top.o_c__ready = c->done < c->beats && c->open(core.cycle);
+        each([&](auto &sink) { sink.offer(core.cycle); });
         top.eval();
         if (finished && top.idle) break;
         commands.advance();
@@ -162,7 +202,7 @@ int64_t core_run(void *handle, Port *command, Port *a, Port *b, Port *bias, Port
 #ifdef HAS_BIAS
         biases.advance();
 #endif
-        if (top.o_c__valid && top.o_c__ready) load(top.o_c__payload, c->data + c->done++ * c_words);
+        each([&](auto &sink) { sink.advance(); });
         core.tick();
     }
     return cycles;

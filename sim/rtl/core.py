@@ -9,11 +9,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+import golden
 from hw.command import CommandError, OperandFormat, OutputFormat, pack_command
 from hw.config import CoreConfig
 from hw.timing import Timing
 from sim.model.port import Rates
-from sim.rtl.beats import bias_beats, operand_beats, packed_beats, result_beat_count, result_matrix
+from sim.rtl.beats import (
+    bias_beats,
+    join_packed,
+    operand_beats,
+    packed_beats,
+    result_beat_count,
+    result_matrix,
+    stream_config,
+    stream_rows,
+)  # fmt: skip
 from sim.rtl.library import RtlError, cache_folder, compile_library, load_library
 
 if TYPE_CHECKING:
@@ -42,7 +52,9 @@ def _parts(config: CoreConfig) -> tuple["Component", Path, str, str, list[str]]:
     from hw.core.core import Core
 
     core = Core(replace(config, datapath="behavioral"))
-    return core, SHIM, "core", config.name, ["-DHAS_BIAS"] if "bias" in config.features else []
+    return core, SHIM, "core", config.name, [
+        *(["-DHAS_BIAS"] if "bias" in config.features else []), f"-DRESULT_STREAMS={config.result_streams}",
+    ]  # fmt: skip
 
 
 Result = NDArray[np.float32] | bytes | None
@@ -96,29 +108,41 @@ class RtlProduct:
         return [operand_beats(self.a if name == "a" else self.b.T, config, form == OperandFormat.BFLOAT16)]
 
     def result_beats(self, config: CoreConfig) -> int:
-        """Beats in which C leaves."""
+        """Beats in which C leaves, by each stream."""
         if not self.stores:
             return 0
-        rows, columns = self.a.shape[0], self.b.shape[1]
+        rows, columns = stream_rows(self.a.shape[0], config).shape[1], self.b.shape[1]
+        config = stream_config(config)
         form = self.fields.get("output", OutputFormat.FP32)
         if form == OutputFormat.PACKED:
-            return -(-self._packed_bits(config) // (32 * config.tile_columns))
+            return -(-self._packed_bits(rows, config) // (32 * config.tile_columns))
         return result_beat_count(rows, columns, config, form == OutputFormat.BFLOAT16)
 
-    def _packed_bits(self, config: CoreConfig) -> int:
+    def _format(self, config: CoreConfig) -> golden.BlockFormat:
         width = self.fields.get("width_c", config.mantissa_widths[0])
-        blocks: int = self.a.shape[0] * -(-self.b.shape[1] // config.block_size)
-        return blocks * (config.exponent_width + config.block_size * width)
+        return golden.BlockFormat(width, config.block_size, config.exponent_width)
+
+    def _packed_bits(self, rows: int, config: CoreConfig) -> int:
+        blocks: int = rows * -(-self.b.shape[1] // config.block_size)
+        return blocks * self._format(config).block_bits
 
     def result(self, beats: np.ndarray, config: CoreConfig) -> Result:
-        """C from its beats."""
+        """C from its beats: uint32, shape (streams, beats, tile_columns)."""
         if not self.stores:
             return None
         rows, columns = self.a.shape[0], self.b.shape[1]
+        places, of_one = stream_rows(rows, config), stream_config(config)
+        sent = places.shape[1]
         form = self.fields.get("output", OutputFormat.FP32)
         if form == OutputFormat.PACKED:
-            return np.ascontiguousarray(beats, "<u4").tobytes()[: -(-self._packed_bits(config) // 8)]
-        return result_matrix(beats, rows, columns, config, form == OutputFormat.BFLOAT16)
+            size = -(-self._packed_bits(sent, config) // 8)
+            parts = [np.ascontiguousarray(one, "<u4").tobytes()[:size] for one in beats]
+            return parts[0] if len(parts) == 1 else join_packed(parts, self._format(config), rows, columns, config)
+        result = np.empty((rows, columns), np.float32)
+        for one, place in zip(beats, places, strict=True):
+            part = result_matrix(one, sent, columns, of_one, form == OutputFormat.BFLOAT16)
+            result[place[place < rows]] = part[place < rows]
+        return result
 
 
 class RtlCore:
@@ -203,9 +227,9 @@ class RtlCore:
             self._port(biases, self.config.tile_columns, rates.bias),
             self._port(turns if rates.operands else [], 1, rates.operands or Fraction(1)),
         ]
-        beats = np.zeros((sum(counts), self._words[3]), np.uint32)
-        ports.append((self._describe(beats, rates.c), beats))
-        cycles = self._library.core_run(self._handle, *[ctypes.byref(port) for port, _ in ports], limit)
+        beats = np.zeros((self.config.result_streams, sum(counts), self._words[3]), np.uint32)
+        streams = (_Port * len(beats))(*(self._describe(one, rates.c) for one in beats))
+        cycles = self._library.core_run(self._handle, *[ctypes.byref(port) for port, _ in ports], streams, limit)
         if self.counters()["refused"] != refused:
             error = CommandError(self._library.core_error(self._handle))
             raise RtlError(f"the core refused a command{f': {error.name}' if error else ', but not the last one'}")
@@ -213,7 +237,7 @@ class RtlCore:
             raise RtlError(f"the core did not finish within {limit} cycles")
         results, start = [], 0
         for product, count in zip(products, counts, strict=True):
-            values = beats[start : start + count, : self.config.tile_columns]
+            values = beats[:, start : start + count, : self.config.tile_columns]
             results.append(product.result(values, self.config))
             start += count
         return results, cycles

@@ -80,6 +80,16 @@ RANGES = {
     "panel_columns must be between 4 and 4096, not 2": {"panel_columns": 2},
     "panel_columns must be a multiple of the array's 4 columns, not 6": {"panel_columns": 6},
     "result_panels must be between 2 and 16, not 1": {"result_panels": 1},
+    "result_streams must be between 1 and 4, not 5": {"result_streams": 5},
+    "result_streams must divide mesh_rows 3, not be 2": {"result_streams": 2, "mesh_rows": 3},
+    "interleave must be 1 for result_streams 2, not 2": {"result_streams": 2, "mesh_rows": 2, "interleave": 2},
+    "features must be without bias for result_streams 2, not bias": {
+        "result_streams": 2, "mesh_rows": 2, "features": ("bias",),
+    },
+    "rounding_modes must be without stochastic to requantize for result_streams 2, not stochastic": {
+        "result_streams": 2, "mesh_rows": 2, "features": ("requantize",), "rounding_modes": ("stochastic",),
+        "panel_columns": 64,
+    },
     "queue_depth must be between 1 and 64, not 0": {"queue_depth": 0},
     "features must be distinct names out of packed, bfloat16, bias, requantize, not relu": {"features": ("relu",)},
     "features must be distinct names out of packed, bfloat16, bias, requantize, not bias, bias": {

@@ -1,5 +1,6 @@
 """Latencies without components are those of the components."""
 
+from dataclasses import replace
 from math import ceil
 
 import pytest
@@ -23,6 +24,7 @@ MACHINES = {
         (4, 6), block_size=16, dot=8, tile_rows=2, tile_columns=4, mesh_rows=3, mesh_columns=2, interleave=5,
         accumulator_cycles=9, tree_cycles=2, panel_columns=32, features=FEATURES,
     ),
+    "streams": CoreConfig(tile_rows=2, mesh_rows=4, result_streams=2),
 }  # fmt: skip
 
 
@@ -56,8 +58,18 @@ def test_unit_s_way_is_that_of_its_parts(config):
 def test_a_drain_has_passed_before_the_next_begins(config):
     timing = Timing(config)
     for slots in range(1, config.interleave + 1):
-        assert timing.drain_span(slots) < timing.drain_cycles
-    assert timing.drain_span(config.interleave) == (config.rows - 1) * config.interleave + config.mesh_rows - 1 + slots - 1
+        assert timing.drain_span(slots) - timing.align_cycles < timing.drain_cycles
+    chains = config.result_streams
+    span = (config.rows // chains - 1) * config.interleave + config.mesh_rows // chains - 1 + slots - 1
+    assert timing.drain_span(config.interleave) == span + timing.align_cycles
+
+
+def test_rows_of_tiles_drain_by_themselves():
+    """Each as the machine that it would be alone; the northern one waits for the skew of the southern one."""
+    config = MACHINES["streams"]
+    alone = Timing(replace(config, mesh_rows=2, result_streams=1))
+    assert Timing(config).drain_cycles == alone.drain_cycles == 2 * 2 + 2
+    assert Timing(config).align_cycles == 2
 
 
 def test_slots_run_as_long_as_the_loop(config):
@@ -69,7 +81,7 @@ def test_slots_run_as_long_as_the_loop(config):
 def test_queue_of_tiles_holds_those_on_their_way(config):
     """As many as are announced before the first of them is gathered, and three more."""
     timing = Timing(config)
-    way = timing.read_cycles + timing.result_cycles + timing.gather_cycles + 3
+    way = timing.read_cycles + timing.result_cycles + timing.align_cycles + timing.gather_cycles + 3
     assert timing.tiles_in_flight == 3 + ceil(way / timing.drain_cycles)
 
 

@@ -24,7 +24,7 @@ CHANGES = {
     "accumulator": ("--accumulator=bf16", "bf16"), "accumulator_cycles": ("--accumulator-cycles=2", 2),
     "tree_cycles": ("--tree-cycles=1", 1), "datapath": ("--datapath=dsp", "dsp"), "lanes": ("--lanes=8", 8),
     "load_lines": ("--load-lines=1", 1), "operand_depth": ("--operand-depth=8", 8), "panel_columns": ("--panel-columns=8", 8),
-    "result_panels": ("--result-panels=3", 3), "queue_depth": ("--queue-depth=2", 2),
+    "result_panels": ("--result-panels=3", 3), "result_streams": ("--result-streams=1", 1), "queue_depth": ("--queue-depth=2", 2),
     "features": ("--features=bias", ("bias",)),
 }  # fmt: skip
 
@@ -45,6 +45,10 @@ def test_an_option_is_its_parameter(name):
 
 def test_pairs_are_both_at_once():
     assert parsed("--tile", "2x3", "--mesh", "1X2") == CoreConfig(tile_rows=2, tile_columns=3, mesh_columns=2)
+
+
+def test_results_by_two_streams():
+    assert parsed("--result-streams=2", "--mesh=2x1") == CoreConfig(mesh_rows=2, result_streams=2)
 
 
 def test_lines_side_by_side():

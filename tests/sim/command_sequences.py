@@ -122,7 +122,8 @@ class Sequence:
         if "requantize" in config.features:
             forms.append(OutputFormat.PACKED)
             fits = columns <= config.panel_columns
-            if keep and fits and -(-rows // config.rows) * -(-columns // config.block_size) <= config.operand_depth:
+            fits &= -(-rows // config.rows) * -(-columns // config.block_size) <= config.operand_depth
+            if keep and fits and config.result_streams == 1:
                 forms.append(OutputFormat.RESULTS)
         return self._choice(forms)
 

@@ -58,6 +58,11 @@ MACHINES = {
         mantissa_widths=(4, 6), block_size=8, lanes=4, tile_rows=2, tile_columns=2, mesh_columns=2, operand_depth=16,
         accumulator="fp32x4", accumulator_cycles=3, interleave=2, tree_cycles=1, panel_columns=8, features=("requantize",),
     ),
+    # C by two streams.
+    "streams": CoreConfig(
+        mantissa_widths=(4, 6), block_size=16, lanes=16, tile_rows=2, tile_columns=4, mesh_rows=4, operand_depth=20,
+        panel_columns=16, load_lines=2, result_streams=2, features=("packed", "bfloat16", "requantize"),
+    ),
     "single": CoreConfig(
         mantissa_widths=(3, 5, 7), block_size=1, tile_rows=1, tile_columns=1, operand_depth=64, panel_columns=3
     ),

@@ -92,15 +92,25 @@ def test_operands_in_blocks_give_the_same_bits(packed_devices, shape, rounding):
     assert {name: rtl.counters[name] for name in cycle.counters} == cycle.counters
 
 
-def test_lines_side_by_side_give_the_same_bits():
-    """Through a port that A and B share."""
-    config, rates = MACHINES["sides"], Rates(operands=Fraction(3, 4), c=Fraction(1, 2))
+@pytest.mark.parametrize("name", ["sides", "streams"])
+def test_lines_side_by_side_give_the_same_bits(name):
+    """Through a port that A and B share; C by one stream, or by two."""
+    config, rates = MACHINES[name], Rates(operands=Fraction(3, 4), c=Fraction(1, 2))
     kinds = CycleDevice, partial(RtlDevice, quick=True)
     devices = GoldenDevice(config), *(kind(config, rates, operands="packed") for kind in kinds)
     for shape in ((1, 1, 1), (5, 40, 7), (23, 50, 19), (9, 16 * 21, 7)):
         c = everywhere(devices, *matrices(*shape, seed=5), width_b=6)
         assert np.array_equal(c, golden.matmul(*matrices(*shape, seed=5), golden.BlockFormat(4, 16), golden.BlockFormat(6, 16)))
-    _, cycle, rtl = devices
+        if shape[1] < 16 * 20:  # B has room for the columns of a block
+            blocks = [device.matmul(*matrices(*shape, seed=6), output="blocks", width_c=6) for device in devices]
+            assert len({(one.mantissas.tobytes(), one.fields.tobytes()) for one in blocks}) == 1
+    x, y = matrices(21, 40, 20, seed=7)
+    x[[3, 20]] = np.nan  # a row that only one stream has
+    everywhere(devices, x, y)
+    everywhere(devices, x, y, output="bfloat16")
+    gold, cycle, rtl = devices
+    assert gold.health() == rtl.health()
+    assert gold.counters == {name: rtl.counters[name] for name in gold.counters}
     assert {name: rtl.counters[name] for name in cycle.counters} == cycle.counters
 
 

@@ -1,5 +1,6 @@
 """Bounds worked out by hand."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -37,6 +38,8 @@ def test_ports_count_each_distinct_element_once():
     rates = Rates(a=Fraction(1, 2), b=Fraction(1, 2), c=Fraction(1))
     assert port_width(CONFIG, rates) == 32 * (8 / 2 + 8 / 2 + 4)
     assert port_width(CONFIG, Rates(operands=Fraction(3, 4), c=Fraction(1))) == 32 * (8 * 3 / 4 + 4)
+    streams = replace(CONFIG, mesh_rows=2, result_streams=2)
+    assert port_width(streams, rates) == 32 * (8 / 2 + 8 / 2 + 2 * 4)
     packed, plain = Memory(operands="packed"), Memory(operands="fp32")
     p = product(8, 16, 4)
     assert port_bound(CONFIG, p, 4, plain, rates) == (8 * 16 + 16 * 4 + 8 * 4) * 32 / 384

@@ -5,7 +5,19 @@ import pytest
 
 import golden
 from hw.config import CoreConfig
-from sim.rtl.beats import bias_beats, halves, operand_beats, packed_beats, panels_of, result_beat_count, result_matrix
+from sim.rtl.beats import (
+    bias_beats,
+    halves,
+    join_packed,
+    operand_beats,
+    packed_beats,
+    panels_of,
+    result_beat_count,
+    result_blocks,
+    result_matrix,
+    stream_config,
+    stream_rows,
+)  # fmt: skip
 from tests.sim.machines import MACHINES
 
 CONFIG = CoreConfig(block_size=16, lanes=4, tile_rows=2, tile_columns=2, mesh_rows=2, interleave=2, panel_columns=6)
@@ -102,3 +114,32 @@ def test_a_bias_comes_again_for_each_stripe(rows, columns):
         words += [*part, *[0] * (-len(part) % CONFIG.tile_columns)]
     assert beats.shape[1] == CONFIG.tile_columns
     assert beats.ravel().tolist() == words * stripes
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 5), (7, 16), (8, 17), (13, 40), (24, 33)])
+def test_streams_of_c_put_together_are_those_of_one(rows, columns):
+    """What each stream sends is a part of C, with rows of nothing where the other has rows and it has none."""
+    config = CoreConfig(
+        block_size=16, lanes=16, tile_rows=2, tile_columns=4, mesh_rows=4, result_streams=2, panel_columns=16,
+        features=("requantize",),
+    )  # fmt: skip
+    matrix = np.random.default_rng(rows).standard_normal((rows, columns)).astype(np.float32)
+    blocks = golden.quantize(matrix, golden.BlockFormat(4, 16))
+    places, alone = stream_rows(rows, config), stream_config(config)
+    assert sorted(places[places < rows].tolist()) == list(range(rows))
+
+    def sent(tensor, panels_by):
+        order = [(row, block) for r, c in panels_of(*tensor.shape, panels_by) for row in range(r.start, r.stop)
+                 for block in range(c.start // 16, -(-c.stop // 16))]  # fmt: skip
+        part = (np.stack([values[place] for place in order]) for values in (tensor.mantissas, tensor.fields))
+        return golden.pack(golden.BlockTensor(*part, tensor.format, (16 * len(order),), 0)).tobytes()
+
+    parts = []
+    for place in places:
+        rows_of = np.concatenate([matrix, np.zeros((16, columns), np.float32)])[place]
+        parts.append(sent(golden.quantize(rows_of, blocks.format), alone))
+    whole = join_packed(parts, blocks.format, rows, columns, config)
+    assert whole == sent(blocks, config)
+    back = result_blocks(whole, blocks.format, rows, columns, config)
+    assert (back.mantissas == blocks.mantissas).all()
+    assert (back.fields == blocks.fields).all()
