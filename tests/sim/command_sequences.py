@@ -78,8 +78,8 @@ class Sequence:
             if reuse[name] and waiting is None:
                 inner = self.loaded[name][1]
         reuse = {name: reuse[name] and self.loaded[name][1] == inner for name in "ab"}
-        blocks = -(-inner // config.block_size)
-        most = max(1, min(config.operand_depth // blocks, int(rng.choice([1, 2, 3, 8]))))
+        blocks = config.groups(inner)
+        most = max(1, min(config.operand_groups // blocks, int(rng.choice([1, 2, 3, 8]))))
         width = {name: int(rng.choice(config.mantissa_widths)) for name in "ab"}
         groups = dict.fromkeys("ab", most)
         for name in "ab":
@@ -122,7 +122,7 @@ class Sequence:
         if "requantize" in config.features:
             forms.append(OutputFormat.PACKED)
             fits = columns <= config.panel_columns
-            fits &= -(-rows // config.rows) * -(-columns // config.block_size) <= config.operand_depth
+            fits &= -(-rows // config.rows) * config.groups(columns) <= config.operand_groups
             if keep and fits and config.result_streams == 1:
                 forms.append(OutputFormat.RESULTS)
         return self._choice(forms)
@@ -133,7 +133,7 @@ class Sequence:
     def _usable(self, reuse, blocks: int) -> bool:
         """Whether operands for the C in the array are loaded, or can be."""
         units = {"a": self.config.rows, "b": self.config.columns}
-        most = {name: self.loaded[name][0] if reuse[name] else self.config.operand_depth // blocks for name in "ab"}
+        most = {name: self.loaded[name][0] if reuse[name] else self.config.operand_groups // blocks for name in "ab"}
         return all(-(-size // units[name]) <= most[name] for name, size in zip("ab", self.held, strict=True))
 
 

@@ -37,7 +37,7 @@ def test_a_plan_for_results_in_blocks_has_whole_blocks_of_rows(name):
             assert command.output == OutputFormat.PACKED
             assert column % config.block_size == 0
             assert column + command.columns == n or command.columns % config.block_size == 0
-    with pytest.raises(ValueError, match=r"^results in blocks need room for 16 columns of B, but there is for "):
+    with pytest.raises(ValueError, match=rf"^results in blocks need room for {config.block_size} columns of B, but there is for "):
         plan(config, 50, config.block_size * config.operand_depth, 60, 4, 4, output=OutputFormat.PACKED)
 
 
@@ -48,13 +48,13 @@ def test_commands_fit_the_operand_buffers(name):
     for _ in range(60):
         m, k, n = (int(2 ** rng.uniform(0, 10)) for _ in range(3))
         cut = panels(config, m, k, n)
-        blocks = -(-cut.inner // config.block_size)
+        blocks = -(-cut.inner // config.group_size) * config.group
         assert -(-cut.rows // config.rows) * blocks <= config.operand_depth
         assert -(-cut.columns // config.columns) * blocks <= config.operand_depth
         assert (cut.row_panels, cut.column_panels) == (-(-m // cut.rows), -(-n // cut.columns))
         assert (cut.inner_panels - 1) * cut.inner < k <= cut.inner_panels * cut.inner
         if cut.inner_panels > 1:
-            assert cut.inner % config.block_size == 0
+            assert cut.inner % config.group_size == 0
             assert cut.rows <= config.output_rows
             assert cut.columns <= config.columns
 
@@ -97,7 +97,7 @@ def test_the_operand_that_stays_keeps_the_busier_stream_less_busy(name):
         cut = panels(config, m, k, n)
         if cut.inner_panels > 1:
             continue
-        groups = config.operand_depth // -(-k // config.block_size)
+        groups = config.operand_depth // (-(-k // config.group_size) * config.group)
         rows, columns = -(-m // (config.rows * groups)), -(-n // (config.columns * groups))
         kept_a, kept_b = (m, n * rows), (m * columns, n)
         if cut.keep_a:
