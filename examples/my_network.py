@@ -12,7 +12,7 @@ model = torch.nn.Sequential(
     torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(8 * 64, 10)
 )
 x = {"image": np.random.default_rng(0).standard_normal((1, 3, 8, 8), np.float32)}
-machine = CoreConfig(mantissa_widths=(4, 6), tile_rows=2, tile_columns=2, features=("bias",))
+machine = CoreConfig(mantissa_widths=(4, 6), tile_rows=2, tile_columns=2, features=("packed", "bias"))
 on_golden, on_rtl = (hbfp.run.run(model, x, device(machine), "booster") for device in (GoldenDevice, RtlDevice))
 for name, y in on_rtl.outputs.items():
     print(name, "bits equal:", np.array_equal(y.view(np.uint32), on_golden.outputs[name].view(np.uint32)))

@@ -1,8 +1,5 @@
 """Examples that no page runs."""
 
-import subprocess
-import sys
-
 import numpy as np
 import onnx
 import pytest
@@ -15,16 +12,9 @@ from hbfp.cli import main as hbfp
 pytest.importorskip("onnxscript")
 
 
-def test_a_network_of_ones_own():
-    done = subprocess.run([sys.executable, "-W", "ignore", "-m", "examples.my_network"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "linear bits equal: True" in done.stdout
-    assert "node_conv2d: 6 bits" in done.stdout
-
-
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", ["gpt_block", "lstm"])
-def test_exported_networks_have_equal_bits_on_golden_and_rtl(name, tmp_path, capsys):
+def test_an_exported_network_has_equal_bits_on_golden_and_rtl(tmp_path, capsys):
+    name = "gpt_block"
     assert export_networks([name, "-o", str(tmp_path)]) == 0
     onnx.checker.check_model(str(tmp_path / f"{name}.onnx"))
     for device in ("golden", "rtl"):

@@ -1,6 +1,7 @@
 """What the pages tell a reader to type.
 
-Blocks marked ``sh`` run line by line, blocks marked ``python`` in one go; every other command is read by its parser.
+Blocks marked ``sh`` run line by line, blocks marked ``python`` in one go. What is marked ``bash`` takes hours, or a board: each of
+its lines is read by its program's parser, as every other command is. ``text`` is for people.
 """
 
 import os
@@ -8,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,33 @@ from hw.host.program import CommandLineError
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/simulator.md")
+PROGRAMS = (*PAGES, "docs/networks.md", "docs/numerics.md")
+"""Pages whose Python runs."""
+GIVEN = {
+    "README.md": """
+import sim.devices.serial_link as link
+from sim.devices.compiled_axi import CompiledAxi
+from tests.bus.test_compiled_axi import BUS_WIDTH, FULL
+link.SerialLink = lambda port: CompiledAxi(FULL, BUS_WIDTH, quick=True)
+""",
+    "docs/networks.md": """
+from pathlib import Path
+import numpy as np
+import hbfp.run
+from hw.config import CoreConfig
+from sim.devices import CycleDevice as RtlDevice
+from tests.sim.graphs.graphs import constant, model, node, save, tensor
+x, config = np.ones((4, 8), np.float32), CoreConfig(mantissa_widths=(4, 6))
+product = node("MatMul", ["image", "w"], "y")
+save(model([product], [tensor("image", 4, 8)], [tensor("y", 4, 3)], [constant("w", 8, 3)]), Path(), "model.onnx")
+""",
+    "docs/numerics.md": """
+import numpy as np
+a, b = np.ones((3, 100), np.float32), np.ones((100, 2), np.float32)
+""",
+}
+"""What the Python of a page takes as given: a board, a network, matrices."""
+MARKS = {"sh", "python", "bash", "text"}
 ALL = ("README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
 
 
@@ -47,6 +76,8 @@ def test_commands_run_line_by_line(page, tmp_path):
     for line, output in outputs.items():
         if "examples.digits" in line:
             assert "RTL and golden agree in every bit." in output
+        if "examples.my_network" in line:
+            assert "linear bits equal: True\nnode_conv2d: 6 bits, " in output
         if "--list" in line:
             assert "processing_element" in output.splitlines()
 
@@ -59,9 +90,27 @@ def run_python(code: str, folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", PROGRAMS)
 def test_python_runs_from_top_to_bottom(page, tmp_path):
-    run_python("\n".join(blocks(page, "python")), tmp_path)
+    run_python(GIVEN.get(page, "") + "\n".join(blocks(page, "python")), tmp_path)
+
+
+@pytest.mark.parametrize("page", ALL)
+def test_every_block_says_what_it_is_and_runs_if_it_says_so(page):
+    marks = set(re.findall(r"^ *```(.*)\n(?:.*\n)*?^ *```$", (ROOT / page).read_text(), re.MULTILINE))
+    marks = {mark for mark in marks if not mark.startswith("{")}
+    assert marks <= MARKS
+    assert "sh" not in marks or page in PAGES
+    assert "python" not in marks or page in (*PROGRAMS, "docs/torch.md")
+
+
+@pytest.mark.parametrize("page", ALL)
+def test_every_line_of_a_shell_is_a_target_or_a_program_of_ours(page):
+    lines = "".join((*blocks(page, "bash"), *blocks(page, "sh"))).replace("\\\n", " ").splitlines()
+    for line in filter(None, (line.partition("#")[0].strip() for line in lines)):
+        words = shlex.split(line)
+        ours = words[0] == "make" or words[:1] == ["hbfp"] or (words[:2] == ["python", "-m"] and find_spec(words[2]))
+        assert ours or line == ". .venv/bin/activate", line
 
 
 def test_the_page_on_pytorch_repeats_the_tour_and_the_rest_of_it_runs(tmp_path):
