@@ -26,7 +26,7 @@ GIVEN = {
     "README.md": """
 import sim.devices.serial_link as link
 from sim.devices.compiled_axi import CompiledAxi
-from tests.bus.test_compiled_axi import BUS_WIDTH, FULL
+from tests.sim.devices.test_compiled_axi import BUS_WIDTH, FULL
 link.SerialLink = lambda port: CompiledAxi(FULL, BUS_WIDTH, quick=True)
 """,
     "docs/networks.md": """

@@ -20,8 +20,8 @@ class BoardTop(Elaboratable):
     ----------
     board
         the board.
-    config
-        the machine instead of the board's own.
+    config, clock_hz
+        the machine and its clock, instead of the board's own.
     """
 
     _MustUse__silence = True  # tops are also made for what they say of a board, and not built

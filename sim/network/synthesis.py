@@ -71,7 +71,7 @@ def read_results(path: str | Path, config: CoreConfig, library: str | None = Non
         raise ValueError(f"{path.name} has the tile in {', '.join(libraries)}: library must be one of these")
     if not rows:
         place = f" in {library}" if library else ""
-        options = f"--formats {format_name(config)} --rows {config.tile_rows} --columns {config.tile_columns}"
+        options = f"--formats {format_name(config)} --tile {config.tile_rows}x{config.tile_columns}"
         options += f" --dot {config.dot}" * (config.dot != config.group_size)
         options += f" --accumulator-cycles {config.accumulator_cycles}" * (config.accumulator_cycles != 1)
         raise ValueError(f"{path.name} has not this core's tile{place}: python -m synth density {options} measures it")

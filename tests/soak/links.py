@@ -16,7 +16,7 @@ from sim.devices.serial_board import SerialBoard
 from sim.devices.serial_link import LinkError, SerialLink
 from sim.model import Rates
 from sim.rtl.core import RtlCore, RtlError
-from tests.bus.test_packets import FAULTS as PACKETS
+from tests.sim.devices.test_packets import FAULTS as PACKETS
 from tests.soak.case import Case, Work
 from tests.soak.numbers import matrix
 from tests.soak.schedule import Schedule

@@ -7,6 +7,7 @@ import pytest
 
 from hw.config import CoreConfig
 from sim.model import Rates
+from sim.network.energy import Energy
 from sim.network.estimate import estimate
 from sim.network.memory import Memory
 from sim.network.parallel import Cluster, Link
@@ -29,8 +30,8 @@ NETWORK = Workload(
 @pytest.fixture(scope="module")
 def trained():
     return estimate(
-        NETWORK, CONFIG, schedule="booster", training=True, memory=Memory(4), physical=Physical(1000.0, 200.0, source="by hand"),
-        epochs=3, merge=False,
+        NETWORK, CONFIG, schedule="booster", training=True, memory=Memory(4),
+        physical=Physical(1000.0, 200.0, Energy(0.5, 0.0, 0.0, 0.0), "by hand"), epochs=3, merge=False,
     )  # fmt: skip
 
 
@@ -105,6 +106,7 @@ def test_a_summary_leaves_out_what_is_not_known(trained):
     known = trained.summary()
     assert known["seconds"] == trained.cycles / 200e6
     assert known["area_um2"] == 1000.0
+    assert known["joules"] == pytest.approx(sum(row.macs * row.passes for row in trained.rows) * 0.5e-12)
     assert known["run_seconds"] == trained.run.cycles / 200e6
     assert (known["run_epochs"], known["mode"], known["batch"]) == (3, "training step", 5)
     unknown = estimate(NETWORK, CONFIG).summary()

@@ -1,10 +1,13 @@
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from hbfp.reference import parser_of
 from hw.config import CoreConfig
+from sim.network.energy import read_energy
 from sim.network.synthesis import Physical, read_results
 from tests.sim.messages import rejects
 
@@ -71,10 +74,19 @@ def test_rejects_a_file_without_the_tile(tmp_path):
     path = write(tmp_path / "r.json", row(), row(library="reference", rows=2))
     config = CoreConfig(block_size=32, dot=16, tile_rows=2, accumulator="bf16")
     start, flow = "r.json has not this core's tile", "python -m synth density --formats"
-    with rejects(ValueError, f"{start}: {flow} hbfp4-bf16/32 --rows 2 --columns 4 --dot 16 measures it"):
+    with rejects(ValueError, f"{start}: {flow} hbfp4-bf16/32 --tile 2x4 --dot 16 measures it"):
         read_results(path, config)
-    with rejects(ValueError, f"{start} in asap7: {flow} hbfp4 --rows 4 --columns 4 measures it"):
+    with rejects(ValueError, f"{start} in asap7: {flow} hbfp4 --tile 4x4 measures it"):
         read_results(path, CONFIG, "asap7")
+
+
+@pytest.mark.parametrize("read", [read_results, read_energy])
+def test_the_command_that_it_names_can_be_typed(read, tmp_path):
+    config = CoreConfig(block_size=32, dot=16, tile_columns=2, accumulator_cycles=2, tree_cycles=1)
+    with pytest.raises(ValueError, match="measures it") as refused:
+        read(write(tmp_path / "r.json"), config)
+    words = re.search(r"python -m synth (.*) measures it$", str(refused.value))[1].split()
+    assert parser_of("synth.__main__").parse_args(words).command == words[0]
 
 
 @pytest.mark.parametrize("text", ["{}", "[1]", '{"rows": 1}', '{"clock_mhz": 0}', '[{"design": {}}]'])

@@ -197,4 +197,4 @@ async def a_bias_cut_or_lengthened_to_any_byte_is_told(dut):
 
 @pytest.mark.cocotb
 def test_packets_cut_anywhere():
-    assert simulate(AxiCore(FULL, 256), "tests.bus.test_packets", {"bus_width": 256}) == 7
+    assert simulate(AxiCore(FULL, 256), "tests.sim.devices.test_packets", {"bus_width": 256}) == 7
