@@ -6,10 +6,11 @@ from math import isfinite
 from pathlib import Path
 from typing import TypeAlias
 
+from hw.baseline.formats import FORMATS
 from hw.host.program import CommandLineError
 from synth.mapping.flow import BUILD
 
-__all__ = ["PROGRAM", "Commands", "add_run_options", "at_least", "positive", "size"]
+__all__ = ["PROGRAM", "Commands", "add_page_options", "add_run_options", "add_tile_options", "at_least", "positive", "size"]
 
 PROGRAM = "python -m synth"
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -65,3 +66,17 @@ def add_run_options(parser: argparse.ArgumentParser, seconds: float) -> None:
     parser.add_argument("--timeout", type=positive("timeout", "seconds"), default=seconds, metavar="SECONDS",
                         help=f"time limit of each run of a tool (default {seconds:g})")  # fmt: skip
     parser.add_argument("--build", type=Path, default=BUILD, metavar="DIR", help="folder of caches and results")
+
+
+def add_tile_options(parser: argparse.ArgumentParser) -> None:
+    """Formats and the size of their units, by default those that the documentation shows."""
+    parser.add_argument("--formats", metavar="NAMES",
+                        help=f"of {', '.join(FORMATS)}; block formats take /N (default: those of the documentation)")  # fmt: skip
+    parser.add_argument("--dot", type=at_least("dot", 1), metavar="N",
+                        help="products per unit and cycle (default: a block, or 64)")  # fmt: skip
+
+
+def add_page_options(parser: argparse.ArgumentParser) -> None:
+    """A results file to read, and pages to rewrite."""
+    parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="take a results file instead of measuring")
+    parser.add_argument("--into", type=Path, action="append", default=[], metavar="PAGE", help="rewrite the tables of this page")

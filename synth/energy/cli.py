@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hw.baseline.formats import FORMATS, format_named
+from hw.baseline.formats import format_named
 from hw.host.files import keep
 from hw.host.tools import yosys_version
 from synth.density.cli import failed, libraries_named
@@ -17,7 +17,7 @@ from synth.energy.operands import STATISTICS
 from synth.energy.plot import plot_energy
 from synth.energy.sets import equal_clock_designs, relaxed_designs
 from synth.energy.table import energy_sections, energy_tables
-from synth.options import Commands, add_run_options, at_least, positive
+from synth.options import Commands, add_page_options, add_run_options, add_tile_options, at_least, positive
 from synth.report.pages import rewrite
 from synth.sweep import Failure, load, sweep
 
@@ -28,11 +28,7 @@ def add_command(commands: Commands) -> None:
     """Add ``energy`` to the commands."""
     parser: argparse.ArgumentParser = commands.add_parser("energy", help="energy per multiply-accumulate of formats")
     parser.set_defaults(run=run)
-    parser.add_argument("--formats", metavar="NAMES",
-                        help=f"of {', '.join(FORMATS)}; block formats take /N (default: those of the documentation)")  # fmt: skip
-    parser.add_argument(
-        "--dot", type=at_least("dot", 1), metavar="N", help="products per unit and cycle (default: a block, or 64)"
-    )
+    add_tile_options(parser)
     parser.add_argument("--accumulator-cycles", type=at_least("accumulator_cycles", 1), default=1, metavar="N",
                         help="register stages of the accumulator (default 1)")  # fmt: skip
     parser.add_argument("--tree-cycles", type=at_least("tree_cycles", 0), default=0, metavar="N",
@@ -48,12 +44,7 @@ def add_command(commands: Commands) -> None:
     parser.add_argument("--operands", default=",".join(STATISTICS), metavar="NAMES", help=f"of {', '.join(STATISTICS)}")
     parser.add_argument("--library", default="first", metavar="NAMES",
                         help="names or files, with commas between; first or all of those known by name that are here")  # fmt: skip
-    parser.add_argument(
-        "--from", dest="source", type=Path, metavar="FILE", help="take a results file instead of measuring"
-    )
-    parser.add_argument(
-        "--into", type=Path, action="append", default=[], metavar="PAGE", help="rewrite the table of this page"
-    )
+    add_page_options(parser)
     parser.add_argument("--plot", type=Path, metavar="FILE", help="a picture of them, PNG or SVG")
     add_run_options(parser, 900)
     parser.add_argument("--json", nargs="?", const="-", metavar="FILE",

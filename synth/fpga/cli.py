@@ -17,7 +17,7 @@ from hw.host.tools import yosys_version
 from synth.fpga.families import EFFORTS, FAMILIES
 from synth.fpga.implement import Resources, Target, check, implement, implement_core
 from synth.fpga.sets import SETS, load, tables
-from synth.options import Commands, add_run_options, at_least
+from synth.options import Commands, add_page_options, add_run_options, at_least
 from synth.report.pages import rewrite
 from synth.sweep import sweep
 
@@ -42,12 +42,7 @@ def add_command(commands: Commands) -> None:
     parser.add_argument("--seeds", type=at_least("seeds", 0), default=0, metavar="N",
                         help="seeds of placement, for a median of clocks (default 0)")  # fmt: skip
     parser.add_argument("--effort", metavar="NAME", help=f"of {', '.join(EFFORTS)} (default area; of a core speed)")
-    parser.add_argument(
-        "--from", dest="source", type=Path, metavar="FILE", help="take a results file instead of measuring"
-    )
-    parser.add_argument(
-        "--into", type=Path, action="append", default=[], metavar="PAGE", help="rewrite the tables of this page"
-    )
+    add_page_options(parser)
     add_run_options(parser, 3600)
     parser.add_argument("--json", nargs="?", const="-", metavar="FILE",
                         help="write results as JSON, to standard output or a file")  # fmt: skip

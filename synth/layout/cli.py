@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from hw.baseline.formats import FORMATS, format_named
+from hw.baseline.formats import format_named
 from hw.host.files import check_outputs, keep
 from hw.host.tools import yosys_version
 from synth.density.cli import failed, libraries_named
@@ -18,7 +18,7 @@ from synth.layout.picture import draw
 from synth.layout.placement import FREE
 from synth.layout.table import DESIGNS, layout_sections, layout_table, routing_table
 from synth.mapping.liberty import find_library
-from synth.options import Commands, add_run_options, at_least, positive, size
+from synth.options import Commands, add_page_options, add_run_options, add_tile_options, at_least, positive, size
 from synth.report.pages import rewrite
 from synth.sweep import Failure, load, sweep
 
@@ -29,11 +29,8 @@ def add_command(commands: Commands) -> None:
     """Add ``layout`` to the commands."""
     parser: argparse.ArgumentParser = commands.add_parser("layout", help="place tiles, and time them with their wires")
     parser.set_defaults(run=run)
-    parser.add_argument("--formats", metavar="NAMES",
-                        help=f"of {', '.join(FORMATS)}; block formats take /N (default: those of the documentation)")  # fmt: skip
+    add_tile_options(parser)
     parser.add_argument("--piece", default="tile", metavar="NAME", help=f"of {', '.join(PIECES)} (default tile)")
-    parser.add_argument("--dot", type=at_least("dot", 1), metavar="N",
-                        help="products per unit and cycle (default: a block, or 64)")  # fmt: skip
     parser.add_argument("--tile", type=size("tile"), default=(4, 4), metavar="RxC",
                         help="unit rows and columns of a tile (default 4x4)")  # fmt: skip
     parser.add_argument("--utilisation", type=positive("utilisation", "shares"), default=0.7, metavar="SHARE",
@@ -49,12 +46,7 @@ def add_command(commands: Commands) -> None:
     parser.add_argument("--lef", default="", metavar="FILES",
                         help="LEF files of the library, process before cells (default: those beside a known library)")  # fmt: skip
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the tiles, as PNG or SVG")
-    parser.add_argument(
-        "--from", dest="source", type=Path, metavar="FILE", help="take a results file instead of measuring"
-    )
-    parser.add_argument(
-        "--into", type=Path, action="append", default=[], metavar="PAGE", help="rewrite the tables of this page"
-    )
+    add_page_options(parser)
     add_run_options(parser, 1800)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write results as JSON")
 
