@@ -11,10 +11,11 @@ from synth.mapping.oracle import element_value, float_word
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_block_in_every_cycle(name):
+def test_a_block_in_every_cycle_or_those_that_are_joined(name):
     form = format_named(name)
     config = config_for(form)
-    assert config.dot == config.block_size == (form.block_size or 64)
+    assert config.block_size == (form.block_size or 64)
+    assert config.dot == config.block_size * int(name.partition("fp32x")[2] or 1)
     assert (config.rows, config.columns, config.interleave) == (4, 4, 1)
     assert tile_for(form, config).module_name.startswith("tile_")
 
@@ -49,34 +50,40 @@ def model(name):
 
 def test_block_formats_add_sign_and_magnitude_in_fp32():
     unit = model("hbfp4")
-    assert unit.add([0b0111, 0b1010], [0b0011, 0b0001], 0, 1, False) == float_word(7.0 * 3 - 2)
-    assert unit.add([0b1111], [0b0111], -1, 1, False) == float_word(19 - 24.5)
-    assert unit.add([0], [0], 0, 1, True) == 0x7FC00000
+    assert unit.add([0b0111, 0b1010], [0b0011, 0b0001], [0], 1, False) == float_word(7.0 * 3 - 2)
+    assert unit.add([0b1111], [0b0111], [-1], 1, False) == float_word(19 - 24.5)
+    assert unit.add([0], [0], [0], 1, True) == 0x7FC00000
+
+
+def test_joined_blocks_are_rounded_once():
+    unit = model("hbfp4-fp32x2")
+    assert unit.add([0b0111, 0b1010], [0b0011, 0b0001], [1, 0], 1, False) == float_word(42.0 - 2)
+    assert unit.add([0b0001, 0b0001], [0b0001, 0b0001], [0, -3], 1, False) == float_word(40 + 1.125)
 
 
 def test_integers_are_two_s_complement_and_wrap():
     unit = model("int8")
-    assert unit.add([0x80, 0x7F], [0x80, 0x01], 0, 1, False) == 16384 + 127
+    assert unit.add([0x80, 0x7F], [0x80, 0x01], [0], 1, False) == 16384 + 127
     unit.integer = 2**32 - 1
-    assert unit.add([1], [2], 0, 1, False) == 1
+    assert unit.add([1], [2], [0], 1, False) == 1
 
 
 def test_scaled_formats_multiply_their_factors():
     unit, form = model("mxfp6-e2m3"), format_named("mxfp6-e2m3")
     e, s = form.exponent_width, form.significand_width
     exact = element_value(0b011111, e, s) * element_value(0b101000, e, s)
-    assert unit.add([0b011111], [0b101000], 3, 1, False) == float_word(float(exact * Fraction(8)))
+    assert unit.add([0b011111], [0b101000], [3], 1, False) == float_word(float(exact * Fraction(8)))
 
 
 def test_aligned_sums_say_nan_by_a_flag():
     unit = model("hbfp4-aligned")
-    assert isinstance(unit.add([0b0111], [0b0111], 0, 1, False), int)
-    assert unit.add([0], [0], 0, 1, True) is None
-    assert unit.add([0b0001], [0b0001], 0, 1, False) is None, "and stay so"
+    assert isinstance(unit.add([0b0111], [0b0111], [0], 1, False), int)
+    assert unit.add([0], [0], [0], 1, True) is None
+    assert unit.add([0b0001], [0b0001], [0], 1, False) is None, "and stay so"
 
 
 def test_floats_add_a_tree_of_rounded_products():
     unit = model("bf16-bf16")
     one, tiny = 0x3F80, 0x3380  # 1 and 2**-24, which is lost beside it
-    assert unit.add([one, tiny], [one, one], 0, 1, False) == one
-    assert unit.add([one, one], [one, one | 0x8000], 0, 1, False) == one
+    assert unit.add([one, tiny], [one, one], [0], 1, False) == one
+    assert unit.add([one, one], [one, one | 0x8000], [0], 1, False) == one
