@@ -18,8 +18,8 @@ help:  ## this list
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --upgrade pip
-	$(RUN) -m pip install --quiet 'torch==2.13.0'  # the CPU build that the tests use; the range is in pyproject.toml
-	$(RUN) -m pip install --quiet --editable '.[dev]'
+	$(RUN) -m pip install --quiet --no-compile 'torch==2.13.0'  # the CPU build that the tests use; the range is in pyproject.toml
+	$(RUN) -m pip install --quiet --no-compile --editable '.[dev]'
 	touch $@
 
 sim: $(READY)  ## cocotb regressions on the emitted Verilog (SIM=verilator|icarus, WAVES=1)
