@@ -3,6 +3,7 @@
 import argparse
 import json
 import re
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -12,7 +13,7 @@ from rich.console import Console
 from hw.host.files import keep
 from hw.host.tools import yosys
 from synth.density.cli import libraries_named
-from synth.mapping.flow import Synthesis, synthesise
+from synth.mapping.flow import BUILD, Synthesis, synthesise
 from synth.mapping.liberty import Library, find_library
 from synth.mapping.recipes import EFFORTS
 from synth.mapping.timing import least_period
@@ -80,8 +81,12 @@ def add_command(commands: Commands) -> None:
     parser.add_argument("--json", nargs="?", const="-", metavar="FILE", help="results as JSON, to standard output or a file")
 
 
-def elaborate(files: list[Path], top: str, include: list[Path], multiplier: str, seconds: float) -> str:
+def elaborate(
+    files: list[Path], top: str, include: list[Path], multiplier: str, seconds: float, build: Path = BUILD
+) -> str:
     """The module as one flat module of operators and registers, which the recipes start from.
+
+    Where Yosys fails, its folder below ``build`` stays, with the log that the error names.
 
     Raises
     ------
@@ -97,16 +102,17 @@ def elaborate(files: list[Path], top: str, include: list[Path], multiplier: str,
             raise ValueError(f"{path} must not have blanks, quotes or semicolons in its path")
     if not top.isidentifier():
         raise ValueError(f"top must be a module's name, not {top or 'nothing'}")
-    with tempfile.TemporaryDirectory(prefix="outside-") as name:
-        folder = Path(name)
-        (folder / "sums.v").write_text(SUMS)
-        folders = "".join(f" -I{path.resolve()}" for path in include)
-        yosys("\n".join([
-            *(f"read_verilog -sv -defer{folders} {path.resolve()}" for path in files),
-            f"hierarchy -check -top {top}", "proc", "flatten", "opt", "wreduce", "opt -full", *MULTIPLIERS[multiplier],
-            "opt -full", f"rename -top {top}", "delete t:$scopeinfo", "write_verilog -noattr flat.v", "",
-        ]), folder, seconds)  # fmt: skip
-        text = (folder / "flat.v").read_text()
+    (build / "outside").mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{top}-", dir=build / "outside"))
+    (folder / "sums.v").write_text(SUMS)
+    folders = "".join(f" -I{path.resolve()}" for path in include)
+    yosys("\n".join([
+        *(f"read_verilog -sv -defer{folders} {path.resolve()}" for path in files),
+        f"hierarchy -check -top {top}", "proc", "flatten", "opt", "wreduce", "opt -full", *MULTIPLIERS[multiplier],
+        "opt -full", f"rename -top {top}", "delete t:$scopeinfo", "write_verilog -noattr flat.v", "",
+    ]), folder, seconds)  # fmt: skip
+    text = (folder / "flat.v").read_text()
+    shutil.rmtree(folder)
     # Yosys marks signed operands where they are used, and may declare signed what was mixed with unsigned.
     text = re.sub(r"^( +(?:input|output|wire|reg)) signed\b", r"\1", text, flags=re.MULTILINE)
     return text[text.index("module ") :] + (FULL_ADDER if "full_adder" in text else "")
@@ -125,7 +131,7 @@ def map_outside(
     """
     found = []
     for way in MULTIPLIERS:
-        text = elaborate(files, top, include, way, seconds)
+        text = elaborate(files, top, include, way, seconds, build)
         synthesis = synthesise(text, top, [], library, effort=effort, target=target, clock_gates=True, seconds=seconds, build=build)
         late = target is not None and least_period(synthesis.netlists, library, top) > target
         found.append((late, synthesis.area, way, synthesis))

@@ -35,7 +35,7 @@ def source(tmp_path):
 def test_each_way_to_multiply_computes_the_same(source, way):
     folder = source.parent
     library = find_library("reference", folder)
-    text = elaborate([source], "multiply", [folder / "include"], way, 60)
+    text = elaborate([source], "multiply", [folder / "include"], way, 60, folder)
     assert ("full_adder" in text) == (way != "rows")
     synthesis = synthesise(text, "multiply", [], library, build=folder)
     rng = random.Random(4)
@@ -51,7 +51,7 @@ def test_the_smallest_way_is_kept(source):
     folder, found = source.parent, {}
     library = find_library("reference", folder)
     for way in MULTIPLIERS:
-        text = elaborate([source], "multiply", [folder / "include"], way, 60)
+        text = elaborate([source], "multiply", [folder / "include"], way, 60, folder)
         found[way] = synthesise(text, "multiply", [], library, clock_gates=True, build=folder).area
     way, synthesis = map_outside([source], "multiply", library, include=[folder / "include"], build=folder)
     assert synthesis.area == min(found.values()) == found[way]
@@ -65,3 +65,16 @@ def test_bad_input_is_one_line(source, capsys):
     ):
         assert main(["outside", *line.split(), "--library", "reference", "--build", str(source.parent)]) == 2
         assert capsys.readouterr().err == f"python -m synth: {error}\n"
+
+
+def test_the_log_of_a_failure_is_there(source, capsys):
+    """And nothing stays of what succeeded."""
+    elaborate([source], "multiply", [source.parent / "include"], "rows", 60, source.parent)
+    assert not list((source.parent / "outside").iterdir())
+    wrong = source.parent / "wrong.v"
+    wrong.write_text("module wrong (input a, output b) assign b = a; endmodule\n")
+    line = ["outside", str(wrong), "--top", "wrong", "--library", "reference", "--build", str(source.parent)]
+    assert main(line) == 2
+    (log,) = (source.parent / "outside").glob("wrong-*/yosys.log")
+    assert str(log) in capsys.readouterr().err
+    assert "syntax error" in log.read_text()
