@@ -5,11 +5,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from hw.baseline.formats import format_named
 from hw.host.files import keep
 from synth.density.cli import failed, found_libraries, libraries_named
 from synth.density.measure import measure
 from synth.density.row import Design
-from synth.density.sets import SETS
+from synth.density.sets import SETS, clocks
 from synth.options import Commands, add_run_options
 from synth.report.clocks import without_dominated
 from synth.report.document import markdown, sections, write_html
@@ -29,6 +30,8 @@ def add_command(commands: Commands) -> None:
                         "against clock) or silicon (full and clocks: hours, resumes)")  # fmt: skip
     parser.add_argument("--from", dest="source", type=Path, metavar="FILE",
                         help="make it from a results file instead of measuring")  # fmt: skip
+    parser.add_argument("--formats", metavar="NAMES",
+                        help="only these of the set; of clocks, also formats that the set leaves out")  # fmt: skip
     parser.add_argument("--again", type=Path, metavar="FILE", help="measure the designs of a results file, not a set")
     parser.add_argument("--into", type=Path, action="append", default=[], metavar="PAGE",
                         help="also rewrite the tables between <!-- claims --> markers of this page")  # fmt: skip
@@ -47,7 +50,13 @@ def _designs(options: argparse.Namespace, console: Console) -> list[Design]:
     others = [name for name in found_libraries() if name not in libraries]
     if others and not options.library:
         console.print(f"Measuring in {', '.join(libraries)}; also here: {', '.join(others)} (--library).")
-    return SETS[options.set](libraries)
+    if not options.formats:
+        return SETS[options.set](libraries)
+    names = tuple(options.formats.split(","))
+    for name in names:
+        format_named(name)
+    designs = clocks(libraries, names) if options.set == "clocks" else SETS[options.set](libraries)
+    return [design for design in designs if design.format in names]
 
 
 def run(options: argparse.Namespace, console: Console, command: str) -> int:

@@ -87,7 +87,7 @@ def _density(rows: list[Row], libraries: list[str], folder: Path) -> str:
                  width, label=library)  # fmt: skip
     axes.set_xticks([i + 0.4 for i in range(len(order))], order, rotation=60, ha="right")
     axes.set_yscale("log")
-    axes.set_ylabel("density, FP32 = 1, equal clock")
+    axes.set_ylabel("density, FP32 = 1, each as small as it gets")
     axes.legend(fontsize=8)
     return _save(figure, folder, "density")
 

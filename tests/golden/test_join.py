@@ -71,6 +71,22 @@ def test_groups_start_at_the_first_block_and_the_last_may_be_short():
     assert not np.array_equal(golden.matmul(a, b, format, accumulator="fp32x4"), whole)
 
 
+@pytest.mark.parametrize("kind", ["fp32x2", "fp32x4"])
+def test_what_joining_loses_is_far_below_what_quantizing_does(kind):
+    """Neighbouring blocks of scales up to 2**6 apart: two thousandths, and nothing where scales are alike."""
+    rng = np.random.default_rng(73)
+    a, b = (rng.standard_normal(shape).astype(np.float32) for shape in ((16, 2048), (2048, 16)))
+    format = golden.BlockFormat(4, 64)
+    for spread, least, most in ((0, 0, 0), (3, 1e-4, 5e-3)):
+        scaled = a * np.exp2(rng.integers(-spread, spread + 1, 32)).astype(np.float32).repeat(64)
+        blocks = golden.quantize(scaled, format), golden.quantize(b, format, 0)
+        exact = golden.dequantize(blocks[0]).astype(np.float64) @ golden.dequantize(blocks[1]).astype(np.float64)
+        lost = golden.matmul(*blocks, accumulator=kind) - exact
+        quantized = exact - scaled.astype(np.float64) @ b.astype(np.float64)
+        share = np.sqrt((lost**2).mean() / (quantized**2).mean())
+        assert least <= share <= most, share
+
+
 def test_rejects_other_groups():
     with pytest.raises(ValueError, match=r"^group must be 1, 2 or 4, not 3$"):
         golden.FloatAccumulator(24, 3)

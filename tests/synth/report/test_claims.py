@@ -71,10 +71,12 @@ def test_libraries_in_their_order():
 
 def test_aims_are_at_most_or_at_least():
     rows = [row(name, area, library="nangate45") for name, area in (("hbfp4", 92), ("fp32", 92 * 42), ("mixed46", 95))]
-    found = {(text, relation): (aim, value, reached) for text, _, relation, aim, value, reached in aims(rows)}
+    found = {(text, relation): (aim, value, reached) for text, _, _, relation, aim, value, reached in aims(rows)}
     assert found == {
         ("HBFP4, area per MAC", "at most"): (92, 92, True), ("FP32 / HBFP4", "at least"): (42, 42, True),
         ("mixed 4/6 / HBFP4", "at most"): (1.03, 95 / 92, False),
     }  # fmt: skip
     assert aims([row("hbfp4", 1)]) == [], "in the library that the aim is of"
-    assert len(AIMS) == 12
+    rows = [row(name, area, 2.0, library="nangate45", effort="speed") for name, area in (("hbfp4", 100), ("fp32", 4100))]
+    assert [found[5:] for found in aims(rows) if found[:2] == ("FP32 / HBFP4", "equal clock")] == [(41, False)]
+    assert len({(*aim[:3], aim[-1]) for aim in AIMS}) == len(AIMS)

@@ -61,7 +61,7 @@ def test_claims_and_aims_as_text():
     line = next(line for line in table.lines if line[1:3] == ["HBFP4 against FP32", "tile"])
     assert line == ["Accuracy Booster v3", "HBFP4 against FP32", "tile", "21.3", "24.00", "–", "holds"]
     aim = aims_table([row("hbfp4", 92.5, library="nangate45")]).lines
-    assert aim == [["HBFP4, area per MAC", "nangate45", "at most 92", "92.50", "missed"]]
+    assert aim == [["HBFP4, area per MAC", "tile", "nangate45", "at most 92", "92.50", "missed"]]
 
 
 def test_only_tables_with_lines_are_shown():
