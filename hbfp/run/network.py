@@ -21,6 +21,7 @@ from sim.devices import Device
 from sim.devices.jobs import Prepared
 from sim.graphs.load import check_graph, parse_graph
 from sim.graphs.nodes import GraphError, subgraphs
+from sim.graphs.sizes import check_tensors
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,10 +58,11 @@ class Network:
         whole = onnx.ModelProto.FromString(parsed.SerializeToString())
         self.metadata = {entry.key: entry.value for entry in parsed.metadata_props}
         model = check_graph(parsed, self.path, batch, sequence, sizes)
-        self.constants = self._constants(whole) | self._constants(model, inner=False)
-        self.whole = self._complete(whole)
         shapes = {v.name: tuple(d.dim_value for d in v.type.tensor_type.shape.dim)
                   for v in (*model.graph.input, *model.graph.value_info, *model.graph.output)}  # fmt: skip
+        check_tensors(self.path.name, shapes.values())
+        self.constants = self._constants(whole) | self._constants(model, inner=False)
+        self.whole = self._complete(whole)
         self.opsets = list(model.opset_import)
         version = next(o.version for o in self.opsets if o.domain in ("", "ai.onnx"))
         nodes = self._fold(model.graph.node)
@@ -87,6 +89,7 @@ class Network:
             except (OSError, ValueError, onnx.checker.ValidationError) as error:
                 raise GraphError(f"{self.path.name}: weights {tensor.name} cannot be read: {error}") from None
         for sparse in graph.sparse_initializer if inner else ():
+            check_tensors(self.path.name, [tuple(sparse.dims)])
             dense = np.zeros(list(sparse.dims), onnx.helper.tensor_dtype_to_np_dtype(sparse.values.data_type))
             dense.reshape(-1)[onnx.numpy_helper.to_array(sparse.indices)] = onnx.numpy_helper.to_array(sparse.values)
             found[sparse.values.name] = dense

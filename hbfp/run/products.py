@@ -11,6 +11,7 @@ from onnx import NodeProto
 import golden
 from golden.layers.convolution import output_size
 from sim.graphs.nodes import GraphError, attributes, label
+from sim.graphs.sizes import check_tensors
 
 __all__ = ["OPERATIONS", "compute"]
 
@@ -39,7 +40,7 @@ def compute(node: NodeProto, inputs: list[Array], multiply: Multiply) -> Array:
     for name, value in zip(node.input, inputs, strict=False):
         if value.dtype != np.float32:
             raise GraphError(f"{label(node)}: {name} must be float32 to run on a device, not {value.dtype}")
-    return OPERATIONS[node.op_type](attributes(node), inputs, multiply)
+    return OPERATIONS[node.op_type](attributes(node) | {"label": label(node)}, inputs, multiply)
 
 
 def _gemm(values: Attributes, inputs: list[Array], multiply: Multiply) -> Array:
@@ -72,11 +73,14 @@ def _convolution(values: Attributes, inputs: list[Array], multiply: Multiply) ->
     strides, dilations = values.get("strides", [1] * axes), values.get("dilations", [1] * axes)
     pads = _pads(values, x.shape[2:], kernel, strides, dilations)
     positions = output_size(x.shape[2:], kernel, strides, pads, dilations)
+    padded = [n + before + behind for n, before, behind in zip(x.shape[2:], pads[:axes], pads[axes:], strict=True)]
+    rows, taps = len(x) * prod(positions), x.shape[1] // groups * prod(kernel)
+    check_tensors(values["label"], [(*x.shape[:2], *padded), (rows, taps), (rows, len(w))])
     parts = []
     biases = np.split(bias[0], groups) if bias else [None] * groups
     for part, weights, addend in zip(np.split(x, groups, 1), np.split(w, groups), biases, strict=True):
-        rows = golden.patches(np.ascontiguousarray(part), kernel, strides, pads, dilations)
-        parts.append(multiply(rows, golden.filters(weights), addend))
+        a = golden.patches(np.ascontiguousarray(part), kernel, strides, pads, dilations)
+        parts.append(multiply(a, golden.filters(weights), addend))
     result = np.concatenate(parts, 1).reshape(len(x), *positions, len(w))
     return np.ascontiguousarray(np.moveaxis(result, -1, 1))
 

@@ -1,5 +1,6 @@
 """What lies between the products of a network: ONNX Runtime computes it."""
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import onnx
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 __all__ = ["Segment", "computed", "reads", "session"]
+
+RUNTIME_BYTES = 8 << 30
+"""What ONNX Runtime may hold at once, whatever shapes turn out to be."""
 
 
 def reads(node: NodeProto) -> set[str]:
@@ -69,7 +73,10 @@ def computed(session: "InferenceSession", outputs: list[str], given: dict[str, A
     try:
         return dict(zip(outputs, session.run(outputs, given), strict=True))
     except Exception as error:
-        raise GraphError(f"{name}: ONNX Runtime cannot compute it: {' '.join(str(error).split())[:300]}") from error
+        text = " ".join(str(error).split())
+        if "arena" in text:
+            text = f"it must need at most {RUNTIME_BYTES >> 30} GiB ({text})"
+        raise GraphError(f"{name}: ONNX Runtime cannot compute it: {text[:300]}") from error
 
 
 def session(model: ModelProto, name: str) -> "InferenceSession":
@@ -81,7 +88,23 @@ def session(model: ModelProto, name: str) -> "InferenceSession":
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what fails is raised
     options.intra_op_num_threads = 1
+    for key, value in _limits().items():
+        options.add_session_config_entry(key, value)
+    # What it works out beforehand, it allocates beside its limit; outside of inner graphs all that was done before.
+    without = ["ConstantFolding"] if any(subgraphs(node) for node in model.graph.node) else []
     try:
-        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"], disabled_optimizers=without
+        )
     except Exception as error:
         raise GraphError(f"{name}: ONNX Runtime does not take it: {' '.join(str(error).split())[:300]}") from error
+
+
+@cache
+def _limits() -> dict[str, str]:
+    """Settings of an ONNX Runtime session that keep it within ``RUNTIME_BYTES``, all sessions of the process together."""
+    import onnxruntime as ort
+
+    memory = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+    ort.create_and_register_allocator(memory, ort.OrtArenaCfg({"max_mem": RUNTIME_BYTES, "arena_extend_strategy": 1}))
+    return {"session.use_env_allocators": "1"}

@@ -1,6 +1,7 @@
 """A graph file as a model that was checked and whose shapes are known."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ LARGEST = 2**31 - 1
 """Of an extent; what is larger is no tensor that could be anywhere."""
 FOLDED = 1 << 22
 """Elements of a constant that is worked out beforehand, at most."""
+SELECTING = ("NonZero", "Compress", "Unique")
+"""Operations whose results have no known shape, and no more elements than a few times their inputs."""
 
 
 def load_graph(
@@ -177,7 +180,8 @@ def _fold(model: "ModelProto") -> None:
         elif foldable and inputs and all(name in small and _integral(known[name]) for name in inputs):
             values = {name: onnx.numpy_helper.to_array(known[name]) for name in inputs}
             try:
-                results = ReferenceEvaluator(_alone(node, values, model.opset_import)).run(None, values)
+                alone = _alone(node, values, model.opset_import)
+                results = ReferenceEvaluator(alone).run(None, values) if _small(alone) else None
             except Exception:  # what the evaluator does not know stays as it is
                 results = None
             if results is not None:
@@ -217,6 +221,21 @@ def _integral(tensor: "TensorProto") -> bool:
     return tensor.data_type in (types.INT64, types.INT32, types.BOOL)
 
 
+def _small(alone: "ModelProto") -> bool:
+    """Whether the results of a node of constants are known to be small before they are worked out."""
+    import onnx
+
+    (node,) = alone.graph.node
+    if node.op_type in SELECTING:
+        return True
+    for value in onnx.shape_inference.infer_shapes(alone, data_prop=True).graph.output:
+        extents = value.type.tensor_type.shape.dim
+        known = value.type.tensor_type.HasField("shape") and all(extent.HasField("dim_value") for extent in extents)
+        if not known or prod(extent.dim_value for extent in extents) > FOLDED:
+            return False
+    return True
+
+
 def _alone(
     node: "NodeProto", values: dict[str, "np.ndarray"], opsets: Iterable["OperatorSetIdProto"]
 ) -> "ModelProto":
@@ -225,4 +244,6 @@ def _alone(
     inputs = [onnx.helper.make_tensor_value_info(name, onnx.helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
               for name, value in values.items()]  # fmt: skip
     outputs = [onnx.ValueInfoProto(name=name) for name in node.output]
-    return onnx.helper.make_model(onnx.helper.make_graph([node], "alone", inputs, outputs), opset_imports=opsets)
+    constants = [onnx.numpy_helper.from_array(value, name) for name, value in values.items()]  # shapes depend on them
+    graph = onnx.helper.make_graph([node], "alone", inputs, outputs, constants)
+    return onnx.helper.make_model(graph, opset_imports=opsets)

@@ -1,6 +1,7 @@
-"""Sizes of the extents that a graph leaves free."""
+"""Sizes of the extents that a graph leaves free, and of all its tensors."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,10 @@ from sim.graphs.nodes import GraphError
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, TensorShapeProto, ValueInfoProto
 
-__all__ = ["fix_sizes", "graph_batch", "read_sizes"]
+__all__ = ["check_tensors", "fix_sizes", "graph_batch", "read_sizes"]
+
+ELEMENTS = 1 << 31
+"""Of tensors that are there together: of a network's, as far as their shapes are known, or a convolution's patches."""
 
 
 def read_sizes(texts: list[str]) -> dict[str, int]:
@@ -105,3 +109,16 @@ def free_extents(model: "ModelProto") -> list[str]:
         f"{value.name}:{axis}" for value in _inputs(model.graph)
         for axis, extent in enumerate(value.type.tensor_type.shape.dim) if not extent.dim_value
     ]  # fmt: skip
+
+
+def check_tensors(where: str, shapes: Iterable[tuple[int, ...]]) -> None:
+    """Refuse tensors that together have more than ``ELEMENTS``.
+
+    Raises
+    ------
+    GraphError
+        naming ``where`` they are.
+    """
+    total = sum(prod(shape) for shape in shapes)
+    if total > ELEMENTS:
+        raise GraphError(f"{where}: its tensors must have at most {ELEMENTS} elements together, not {total}")

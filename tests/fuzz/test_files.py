@@ -66,13 +66,35 @@ def outside() -> bytes:
     return network(initializers=[tensor])
 
 
-def huge() -> bytes:
-    """A constant of 2^62 elements, made from a shape."""
-    shape = helper.make_tensor("shape", TensorProto.INT64, [2], [2**31 - 1, 2**31 - 1])
-    nodes = [helper.make_node("ConstantOfShape", ["shape"], ["w"]), helper.make_node("MatMul", ["x", "w"], ["y"], "layer")]
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 2**31 - 1])
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 2**31 - 1])
-    return network(nodes, [shape], [x], [y])
+def asking(kind: str) -> bytes:
+    """A network of x (1, 8) that asks, besides its product, for a tensor of 2^40 elements or more."""
+    node, whole, tensor = helper.make_node, TensorProto.INT64, helper.make_tensor
+    constants = [
+        tensor("shape", whole, [2], [2**20, 2**20]), tensor("one", whole, [1, 1], [1]), tensor("zero", whole, [], [0]),
+        tensor("step", whole, [], [1]), tensor("end", whole, [], [2**40]), tensor("first", whole, [1], [0]),
+        tensor("w", TensorProto.FLOAT, [8, 4], [1.0] * 32), tensor("filter", TensorProto.FLOAT, [1, 1, 1, 1], [1.0]),
+        tensor("four", whole, [4], [1, 1, 2, 4]), tensor("yes", TensorProto.BOOL, [], [True]),
+    ]
+    late = [node("Cast", ["x"], ["i"], to=whole), node("ArgMax", ["i"], ["k"], axis=1, keepdims=0),
+            node("Mul", ["k", "zero"], ["n"]), node("Add", ["n", "shape"], ["s"]),
+            node("ConstantOfShape", ["s"], ["big"])]  # fmt: skip
+    last = [node("ReduceMax", ["big"], ["top"], keepdims=0), node("Cast", ["top"], ["t"], to=TensorProto.FLOAT)]
+    result = helper.make_tensor_value_info("t", TensorProto.FLOAT, [])
+    inner = helper.make_graph([node("ConstantOfShape", ["shape"], ["big"]), *last], "inner", [], [result])
+    far = {"pads": [2**30] * 4, "strides": [2**31 - 1] * 2}
+    nodes = {
+        "filled": [node("ConstantOfShape", ["shape"], ["big"], value=tensor("", whole, [1], [7])), *last],
+        "expanded": [node("Expand", ["one", "shape"], ["big"]), *last],
+        "tiled": [node("Tile", ["one", "shape"], ["big"]), *last],
+        "range": [node("Range", ["zero", "end", "step"], ["big"]), *last],
+        "late": [*late, *last],
+        "inside": [node("If", ["yes"], ["t"], then_branch=inner, else_branch=inner)],
+        "padded": [node("Reshape", ["x", "four"], ["q"]), node("Conv", ["q", "filter"], ["c"], **far),
+                   node("ReduceSum", ["c"], ["t"], keepdims=0)],
+    }[kind]  # fmt: skip
+    product = [node("MatMul", ["x", "w"], ["p"], "layer"), node("Add", ["p", "t"], ["y"])]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 8])
+    return network([*nodes, *product], constants, [x])
 
 
 HOSTILE = [
@@ -102,17 +124,38 @@ def test_files_with_mistakes(name):
     every_file()
 
 
-@pytest.mark.parametrize("content", [outside(), huge()], ids=["outside", "huge"])
-def test_a_hostile_network_neither_reads_other_files_nor_takes_memory(content):
-    limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))"
-    code = f"{limit}; from hbfp.cli import main; sys.exit(main())"
-    with folder_with({"net.onnx": content}):
-        for words in (["run", "net.onnx", "--random", "1"], ["sim", "--workload", "net.onnx"]):
-            done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=120,
-                                  env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"})  # fmt: skip
+def limited(words: list[str]) -> subprocess.CompletedProcess:
+    """``hbfp`` with at most 12 GiB of addresses; its last line on standard error is the memory it had, in KiB."""
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (12 << 30, 12 << 30)); from hbfp.cli import main; "
+        "status = main(); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr); sys.exit(status)"
+    )
+    return subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=120,
+                          env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"})  # fmt: skip
+
+
+def test_weights_in_a_file_of_others_are_not_read():
+    with folder_with({"net.onnx": outside()}):
+        for words, statuses in ((["run", "net.onnx", "--random", "1"], (1, 2)), (["sim", "--workload", "net.onnx"], (0, 2))):
+            done = limited(words)
             assert "root:" not in done.stdout + done.stderr
-            assert done.returncode in ((1, 2) if words[0] == "run" else (0, 1, 2)), done.stderr
+            assert done.returncode in statuses, done.stderr
             assert "Traceback" not in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("kind", ["filled", "expanded", "tiled", "range", "late", "inside", "padded"])
+def test_a_network_that_asks_for_a_terabyte_gets_an_error_and_no_memory(kind):
+    """Counting it needs none."""
+    with folder_with({"net.onnx": asking(kind)}):
+        done = limited(["run", "net.onnx", "--random", "1"])
+        said, had = done.stderr.splitlines()
+        assert done.returncode == 2, said
+        assert ("elements together" if kind not in ("late", "inside") else "at most 8 GiB") in said
+        assert int(had) < 1 << 20
+        done = limited(["sim", "--workload", "net.onnx"])
+        assert done.returncode in (0, 2), done.stderr
+        assert int(done.stderr.splitlines()[-1]) < 1 << 20
+        assert len(done.stderr.splitlines()) == (2 if done.returncode else 1), done.stderr
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from sim.graphs.sizes import read_sizes
+from sim.graphs.nodes import GraphError
+from sim.graphs.sizes import check_tensors, read_sizes
 from sim.workloads import load
 from tests.sim.graphs.graphs import constant, model, node, save, tensor
 from tests.sim.messages import rejects
@@ -61,3 +62,10 @@ def test_reads_what_users_write():
 def test_rejects_what_is_no_size(text):
     with rejects(ValueError, f"size must be INPUT:AXIS=SIZE or NAME=SIZE with a positive size, not {text}"):
         read_sizes([text])
+
+
+def test_tensors_of_too_many_elements_are_refused():
+    check_tensors("net.onnx", [(2**15, 2**15), (2**30,)])
+    text = "net.onnx: its tensors must have at most 2147483648 elements together, not 2147483649"
+    with rejects(GraphError, text):
+        check_tensors("net.onnx", [(2**15, 2**15), (2**30,), ()])
