@@ -1,4 +1,4 @@
-"""``hbfp run``: a network of a user's on a device."""
+"""``hbfp run``: a user's network on a device."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""A network of a user's, run with its products on a device."""
+"""A user's network, run with its products on a device."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property

@@ -69,7 +69,7 @@ def _flushed() -> OSError | None:
 def guarded(program: str, work: Callable[[], int | None]) -> int:
     """The exit status of ``work``, one of ``STATUSES``; whatever a user can cause is one line on standard error.
 
-    A pipe that was closed by its reader is no news.
+    Nothing is said of a pipe that its reader has closed.
     """
     status, text = 0, ""
     try:

@@ -107,7 +107,7 @@ def read_energy(path: str | Path, config: CoreConfig, library: str | None = None
     if not values:
         place = f" in {library}" if library else ""
         stages = f"--accumulator-cycles {config.accumulator_cycles} --tree-cycles {config.tree_cycles}"
-        raise ValueError(f"{path.name} has not this core's unit{place} in tiles of {TILE}x{TILE}: python -m synth energy "
+        raise ValueError(f"{path.name} does not have this core's unit{place} in tiles of {TILE}x{TILE}: python -m synth energy "
                          f"--formats {form} {stages} measures it")  # fmt: skip
     ((name, (mac, idle, clock)),) = values.items()
     return Energy(mac, idle, source=f"{path}, {name}"), clock

@@ -74,7 +74,7 @@ def read_results(path: str | Path, config: CoreConfig, library: str | None = Non
         options = f"--formats {format_name(config)} --tile {config.tile_rows}x{config.tile_columns}"
         options += f" --dot {config.dot}" * (config.dot != config.group_size)
         options += f" --accumulator-cycles {config.accumulator_cycles}" * (config.accumulator_cycles != 1)
-        raise ValueError(f"{path.name} has not this core's tile{place}: python -m synth density {options} measures it")
+        raise ValueError(f"{path.name} does not have this core's tile{place}: python -m synth density {options} measures it")
     area, period = rows[0]["area"], rows[0].get("period")
     return Physical(
         area * config.macs_per_cycle, 1e3 / period if period else None, source=f"{path}, {rows[0]['design']['library']}"

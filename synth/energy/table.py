@@ -97,7 +97,7 @@ def _summary(rows: list[EnergyRow]) -> str:
             others.append(f"{title} {theirs.energy / ours.energy:.1f}{low}")
     low = f" ({floor.energy:.0f} without glitches)" if floor else ""
     return (f"- **Energy** in {machine[0]}, all pipelined and mapped for {machine[1]:g} ns ([docs/energy.md](docs/energy.md)): "
-            f"HBFP4 {ours.energy:.0f} fJ per multiply-accumulate of a trained network{low};\n  others take times as much "
+            f"HBFP4 {ours.energy:.0f} fJ per multiply-accumulate of a trained network{low};\n  others, as multiples of that "
             f"(in brackets without glitches): {', '.join(others)}. No wires, clock tree or memories.\n")  # fmt: skip
 
 

@@ -50,8 +50,8 @@ def _summary(rows: list[Row]) -> str:
     clock = f" ({row.period:.3g} ns)" if row.period else ""
     text = (
         f"- **Area** in {library}, 4×4 tile with everything in it ([docs/density.md](docs/density.md)), each mapped as small as it "
-        f"gets, at the clock in brackets: HBFP4 {row.area:.1f} {unit} per multiply-accumulate{clock};\n  others take times as "
-        f"much: {', '.join(others)}."
+        f"gets, at the clock in brackets: HBFP4 {row.area:.1f} {unit} per multiply-accumulate{clock};\n  others, as multiples of "
+        f"that: {', '.join(others)}."
     )
     equal = [f"{title} {value:.1f}" for name, title in TITLES.items()
              if (value := ratio(rows, library, "hbfp4", name, "equal clock"))]  # fmt: skip

@@ -89,11 +89,11 @@ def test_several_libraries_need_a_choice(tmp_path):
 def test_rejects_a_file_without_the_unit(tmp_path):
     path, measure = write(tmp_path / "e.json", row(cycles=3)), "python -m synth energy --formats hbfp4"
     stages = "--accumulator-cycles 1 --tree-cycles 0 measures it"
-    with rejects(ValueError, f"e.json has not this core's unit in tiles of 4x4: {measure} {stages}"):
+    with rejects(ValueError, f"e.json does not have this core's unit in tiles of 4x4: {measure} {stages}"):
         read_energy(path, CONFIG)
-    with rejects(ValueError, f"e.json has not this core's unit in sky130 in tiles of 4x4: {measure} {stages}"):
+    with rejects(ValueError, f"e.json does not have this core's unit in sky130 in tiles of 4x4: {measure} {stages}"):
         read_energy(write(path, row()), CONFIG, "sky130")
-    with rejects(ValueError, f"e.json has not this core's unit in tiles of 4x4: {measure} {stages}"):
+    with rejects(ValueError, f"e.json does not have this core's unit in tiles of 4x4: {measure} {stages}"):
         read_energy(path, replace(CONFIG, tile_rows=2))
 
 

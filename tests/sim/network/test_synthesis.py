@@ -73,7 +73,7 @@ def test_several_libraries_need_a_choice(tmp_path):
 def test_rejects_a_file_without_the_tile(tmp_path):
     path = write(tmp_path / "r.json", row(), row(library="reference", rows=2))
     config = CoreConfig(block_size=32, dot=16, tile_rows=2, accumulator="bf16")
-    start, flow = "r.json has not this core's tile", "python -m synth density --formats"
+    start, flow = "r.json does not have this core's tile", "python -m synth density --formats"
     with rejects(ValueError, f"{start}: {flow} hbfp4-bf16/32 --tile 2x4 --dot 16 measures it"):
         read_results(path, config)
     with rejects(ValueError, f"{start} in asap7: {flow} hbfp4 --tile 4x4 measures it"):
