@@ -59,7 +59,19 @@ def _summary(rows: list[Row]) -> str:
     if equal and mine:
         text += (f"\n  All at {equal_clock(library):g} ns, pipelined and mapped for it: HBFP4 {mine.area:.1f} {unit}; "
                  f"{', '.join(equal)}.")  # fmt: skip
-    return text
+    return text + _joined(rows, library, unit)
+
+
+def _joined(rows: list[Row], library: str, unit: str) -> str:
+    """A sentence on two blocks for each FP32 addition, where that was measured."""
+    mine = find(rows, library, "hbfp4-fp32x2", "tile")
+    if mine is None:
+        return ""
+    others = [f"{TITLES[name]} {value:.2f}" for name in ("mxfp4", "mxfp6-e2m3")
+              if (value := ratio(rows, library, "hbfp4-fp32x2", f"{name}-fp32x2"))]  # fmt: skip
+    clock = f" ({mine.period:.3g} ns)" if mine.period else ""
+    text = f"\n  With two blocks joined before each FP32 addition, each as small as it gets: HBFP4 {mine.area:.1f} {unit}{clock}"
+    return text + (f"; likewise {', '.join(others)} times as much." if others else ".")
 
 
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:80em;margin:2em auto;padding:0 1em;color:#222}
