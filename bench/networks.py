@@ -19,7 +19,7 @@ MACHINE = CoreConfig(
     mantissa_widths=(4, 6), tile_rows=8, tile_columns=64, mesh_rows=2, lanes=64, result_panels=4, load_lines=4,
     result_streams=2, features=("packed", "requantize"),
 )  # fmt: skip
-"""1024 units, 16 rows of 64: an output tile is a block of a row of C wide, and leaves a row per cycle."""
+"""1024 units, 16 rows of 64: an output tile is a block of a row of C wide, and leaves two rows per cycle."""
 RATES = Rates(operands=Fraction(8, 32), c=Fraction(4, 64))
 """Of streams of 64 words: 64 bytes per cycle for A and B together, 32 for the two of C."""
 SHARES = tuple(Rates(operands=Fraction(part, 32), c=Fraction(12 - part, 64)) for part in (4, 6, 7, 10, 11))
@@ -31,12 +31,12 @@ SCHEDULES = ("all-4", "all-6", "booster")
 
 
 def cycles(network: str, training: bool) -> dict[str, dict[str, float]]:
-    """Cycles of a step at batch 1, by what the streams carry and by schedule."""
-    workload = load(network)
+    """Cycles of a step at batch 1 through three fixed streams, by what they carry and by schedule."""
+    workload, (machine, rates) = load(network), FORMER
     return {
         name: {
             schedule: estimate(
-                workload, MACHINE, schedule=schedule, training=training, memory=memory, rates=RATES
+                workload, machine, schedule=schedule, training=training, memory=memory, rates=rates
             ).cycles
             for schedule in SCHEDULES
         }
@@ -100,7 +100,7 @@ def main(arguments: list[str] | None = None) -> None:
     results = {(network, training): cycles(network, training) for network in NETWORKS for training in (False, True)}
     if options.json:
         named = [{"network": name, "training": training} | values for (name, training), values in results.items()]
-        print(json.dumps({"machine": MACHINE.to_dict(), "cycles": named}, indent=2))
+        print(json.dumps({"machine": FORMER[0].to_dict(), "cycles": named}, indent=2))
     else:
         print(table(results))
 

@@ -155,7 +155,8 @@ class CoreModel(Stage):
         full = max((load.full for load in (load_a, load_b) if load is not None), default=0)
         # The sequencer has a register for the next product, which is free when that one is accepted.
         fetched = max(sent + 1, self.accepted)
-        accepted = self.accepted = self.sequencer.accept(fetched + self.fetch_cycles, full)
+        of_b = load_b is not None and load_b.full == full > (0 if load_a is None else load_a.full)
+        accepted = self.accepted = self.sequencer.accept(fetched + self.fetch_cycles, full, of_b)
         self.decoder.products.reads.append(fetched)
         for load, loader in ((load_a, self.loader_a), (load_b, self.loader_b)):
             if load is not None:
@@ -205,6 +206,23 @@ class CoreModel(Stage):
             "waited_b": self.loader_b.waited,
             "blocked_output": self.output.blocked,
         }
+
+    @property
+    def causes(self) -> dict[str, int]:
+        """Where the cycles went: steps, waits for an operand or for the way of results, and the rest.
+
+        Steps of the array; waits for A, for B, for the drain chains, and for a panel of the result buffer (so for the
+        output); what remains is decoding, the way of the last results, and slots that run empty.
+        """
+        sequencer = self.sequencer
+        known = {
+            "steps": sequencer.busy,
+            "A": sequencer.stalled_load - sequencer.waited_b,
+            "B": sequencer.waited_b,
+            "drain": sequencer.waited_drain,
+            "output": sequencer.stalled_store - sequencer.waited_drain,
+        }
+        return known | {"rest": self.cycles - sum(known.values())}
 
     def moment(self) -> int:
         return self.sequencer.now

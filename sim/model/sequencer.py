@@ -54,10 +54,12 @@ class Sequencer(Stage):
         cycle from which the drain chains are free.
     busy, stalled_load, stalled_store
         the core's counters.
+    waited_b, waited_drain
+        of the second, the cycles in which B came last; of the third, those in which the drain chains were not free.
     """
 
     TIMES = ("now", "drained")
-    COUNTS = ("busy", "stalled_load", "stalled_store")
+    COUNTS = ("busy", "stalled_load", "stalled_store", "waited_b", "waited_drain")
 
     def __init__(self, timing: Timing, jump: bool):
         self.config = timing.config
@@ -68,10 +70,10 @@ class Sequencer(Stage):
         self.results = ResultBuffer(timing, jump)
         self.parts = (self.results,)
         self.now = self.drained = 0
-        self.busy = self.stalled_load = self.stalled_store = 0
+        self.busy = self.stalled_load = self.stalled_store = self.waited_b = self.waited_drain = 0
 
-    def accept(self, offered: int, operands: int) -> int:
-        """Take a product that is offered and has its operands from the given cycles on.
+    def accept(self, offered: int, operands: int, of_b: bool = False) -> int:
+        """Take a product that is offered and has its operands from the given cycles on, B last or not.
 
         Returns
         -------
@@ -81,6 +83,7 @@ class Sequencer(Stage):
         turn = max(offered, self.now - 1)
         accepted = max(turn, operands)
         self.stalled_load += accepted - turn
+        self.waited_b += (accepted - turn) * of_b
         self.now = accepted + 1
         return accepted
 
@@ -132,6 +135,7 @@ class Sequencer(Stage):
         whole = lead + block
         distance = max(whole, self.drain_cycles + block - 1)
         self.stalled_store += begin - due + (tiles - 1) * (distance - whole)
+        self.waited_drain += max(0, self.drained - due) + (tiles - 1) * (distance - whole)
         end = begin + block - 1 + (tiles - 1) * distance
         self.now = end + 1
         self.drained = end + self.drain_cycles

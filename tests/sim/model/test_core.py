@@ -38,6 +38,22 @@ def test_repetition_is_worked_out_only_once(seed):
     quick, slow = CoreModel(config, rates), CoreModel(config, rates, jump=False)
     assert quick.run(items) == slow.run(commands(items))
     assert quick.counters == slow.counters
+    assert quick.causes == slow.causes
+    assert sum(quick.causes.values()) == quick.cycles
+    assert min(quick.causes.values()) >= 0
+
+
+def test_causes_are_what_was_made_slow():
+    """One stream at a time."""
+    config, command, slow = MACHINES["sides"], Command(40, 16, 40, 4, 4), Fraction(1, 50)
+    body = [command] * 5
+    for name, rates in (("A", Rates(a=slow)), ("B", Rates(b=slow)), ("output", Rates(c=slow))):
+        model = CoreModel(config, rates)
+        model.run(body)
+        assert max(model.causes, key=model.causes.__getitem__) == name
+    model = CoreModel(config)
+    model.run([Command(80, 16, 4, 4, 4), *[Command(80, 16, 4, 4, 4, load_a=False, load_b=False)] * 9])
+    assert model.causes["drain"] > 2 * model.causes["steps"]
 
 
 def test_the_first_panel_of_a_result_is_no_repetition():

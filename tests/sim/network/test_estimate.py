@@ -6,11 +6,12 @@ import pytest
 
 import sim
 from bench import networks
+from bench.causes import causes, product_causes
 from hw.config import CoreConfig
 from sim import Cluster, Cycles, Link, Memory, Physical, estimate, load
 from sim.model import Rates
 from sim.network.energy import Energy
-from sim.workloads import NETWORKS, Layer, Workload
+from sim.workloads import NETWORKS, Layer, LayerProduct, Workload
 from tests.sim.messages import rejects
 
 CONFIG = CoreConfig(
@@ -111,6 +112,27 @@ def test_the_published_table():
     lines = networks.table({("resnet20", False): values}).splitlines()
     assert len({line.count("|") for line in lines}) == 1
     assert lines[2].startswith("| resnet20 | inference | ")
+
+
+def test_causes_add_up():
+    one = product_causes(LayerProduct("forward", 40, 100, 20, 3, (12000, 6000, 2400)))
+    assert one.cycles["steps"] == one.compute_bound
+    assert one.cycles["steps"] + one.cycles["edges"] == 3 * 3 * 2  # repeats, rows of tiles, blocks
+    (row,) = causes("resnet20", False, 1)
+    assert row.startswith("| resnet20 | inference | 1 | ")
+
+
+def test_shares_of_a_port():
+    """Each product takes the rates it is done first with; all must be of one width."""
+    streams = replace(CONFIG, lanes=16, tile_columns=8, panel_columns=64, features=("packed", "requantize"))
+    rates, memory = Rates(a=Fraction(1, 8), b=Fraction(1, 8), c=Fraction(1, 8)), Memory(operands="packed", results="packed")
+    shares = (Rates(operands=Fraction(1, 8), c=Fraction(3, 8)), Rates(operands=Fraction(9, 32), c=Fraction(1, 16)))
+    each = [estimate(FC, streams, memory=memory, rates=one).cycles for one in (rates, *shares)]
+    assert len(set(each)) == 3
+    result = estimate(FC, streams, memory=memory, rates=rates, shares=shares)
+    assert result.cycles == min(each)
+    with pytest.raises(ValueError, match=r"^shares must pass as many bits in a cycle as rates, which must be given$"):
+        estimate(FC, streams, rates=rates, shares=(Rates(),))
 
 
 def test_independent_products_overlap():
