@@ -106,6 +106,8 @@ class Device:
         for name, x in (("a", a), ("b", b)):
             if isinstance(x, np.ma.MaskedArray):
                 raise TypeError(f"{name} must be an array without a mask")
+            if isinstance(x, golden.BlockTensor):
+                raise TypeError(f"{name} must be a float32 matrix, of which the device makes blocks, not a BlockTensor")
         a, b = np.asarray(a), np.asarray(b)
         for name, x in (("a", a), ("b", b)):
             if x.dtype != np.float32:

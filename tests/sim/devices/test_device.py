@@ -203,3 +203,6 @@ def test_rejects_what_is_no_output_and_no_truth_value():
         device.matmul(a, a.T.copy(), relu="no")
     with pytest.raises(TypeError, match=r"^b must be an array without a mask$"):
         device.matmul(a, np.ma.masked_array(a.T, a.T > 0))
+    blocks = golden.quantize(a, golden.BlockFormat(4, 4))
+    with pytest.raises(TypeError, match=r"^a must be a float32 matrix, of which the device makes blocks, not a BlockTensor$"):
+        device.matmul(blocks, a.T.copy())
