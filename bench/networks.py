@@ -22,7 +22,7 @@ MACHINE = CoreConfig(
 """1024 units, 16 rows of 64: an output tile is a block of a row of C wide, and leaves two rows per cycle."""
 RATES = Rates(operands=Fraction(8, 32), c=Fraction(4, 64))
 """Of streams of 64 words: 64 bytes per cycle for A and B together, 32 for the two of C."""
-SHARES = tuple(Rates(operands=Fraction(part, 32), c=Fraction(12 - part, 64)) for part in (4, 6, 7, 10, 11))
+SHARES = tuple(Rates(operands=Fraction(part, 32), c=Fraction(12 - part, 64)) for part in (4, 6, 10))
 """Other ways to deal the same 96 bytes."""
 FORMER = replace(MACHINE, load_lines=1, result_streams=1), Rates(a=Fraction(1, 8), b=Fraction(1, 8), c=Fraction(1, 8))
 """The same machine with a line at a time, and three streams of 32 bytes."""
