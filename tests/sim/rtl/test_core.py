@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from functools import cache
+from itertools import count
 from random import Random
 
 import numpy as np
@@ -11,6 +12,7 @@ import golden
 from hw.command import Rounding
 from hw.config import CoreConfig
 from sim.rtl.core import Rates, RtlCore, RtlError, RtlProduct
+from tests.sim.machines import MACHINES
 
 CONFIGS = {
     "classic": CoreConfig(
@@ -81,6 +83,28 @@ def test_any_shape_at_any_rate_equals_golden(core):
         for product, result in zip(products, results, strict=True):
             wanted = expected(product, core.config)
             assert result.shape == wanted.shape
+            np.testing.assert_array_equal(result.view(np.uint32), wanted.view(np.uint32))
+
+
+@pytest.mark.parametrize("slow", [0, 1])
+def test_streams_of_c_may_stall_apart(slow, monkeypatch):
+    """One of two lags behind by up to a panel's worth, and nothing is lost, overwritten or done early."""
+    core, random = RtlCore(MACHINES["streams"], quick=True), np.random.default_rng(slow)
+    mark, describe, number = Fraction(7, 11), core._describe, count()
+
+    def uneven(beats, rate):
+        return describe(beats, rate if rate != mark else Fraction(1, 9) if next(number) % 2 == slow else Fraction(1))
+
+    monkeypatch.setattr(core, "_describe", uneven)
+    for _ in range(8):
+        shapes = [random.integers(1, (40, 40, 20)).tolist() for _ in range(4)]
+        products = [RtlProduct(random_matrix(random, m, k), random_matrix(random, k, n), {"width_a": 4, "width_b": 6})
+                    for m, k, n in shapes]  # fmt: skip
+        before = core.counters()["completed"]
+        results, _ = core.run(products, Rates(c=mark), limit=LIMIT)
+        assert core.counters()["completed"] == before + 4
+        for product, result in zip(products, results, strict=True):
+            wanted = golden.matmul(product.a, product.b, golden.BlockFormat(4, 16), golden.BlockFormat(6, 16))
             np.testing.assert_array_equal(result.view(np.uint32), wanted.view(np.uint32))
 
 
