@@ -1,6 +1,7 @@
 """``hbfp train``: accuracy of formats in training, several seeds each; goes on where it was killed."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -33,7 +34,8 @@ def _options(parser: argparse.ArgumentParser) -> None:
                         help="also cycles of the cycle model and mantissas after training, with pictures (minutes)")  # fmt: skip
     parser.add_argument("--into", type=Path, action="append", default=[], metavar="PAGE",
                         help="rewrite the tables between <!-- training --> markers of this page")  # fmt: skip
-    parser.add_argument("--output", type=Path, default=Path("build/training"), help="folder (default: build/training)")
+    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", default=Path("build/training"),
+                        help="folder (default: build/training)")  # fmt: skip
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -104,7 +106,8 @@ def _main(options: argparse.Namespace) -> int:
                 progress.advance(bar)
     records = [known[point] for point in wanted]
     summary, tasks = summarize(records), list(dict.fromkeys(point.task for point in wanted))
-    facts: dict[str, Any] = {"command": " ".join(["hbfp train", *sys.argv[1:]]), "linear": linear(tasks)}
+    typed = sys.argv[2:] if sys.argv[1:2] == ["train"] else sys.argv[1:]  # as hbfp train, or as this module
+    facts: dict[str, Any] = {"command": shlex.join(["hbfp", "train", *typed]), "linear": linear(tasks)}
     facts["titles"] = {task: TASKS[task].title for task in tasks}
     facts |= costs(options.output, tasks, summary) if options.costs else {}
     write(options.output / FILES[1], records, summary, facts)

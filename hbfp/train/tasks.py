@@ -86,6 +86,7 @@ FORMATS: dict[str, tuple[Schedule, Format] | None] = {
     "HBFP4, last epoch 6": (Schedule(4).last_epochs(1, 6), HBFP()),
     "HBFP4, ends 6": (Schedule(4).ends(6), HBFP()),
     "Booster": (BOOSTER, HBFP()),
+    "Booster, to nearest": (BOOSTER, HBFP("nearest")),
     "Booster, blocks of 16": (BOOSTER, HBFP(block_size=16)),
     "Booster, blocks of 256": (BOOSTER, HBFP(block_size=256)),
     **{f"Booster, last {count} epochs": (Schedule(4).ends(6).last_epochs(count, 6), HBFP()) for count in (3, 5, 10)},

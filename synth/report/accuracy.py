@@ -28,8 +28,8 @@ def verdict(format: str, difference: float, half: float | None) -> str:
 
 
 def accuracy_table(folder: Path = DOCS) -> Table:
-    """A line for each published format and each network of the results ``training-torch-*.json`` in a folder."""
-    lines = []
+    """A line for each published format and each network of the results ``training-torch-*.json`` in a folder, in their order."""
+    lines: dict[tuple[str, str], list[str]] = {}
     for path in sorted(folder.glob("training-torch-*.json")):
         results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         for row in results["summary"]:
@@ -37,16 +37,16 @@ def accuracy_table(folder: Path = DOCS) -> Table:
                 continue
             run = next(run for run in results["runs"] if run["task"] == row["task"])
             half = row["difference_interval"]
-            lines.append([
+            lines.setdefault((row["task"], row["format"]), [
                 "Accuracy Booster v2", f"{row['format']} on ResNet-20, CIFAR-10, 160 epochs",
                 f"{results['titles'][row['task']]}; {run['parameters']:,} parameters, {len(run['accuracy'])} epochs",
                 f"{PUBLISHED[row['format']]:+.2f}", f"{row['difference']:+.1f}" + (f" ± {half:.1f}" if half else ""),
                 str(row["runs"] - row["diverged"]), verdict(row["format"], row["difference"], half),
             ])  # fmt: skip
     note = (
-        "Points of test accuracy against FP32 from the same seed, with Student's 95 % interval. \"Holds\": the interval lies "
+        'Points of test accuracy against FP32 from the same seed, with Student\'s 95 % interval. "Holds": the interval lies '
         f"below {CLOSE} points for HBFP4, above it for HBFP6 and Booster. Networks, data and lengths differ from the published "
         "ones as the third column says ([docs/training.md](docs/training.md))."
     )
     headings = ("source", "claim", "measured on", "published", "measured", "seeds", "verdict")
-    return Table("Published accuracy", note, headings, lines, 3)
+    return Table("Published accuracy", note, headings, list(lines.values()), 3)
