@@ -115,3 +115,8 @@ def test_same_seed_same_bits_other_seed_other_bits():
 def test_rejects_seeds_that_are_no_state(seed):
     with pytest.raises(ValueError, match=rf"^seed must be between 1 and 4294967295, not {seed}$"):
         golden.xorshift32_sequence(seed, 1)
+
+
+def test_a_count_beyond_all_memory_is_refused():
+    with pytest.raises(ValueError, match=rf"^count must be between 0 and {2**40}, not {2**40 + 1}$"):
+        golden.uniforms(1, 2**40 + 1)

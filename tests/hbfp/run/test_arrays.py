@@ -33,7 +33,7 @@ def archive(**members: bytes) -> bytes:
 
 @pytest.mark.parametrize(("content", "reason"), [
     (b"", "No data left in file"),
-    (b"words", "This file contains pickled (object) data"),
+    (b"words", "pickled"),
     (saved(np.ones(2)), "it is one array without a name"),
     (archive(x=b"no array"), "x is no array"),
     (archive(x=saved(np.ones(2)).replace(b"}", b" ")), "TokenError: "),
