@@ -13,6 +13,7 @@ from plotly.offline import get_plotlyjs
 from synth.density.row import Row
 from synth.density.sets import clocks_of
 from synth.energy.measure import EnergyRow
+from synth.report.accuracy import DOCS, TRAINED, training_rows
 from synth.report.claims import SELECTORS, libraries_of
 from synth.report.clocks import curve
 from synth.report.remake import density_command, energy_command
@@ -20,12 +21,8 @@ from synth.sweep import load
 
 __all__ = ["figures", "interactive"]
 
-DOCS = Path(__file__).parents[2] / "docs"
 TEMPLATE = Path(__file__).with_name("interactive.html")
 SHOWN = ("tile", "array", "array of 2x2 tiles", "cell", "dot unit, own converter", "formula")
-TRAINED = {"FP32": "fp32", "HBFP8": "hbfp8", "HBFP6": "hbfp6", "HBFP4": "hbfp4", "Booster": "mixed46", "MXFP4": "mxfp4",
-           "INT4": "int4"}  # fmt: skip
-"""Formats of the training results, as formats of a tile; a machine for Booster has both widths."""
 
 
 def _area(row: Row, accounting: str) -> dict[str, Any]:
@@ -58,19 +55,13 @@ def _energies(rows: Iterable[EnergyRow]) -> list[dict[str, Any]]:
 
 def _accuracies(folder: Path) -> list[dict[str, Any]]:
     """Accuracies of the committed training results, where a format's hardware is measured here."""
-    found = []
-    for path in sorted(folder.glob("training*.json")):
-        results = json.loads(path.read_text(encoding="utf-8"))
-        found += [
-            {
-                "task": f"{results.get('titles', {}).get(entry['task'], entry['task'])} ({path.stem})",
-                "name": entry["format"], "format": TRAINED[entry["format"]], "accuracy": 100 * entry["accuracy"],
-                "command": results.get("command", ""),
-            }
-            for entry in results.get("summary", ())
-            if entry["format"] in TRAINED and entry.get("factor", 1) == 1 and not entry.get("perplexity")
-        ]  # fmt: skip
-    return found
+    return [
+        {
+            "task": results["titles"][row["task"]], "name": row["format"], "format": TRAINED[row["format"]],
+            "accuracy": 100 * row["accuracy"], "command": results["command"],
+        }
+        for results, row in training_rows(folder) if row["format"] in TRAINED
+    ]  # fmt: skip
 
 
 def figures(rows: list[Row], energies: Iterable[EnergyRow], folder: Path = DOCS) -> dict[str, Any]:
@@ -83,7 +74,7 @@ def figures(rows: list[Row], energies: Iterable[EnergyRow], folder: Path = DOCS)
     energies
         of ``python -m synth energy``.
     folder
-        with training results, ``training*.json``.
+        with training results.
     """
     libraries = libraries_of(rows)
     formats = list(dict.fromkeys(row.design.format for row in rows))

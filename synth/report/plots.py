@@ -1,9 +1,7 @@
 """Plots of the density report, as PNG and SVG."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 
@@ -12,6 +10,7 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from synth.density.row import Row
+from synth.report.accuracy import DOCS, TRAINED, training_rows
 from synth.report.claims import libraries_of
 from synth.report.clocks import at_clock, best, curve
 
@@ -19,9 +18,6 @@ __all__ = ["plot_all"]
 
 PARTS = ("core", "accumulator", "unit", "edge")
 COLOURS = ("#355070", "#6d597a", "#b56576", "#eaac8b")
-TRAINING = Path(__file__).parents[2] / "docs" / "training.json"
-# Formats of the training results, as formats of a tile; a machine for Booster has both widths.
-TRAINED = {"FP32": "fp32", "HBFP8": "hbfp8", "HBFP6": "hbfp6", "HBFP4": "hbfp4", "Booster": "mixed46"}
 
 
 def _save(figure: Figure, folder: Path, name: str) -> str:
@@ -40,7 +36,7 @@ def _tiles(rows: list[Row], library: str) -> dict[str, Row]:
     }
 
 
-def plot_all(rows: list[Row], folder: Path, training: Path = TRAINING) -> list[str]:
+def plot_all(rows: list[Row], folder: Path, training: Path = DOCS) -> list[str]:
     """Every plot the rows (and the training results, if there are any) allow; returns their names."""
     folder.mkdir(parents=True, exist_ok=True)
     libraries = libraries_of(rows)
@@ -63,8 +59,12 @@ def plot_all(rows: list[Row], folder: Path, training: Path = TRAINING) -> list[s
             shapes.setdefault(f"{d.rows}×{d.columns} units", []).append((d.dot or 64, r.area))
     if sum(map(len, shapes.values())) > 2:
         names.append(_lines("dot_and_tile", "products per unit", folder, {k: sorted(v) for k, v in shapes.items()}))
-    if training.exists() and sum(name in tiles for name in TRAINED.values()) > 1:
-        names.append(_accuracy(tiles, first, json.loads(training.read_text())["summary"], folder))
+    accuracies: dict[str, dict[str, float]] = {}
+    for results, row in training_rows(training):
+        if TRAINED.get(row["format"]) in tiles:
+            accuracies.setdefault(results["titles"][row["task"]], {})[row["format"]] = 100 * row["accuracy"]
+    if any(len(points) > 1 for points in accuracies.values()):
+        names.append(_accuracy(tiles, first, accuracies, folder))
     return names
 
 
@@ -138,13 +138,10 @@ def _ratios(rows: list[Row], curves: dict[str, list[Row]], library: str, folder:
     return _save(figure, folder, "equal_clock")
 
 
-def _accuracy(tiles: dict[str, Row], library: str, summary: list[dict[str, Any]], folder: Path) -> str:
+def _accuracy(tiles: dict[str, Row], library: str, accuracies: dict[str, dict[str, float]], folder: Path) -> str:
     """Accuracy after training against the area of a MAC; one line per network."""
-    figure, axes = pyplot.subplots(figsize=(7, 4.4))
-    for task in dict.fromkeys(entry["task"] for entry in summary):
-        points = {
-            e["format"]: 100 * e["accuracy"] for e in summary if e["task"] == task and TRAINED.get(e["format"]) in tiles
-        }
+    figure, axes = pyplot.subplots(figsize=(8, 5))
+    for task, points in accuracies.items():
         order = sorted(points, key=lambda name: tiles[TRAINED[name]].area)
         areas = [tiles[TRAINED[name]].area for name in order]
         axes.plot(areas, [points[name] for name in order], marker="o", label=task)
@@ -155,7 +152,7 @@ def _accuracy(tiles: dict[str, Row], library: str, summary: list[dict[str, Any]]
     axes.set_xscale("log")
     axes.set_xlabel(f"area per MAC ({library})")
     axes.set_ylabel("accuracy, %")
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=7, loc="center right")
     return _save(figure, folder, "accuracy_per_area")
 
 
