@@ -139,7 +139,7 @@ class FrameBridge(Component):
                 pass
             with m.Elif(same_session & same_number):
                 pass  # asked again: answered again
-            with m.Elif(opens | (same_session & follows)):
+            with m.Elif(Mux(same_session, follows, opens)):
                 m.d.sync += [
                     self._open.eq(1), self._kept.eq(self._tag), self._answers_read.eq(reads),
                     self._status.eq(Status.DONE), self._done_words.eq(self._count),

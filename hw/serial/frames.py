@@ -42,7 +42,7 @@ class Action(IntFlag):
     WRITE = 1  # otherwise read
     FIXED = 2  # all words at one address, otherwise at rising addresses
     LAST = 4  # with FIXED: the last word at the next address, which ends a line of an operand
-    OPEN = 8  # first begin the session that the request names, whatever was before
+    OPEN = 8  # first begin the session that the request names; of the session that is open, the number decides as always
 
 
 class Status(IntEnum):

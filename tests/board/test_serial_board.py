@@ -117,6 +117,7 @@ def test_frames_are_checked_and_not_executed_twice(board):
     assert ask(7, 3, read, enable, 1) == (Status.DONE, 1, [5])
     assert ask(7, 2, write, enable, [6]) == (Status.ORDER, 0, [])
     assert ask(7, 5, write, enable, [6]) == (Status.ORDER, 0, [])
+    assert ask(7, 1, write | opens, enable, [6]) == (Status.ORDER, 0, [])  # the first request, held back by the line
     assert ask(8, 4, write, enable, [6]) == (Status.SESSION, 0, [])
     assert ask(7, 4, read, 0x3FC // 4, 1) == (Status.REFUSED, 0, [])
     assert ask(7, 5, write, 0, [1]) == (Status.REFUSED, 0, [])

@@ -257,3 +257,20 @@ def test_aligned_sums_of_no_guard_bits_and_of_exponent_zero():
 def test_blocks_of_a_dot_product_have_one_size():
     with pytest.raises(ValueError, match="shorter"):
         scalar.dot(Block(1, (1, 2)), BlockFormat(4, 2), Block(1, (1,)), BlockFormat(4, 1))
+
+
+@pytest.mark.parametrize(
+    ("products", "count", "joined"),
+    [
+        ([(3, 0)], 1, (3, 0)),
+        ([(3, 0), (5, -1)], 2, (3 * 16 + 5 * 8, -4)),
+        ([(3, 0)], 2, (3 * 16, -4)),
+        ([(1, 0), (1, 2), (3, -6), (1, -6)], 4, ((4 + 16) * 16 + 4, -6)),
+        ([(1, 0), (1, 2), (3, -6)], 4, ((4 + 16) * 16 + 3, -6)),
+        ([(1, 0), (1, -5)], 2, (17, -4)),  # a tie goes up
+        ([(1, 0), (-1, -5)], 2, (16, -4)),
+        ([(1, 0), None], 2, None),
+    ],
+)
+def test_joined_products_worked_out_by_hand(products, count, joined):
+    assert scalar.join(products, count) == joined

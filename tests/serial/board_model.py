@@ -44,11 +44,11 @@ class Board:
         if request is None:
             return encode_answer(session, number, Status.CHECKSUM, 0, [])
         if self.kept != (session, number):
-            if not request.action & Action.OPEN:
-                if self.kept is None or self.kept[0] != session:
-                    return encode_answer(session, number, Status.SESSION, 0, [])
+            if self.kept is not None and self.kept[0] == session:
                 if next_number(self.kept[1]) != number:
                     return encode_answer(session, number, Status.ORDER, 0, [])
+            elif not request.action & Action.OPEN:
+                return encode_answer(session, number, Status.SESSION, 0, [])
             self.kept = session, number
             self._execute(request)
         return encode_answer(session, number, *self.answer)

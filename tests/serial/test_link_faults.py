@@ -146,3 +146,18 @@ def test_an_answer_that_comes_late_answers_nothing_else():
     assert link.read(8) == [1]
     assert link.write(8, [5]) == 1
     assert [request.action for request, _ in board.executed] == [Action.OPEN, Action.OPEN, Action.WRITE]
+
+
+def test_a_first_request_that_comes_again_late_is_not_executed_again():
+    """The line held it back, its repetition was answered, and the next request as well: found by the machine above."""
+    board = Board()
+    line = Line(board)
+    patch = pytest.MonkeyPatch()
+    with patch.context() as context:
+        context.setattr(serial_link.serial, "Serial", lambda *_, **__: line)
+        link = SerialLink("the line", timeout=0.002)
+    line.to.append(hold_back)
+    assert link.write(8, [5]) == 1
+    line.to.append(let_go_after)
+    assert link.write(8, [6]) == 1
+    assert [request.words for request, _ in board.executed] == [[5], [6]]
