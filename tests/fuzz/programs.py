@@ -113,7 +113,9 @@ def without_heavy_work(patch) -> None:
     patch.setattr("hbfp.train.journal.Journal.add", lambda *_: None)
     for place in ("density", "report"):
         patch.setattr(f"synth.{place}.cli.sweep", sweep)
-    patch.setattr("synth.energy.cli.sweep", lambda *_, **__: ([], []))
+    for place in ("energy", "layout"):
+        patch.setattr(f"synth.{place}.cli.sweep", lambda *_, **__: ([], []))
+    patch.setattr("synth.layout.cli.draw", lambda *_: None)
     patch.setattr("synth.fpga.cli.sweep", lambda *_, **__: (fpga, []))
     patch.setattr("synth.fpga.cli.implement_core", lambda *_: fpga[0])
     patch.setattr("synth.report.document.plot_all", _plot)
@@ -123,5 +125,5 @@ def without_heavy_work(patch) -> None:
     patch.setattr("hbfp.train.plots.plot_epochs", lambda path, _: path.write_bytes(b"PNG"))
     patch.setattr("hbfp.train.cost.costs", lambda *_: {})
     patch.setattr("hbfp.train.cost.linear", lambda _: {})
-    for place in ("energy", "fpga"):
+    for place in ("energy", "fpga", "layout"):
         patch.setattr(f"synth.{place}.cli.yosys_version", lambda: "Yosys")
