@@ -96,7 +96,7 @@ def test_streams_of_c_may_stall_apart(slow, monkeypatch):
         return describe(beats, rate if rate != mark else Fraction(1, 9) if next(number) % 2 == slow else Fraction(1))
 
     monkeypatch.setattr(core, "_describe", uneven)
-    for _ in range(8):
+    for _ in range(4):
         shapes = [random.integers(1, (40, 40, 20)).tolist() for _ in range(4)]
         products = [RtlProduct(random_matrix(random, m, k), random_matrix(random, k, n), {"width_a": 4, "width_b": 6})
                     for m, k, n in shapes]  # fmt: skip
