@@ -20,7 +20,7 @@ from sim.rtl import verilator
 from synth.density.designs import config_for
 from tests.generate.machines import pairs
 
-FEW = settings(max_examples=3, deadline=None, derandomize=True, database=None)
+FEW = settings(max_examples=2, deadline=None, derandomize=True, database=None)
 MANY = settings(max_examples=200, deadline=None, derandomize=True, database=None)
 
 
