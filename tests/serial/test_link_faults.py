@@ -58,6 +58,13 @@ FAULTS = st.one_of(
 )
 
 
+def connected(line: Line, **options) -> SerialLink:
+    """A link whose port is the line."""
+    with pytest.MonkeyPatch.context() as context:
+        context.setattr(serial_link.serial, "Serial", lambda *_, **__: line)
+        return SerialLink("the line", timeout=0.002, **options)
+
+
 class Faults(RuleBasedStateMachine):
     """Reads and writes in any order, between faults of every kind. A wrong answer is never accepted."""
 
@@ -69,11 +76,7 @@ class Faults(RuleBasedStateMachine):
 
     def connect(self) -> SerialLink:
         """A host program that starts; the line keeps what it held."""
-        patch = pytest.MonkeyPatch()
-        with patch.context() as context:
-            context.setattr(serial_link.serial, "Serial", lambda *_, **__: self.line)
-            link = SerialLink("the line", timeout=0.002, attempts=3)
-        return link
+        return connected(self.line, attempts=3)
 
     def ask(self, call):
         """What a call gave, and what the board executed meanwhile; nothing where it failed."""
@@ -136,10 +139,7 @@ def test_an_answer_that_comes_late_answers_nothing_else():
     """The fault that was there once: an interrupted request, whose answer was taken for the next one's."""
     board = Board()
     line = Line(board)
-    patch = pytest.MonkeyPatch()
-    with patch.context() as context:
-        context.setattr(serial_link.serial, "Serial", lambda *_, **__: line)
-        link = SerialLink("the line", timeout=0.002)
+    link = connected(line)
     line.interrupt = True
     with pytest.raises(KeyboardInterrupt):
         link.read(8)
@@ -152,10 +152,7 @@ def test_a_first_request_that_comes_again_late_is_not_executed_again():
     """The line held it back, its repetition was answered, and the next request as well: found by the machine above."""
     board = Board()
     line = Line(board)
-    patch = pytest.MonkeyPatch()
-    with patch.context() as context:
-        context.setattr(serial_link.serial, "Serial", lambda *_, **__: line)
-        link = SerialLink("the line", timeout=0.002)
+    link = connected(line)
     line.to.append(hold_back)
     assert link.write(8, [5]) == 1
     line.to.append(let_go_after)

@@ -70,11 +70,17 @@ class Faulty:
         return getattr(self.transport, name)
 
     def parts(self, name, packets):
+        """Packets as they go out."""
         packets = self.transport.parts(name, packets)
         if name != self.stream or self.altered:
             return packets
-        self.altered = True
-        return self.fault(packets, self.at % len(packets))
+        others = self.fault(packets, self.at % len(packets))
+        self.altered = self.counts(packets, others)
+        return others if self.altered else packets
+
+    def counts(self, packets, others):
+        """Whether these packets in place of those are the one fault."""
+        return True
 
 
 @pytest.mark.parametrize("form", ["fp32", "packed"])
