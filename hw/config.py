@@ -243,9 +243,14 @@ class CoreConfig:
         return JOIN_GUARD * (self.group.bit_length() - 1)
 
     @property
+    def join_growth(self) -> int:
+        """Bits by which joining widens a block's sum: each time two are joined, the guard bits and one."""
+        return (JOIN_GUARD + 1) * (self.group.bit_length() - 1)
+
+    @property
     def joined_sum_width(self) -> int:
-        """Bits of a joined sum: each time two are joined it grows by the guard bits and one."""
-        return self.block_sum_width + (JOIN_GUARD + 1) * (self.group.bit_length() - 1)
+        """Bits of a joined sum."""
+        return self.block_sum_width + self.join_growth
 
     # Exponents.
     @property

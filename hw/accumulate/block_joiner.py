@@ -9,7 +9,14 @@ from amaranth.lib.wiring import Component, In, Out
 from hw.config import JOIN_GUARD
 from hw.names import named
 
-__all__ = ["BlockJoiner"]
+__all__ = ["BlockJoiner", "feed_block"]
+
+
+def feed_block(m: Module, unit: Any, product: Any, block: int) -> None:
+    """Connect a dot product to its part of a unit's operands, which hold blocks one behind the other."""
+    for side in "ab":
+        whole, part = Value.cast(getattr(unit, side)), Value.cast(getattr(product, side))
+        m.d.comb += part.eq(whole[block * len(part) : (block + 1) * len(part)])
 
 
 def _terms(sum_width: int, scale_width: int) -> data.StructLayout:
@@ -74,6 +81,15 @@ class BlockJoiner(Component):
             level += 1
         m.d.comb += [self.o.eq(terms[0]), self.o_nan.eq(nan)]
         return m
+
+    def connect(self, m: Module, unit: Any, sums: list[Signal], total: Any) -> None:
+        """Put this between the block sums of a unit, which has their scales and flags, and its accumulator's ``total``."""
+        for k, block_sum in enumerate(sums):
+            m.d.comb += [self.i[k].sum.eq(block_sum), self.i[k].scale.eq(unit.scale_a[k] + unit.scale_b[k])]
+        m.d.comb += [
+            self.nan.eq(unit.nan_a | unit.nan_b),
+            total.sum.eq(self.o.sum), total.scale.eq(self.o.scale), total.nan.eq(self.o_nan),
+        ]  # fmt: skip
 
     def _stage(self, m: Module, name: str, records: list[Any], nan: Value) -> tuple[list[Any], Value]:
         """The same a cycle later, where there are registers."""

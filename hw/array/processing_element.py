@@ -4,12 +4,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
 from hw.accumulate.block_accumulator import BlockAccumulator
-from hw.accumulate.block_joiner import BlockJoiner
+from hw.accumulate.block_joiner import BlockJoiner, feed_block
 from hw.config import FPGA_DATAPATHS, CoreConfig
 from hw.dot.dot_product import DotProduct
 from hw.dot.paired_dot_product import PairedDotProduct, PairSelects, PairSums
@@ -121,18 +121,16 @@ class ProcessingElement(Component):
         products = [self._product(m, platform, k, name) for k, name in enumerate(names)]
         accumulator = place(m, platform, "accumulator", self.accumulator)
         sums = [self._block_sum(m, *one) for one in zip(products, names, strict=True)]
-        total, nan = accumulator.i, self.nan_a | self.nan_b
+        total = accumulator.i
         if c.group == 1:
-            m.d.comb += [total.sum.eq(sums[0]), total.scale.eq(self.scale_a + self.scale_b), total.nan.eq(nan)]
+            m.d.comb += [
+                total.sum.eq(sums[0]), total.scale.eq(self.scale_a + self.scale_b), total.nan.eq(self.nan_a | self.nan_b),
+            ]  # fmt: skip
         else:
             joiner = place(
                 m, platform, "joiner", BlockJoiner(c.group, c.block_sum_width, c.scale_width + 1, c.join_cycles)
             )
-            for k, block_sum in enumerate(sums):
-                m.d.comb += [joiner.i[k].sum.eq(block_sum), joiner.i[k].scale.eq(self.scale_a[k] + self.scale_b[k])]
-            m.d.comb += [
-                joiner.nan.eq(nan), total.sum.eq(joiner.o.sum), total.scale.eq(joiner.o.scale), total.nan.eq(joiner.o_nan),
-            ]  # fmt: skip
+            joiner.connect(m, self, sums, total)
         m.d.comb += [
             accumulator.read.eq(self.read),
             accumulator.write.eq(self.write),
@@ -151,9 +149,7 @@ class ProcessingElement(Component):
                 c.multiplier_width, elements, c.datapath, c.tree_cycles, c.block_sum_width if self.joined else 0
             )
         product = place(m, platform, f"dot_product{name}", body)
-        for side in "ab":
-            whole, part = Value.cast(getattr(self, side)), Value.cast(getattr(product, side))
-            m.d.comb += part.eq(whole[block * len(part) : (block + 1) * len(part)])
+        feed_block(m, self, product, block)
         return product
 
     def _block_sum(self, m: Module, product: Any, name: str) -> Signal:

@@ -9,7 +9,7 @@ from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
 from hw.accumulate.block_accumulator import Accumulator, BlockAccumulator
-from hw.accumulate.block_joiner import BlockJoiner
+from hw.accumulate.block_joiner import BlockJoiner, feed_block
 from hw.accumulate.float_accumulator import FORMATS as FLOATS
 from hw.accumulate.float_add import add_aligned, align, normalise_sum, round_sum
 from hw.accumulate.float_convert import word_term
@@ -19,7 +19,7 @@ from hw.baseline.float_multiply import FloatAdd, FloatMultiply
 from hw.baseline.formats import NumberFormat
 from hw.baseline.scaled_product import ScaledDotProduct
 from hw.baseline.small_float import element_layout
-from hw.config import FPGA_DATAPATHS, JOIN_GUARD, CoreConfig, signed_width
+from hw.config import FPGA_DATAPATHS, CoreConfig, signed_width
 from hw.dot.dot_product import DotProduct
 from hw.dot.paired_dot_product import PairedDotProduct, PairSelects, PairSums
 from hw.dot.sum_of_products import SumOfProducts
@@ -183,9 +183,8 @@ class ScaledElement(_Element):
         addend, blocks = self.sum_width if self.joined else 0, config.group
         self.product = ScaledDotProduct(e, s, config.dot // blocks, config.tree_cycles, addend, config.datapath)
         self.join_cycles = min(1, config.tree_cycles) if self.scaled else config.join_cycles
-        grown = (JOIN_GUARD + 1) * (blocks.bit_length() - 1)
         accumulator = BlockAccumulator(
-            config.accumulator_kind, self.sum_width + growth + grown, SCALE_WIDTH, config.interleave,
+            config.accumulator_kind, self.sum_width + growth + config.join_growth, SCALE_WIDTH, config.interleave,
             config.accumulator_cycles, config.joined_fraction_width,
         )  # fmt: skip
         scale = signed(SCALE_WIDTH) if blocks == 1 else data.ArrayLayout(signed(SCALE_WIDTH), blocks)
@@ -226,21 +225,15 @@ class ScaledElement(_Element):
 
     def _join(self, m: Module, platform: object) -> None:
         """Several blocks, each with a sum of its own."""
-        blocks = self.config.group
+        blocks, sums = self.config.group, []
         joiner = place(m, platform, "joiner", BlockJoiner(blocks, self.sum_width, SCALE_WIDTH + 1, self.join_cycles))
         for k in range(blocks):
             product = place(m, platform, f"dot_product_{k}", self.product if k == 0 else self._another())
-            for side in "ab":
-                whole, part = Value.cast(getattr(self, side)), Value.cast(getattr(product, side))
-                m.d.comb += part.eq(whole[k * len(part) : (k + 1) * len(part)])
+            feed_block(m, self, product, k)
             total = Signal(signed(self.sum_width), name=f"block_sum_{k}", reset_less=True)
             m.d.sync += total.eq(product.sum)
-            m.d.comb += [joiner.i[k].sum.eq(total), joiner.i[k].scale.eq(self.scale_a[k] + self.scale_b[k])]
-        accumulator = self.finish(m, platform)
-        m.d.comb += [
-            joiner.nan.eq(self.nan_a | self.nan_b),
-            accumulator.i.sum.eq(joiner.o.sum), accumulator.i.scale.eq(joiner.o.scale), accumulator.i.nan.eq(joiner.o_nan),
-        ]  # fmt: skip
+            sums.append(total)
+        joiner.connect(m, self, sums, self.finish(m, platform).i)
 
     def _another(self) -> ScaledDotProduct:
         """A dot product as ``product``."""
