@@ -67,9 +67,9 @@ def _many(options: argparse.Namespace, console: Console, point: dict[str, Any]) 
     from sim.study.explore import grid, sweep
     from sim.study.report import show_sweep, to_csv
 
-    for name in ("scale_sim", "trace", "plot"):
+    for name in ("scale_sim", "trace", "plot", "all_layers"):
         if getattr(options, name):
-            raise ValueError(f"--{name.replace('_', '-')} needs one machine, not a --sweep")
+            raise ValueError(f"{name} needs one machine, not a sweep")
     axes = {name: [_number(value) for value in values] for name, values in options.sweep}
     points = [point | place for place in grid(**axes)]
     records = sweep(
@@ -79,7 +79,13 @@ def _many(options: argparse.Namespace, console: Console, point: dict[str, Any]) 
         show_sweep(console, records, list(axes))
 
 
+NEEDS = {"layer": ("trace",), "workers": ("sweep",), "dask": ("sweep",)}
+"""As of ``sim.study.explore``: options that no point has."""
+
+
 def _run(options: argparse.Namespace, console: Console) -> None:
+    from sim.study.explore import check_needs
+
     if options.compare:
         from sim.study.report import compare, read_report
 
@@ -88,12 +94,7 @@ def _run(options: argparse.Namespace, console: Console) -> None:
         return
     if options.workload is None:
         raise ValueError("--workload is missing: a name, a .csv or an .onnx file")
-    if options.layer and not options.trace:
-        raise ValueError("--layer needs --trace")
-    if options.library and not (options.synthesis or options.energy):
-        raise ValueError("--library needs --synthesis or --energy")
-    if options.dram_energy is not None and not options.energy:
-        raise ValueError("--dram-energy needs --energy")
+    check_needs({name for name, value in vars(options).items() if value is not None}, NEEDS)
     if options.workers is not None and not 1 <= options.workers <= 256:
         raise ValueError(f"workers must be between 1 and 256, not {options.workers}")
     outputs = [Path(path) for path in (options.json, options.csv, options.scale_sim, options.trace) if path and path != "-"]

@@ -38,7 +38,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="FILE.npz", help="the outputs, by the graph's names")
     parser.add_argument("--device", default="golden", metavar="KIND", help=f"of {', '.join(DEVICES)} (default golden)")
     parser.add_argument("--port", metavar="PORT", help="the board's serial port, for --device board")
-    parser.add_argument("--port-rate", default="1", metavar="SHARE",
+    parser.add_argument("--port-rate", metavar="SHARE",
                         help="of cycles, in which a stream of --device cycle or rtl passes a beat: 1/8 (default 1)")  # fmt: skip
     add_network_options(parser)
     group = parser.add_argument_group("accuracy")
@@ -69,17 +69,29 @@ def _inputs(options: Namespace, network: "Network") -> Arrays:
     return inputs
 
 
+def _check_device(options: Namespace) -> None:
+    """Refuse options that say nothing for the device."""
+    if options.device == "board" and not options.port:
+        raise ValueError("port must be given with --device board: --port /dev/ttyUSB0")
+    if options.port and options.device != "board":
+        raise ValueError(f"port is of --device board, not {options.device}")
+    if options.port_rate is not None and options.device not in ("cycle", "rtl"):
+        raise ValueError(f"port_rate is of --device cycle or rtl, not {options.device}")
+    if options.device == "fp32":
+        for name in ("schedule", "widths", "search"):
+            if getattr(options, name) is not None:
+                raise ValueError(f"{name} needs a device with mantissas, not fp32")
+
+
 def _device(options: Namespace, config: CoreConfig) -> "Device":
     from sim.devices import CycleDevice, GoldenDevice, RtlDevice
     from sim.model import Rates
 
-    rates = Rates.even(options.port_rate)
+    rates = Rates.even(options.port_rate or 1)
     if options.device == "board":
         from sim.devices.driver import RegisterDevice
         from sim.devices.serial_link import SerialLink
 
-        if not options.port:
-            raise ValueError("port must be given with --device board: --port /dev/ttyUSB0")
         return RegisterDevice(SerialLink(options.port))
     if options.device == "golden":
         return GoldenDevice(config)
@@ -104,6 +116,7 @@ def run_network(options: Namespace) -> int:
         raise ValueError(f"device must be one of {', '.join(DEVICES)}, not {options.device}")
     if options.search is not None and not (options.labels and 0 <= options.search <= 1):
         raise ValueError("search must be an accuracy between 0 and 1, with --labels")
+    _check_device(options)
     check_outputs(*(Path(x) for x in (options.output, options.json, options.csv) if x and x != "-"))
     if is_program(options.model):
         return _run_program(options)

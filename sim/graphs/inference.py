@@ -35,12 +35,24 @@ def infer(model: "ModelProto", path: Path) -> "ModelProto":
             model = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
         except onnx.shape_inference.InferenceError as error:
             text = " ".join(str(error).split()).removeprefix("[ShapeInferenceError] ")
-            raise GraphError(f"{path.name}: its shapes contradict each other: {text}") from error
+            raise GraphError(f"{path.name}: its shapes contradict each other: {text}{_inputs(model, text)}") from error
         found = _left_open(model.graph)
         if not found:
             return model
         for name, (kind, shape) in found.items():
             _tell(model.graph, name, kind, shape)
+
+
+def _inputs(model: "ModelProto", text: str) -> str:
+    """The shapes of the inputs of the node that a message of onnx names, as far as they are known."""
+    import onnx
+
+    known = _known(onnx.shape_inference.infer_shapes(model, data_prop=True).graph)
+    for node in model.graph.node:
+        shapes = [f"{name} {'x'.join(map(str, known[name][1])) or 'scalar'}" for name in node.input if name in known]
+        if node.name and f"node name: {node.name})" in text and shapes:
+            return f"; inputs {', '.join(shapes)}"
+    return ""
 
 
 def _known(graph: "GraphProto") -> dict[str, Tensor]:

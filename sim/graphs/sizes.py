@@ -60,17 +60,19 @@ def fix_sizes(
     """Give the free extents of the inputs sizes.
 
     ``sizes`` names an input and an axis, or an extent by its own name. Then a free first axis is the batch (1 if not
-    stated), and a free second axis of an input of up to three is the sequence, with every extent of the same name.
+    stated), and a free second axis of an input of up to three is the sequence, with every extent of the same name. An extent
+    that the file fixes may be stated as it is.
 
     Raises
     ------
     GraphError
-        for a batch that the file contradicts; for a size of an input, axis or name that is not there.
+        for a batch that the file contradicts; for a sequence, or a size of an input, axis or name, that is not there.
     """
     wanted = dict(sizes)
     inputs = _inputs(model.graph)
     used = set()
     names: dict[str, int] = {}
+    in_sequence = sequence is None
     for value in inputs:
         extents = value.type.tensor_type.shape.dim
         for axis, extent in enumerate(extents):
@@ -84,8 +86,11 @@ def fix_sizes(
                 _set(extent, batch or 1, names)
             elif axis == 0 and len(extents) > 1 and batch is not None and extent.dim_value != batch:
                 raise GraphError(f"{path.name}: batch of {value.name} is {extent.dim_value} in the file, not {batch}")
-            elif axis == 1 and len(extents) <= 3 and not extent.dim_value and sequence is not None:
+            elif axis == 1 and len(extents) <= 3 and sequence is not None and extent.dim_value in (0, sequence):
                 _set(extent, sequence, names)
+                in_sequence = True
+    if not in_sequence:
+        raise GraphError(f"{path.name}: sequence {sequence} is of no input: none of two or three axes has a free second one")
     unknown = [place for place in wanted if place not in used]
     if unknown:
         known = ", ".join(value.name for value in inputs)

@@ -1,6 +1,6 @@
 """Many machines at once: one estimate for each point of a grid, in this process, over its cores, or over a cluster."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields, replace
 from functools import partial
@@ -18,7 +18,7 @@ from sim.network.result import Estimate
 from sim.network.synthesis import Physical, read_results
 from sim.workloads import Workload, load, schedule
 
-__all__ = ["Values", "evaluate", "grid", "sweep"]
+__all__ = ["NEEDS", "Values", "check_needs", "evaluate", "grid", "sweep"]
 
 Values = dict[str, Any]
 """Parameters or results by their names, of whatever kind each is."""
@@ -27,6 +27,11 @@ _CONFIG = {field.name for field in fields(CoreConfig)} - {"mantissa_widths"}
 _MEMORY = {field.name for field in fields(Memory)}
 _CLUSTER = {"data", "tensor", "cores_per_chip", "overlap"}
 _ESTIMATE = {"training", "epochs", "samples", "merge"}
+NEEDS = {
+    "library": ("synthesis", "energy"), "dram_energy": ("energy",), "epochs": ("training",), "samples": ("epochs",),
+    "link": ("data", "tensor"), "link_latency": ("link",), "overlap": ("link",), "cores_per_chip": ("data", "tensor"),
+}  # fmt: skip
+"""Parameters that say nothing without another: that one, or one of several."""
 _SMALL = 500
 """Points below which starting processes costs more than it saves."""
 
@@ -35,6 +40,19 @@ def grid(**axes: object) -> list[Values]:
     """Every combination of the axes' values; a value that is no list is an axis of one."""
     lists = [list(values) if isinstance(values, list | tuple | range) else [values] for values in axes.values()]
     return [dict(zip(axes, point, strict=True)) for point in product(*lists)]
+
+
+def check_needs(given: Container[str], needs: Mapping[str, Sequence[str]]) -> None:
+    """Refuse what says nothing without another that is not given.
+
+    Raises
+    ------
+    ValueError
+        naming both.
+    """
+    for name, others in needs.items():
+        if name in given and not any(other in given for other in others):
+            raise ValueError(f"{name} needs {' or '.join(others)}")
 
 
 def _pair(name: str, value: str | Iterable[int]) -> tuple[int, int]:
@@ -86,9 +104,12 @@ def evaluate(workload: Workload | str, point: Mapping[str, Any]) -> Estimate:
     Raises
     ------
     TypeError, ValueError
-        for an unknown name or a machine that cannot be.
+        for an unknown name, one that needs another (``NEEDS``), or a machine that cannot be.
     """
     point = {name: value for name, value in point.items() if value is not None}
+    check_needs(point, NEEDS)
+    if "port_rate" in point and point.get("ports") is False:
+        raise ValueError("port_rate needs ports, which ideal ones are not")
     plan = schedule(point.pop("schedule", "all-4"))
     memory = Memory(**{name: point.pop(name) for name in list(point) if name in _MEMORY})
     config = _core(point, plan.widths(point.get("training", False)), memory)
@@ -97,7 +118,7 @@ def evaluate(workload: Workload | str, point: Mapping[str, Any]) -> Estimate:
     link = Link(point.pop("link"), latency) if "link" in point else None
     cluster = Cluster(link=link, **{name: point.pop(name) for name in list(point) if name in _CLUSTER})
     physical = point.pop("physical", Physical())
-    library = point.pop("library", None) if {"synthesis", "energy"} & point.keys() else None
+    library = point.pop("library", None)
     if "synthesis" in point:
         physical = read_results(point.pop("synthesis"), config, library)
     if "energy" in point:

@@ -25,6 +25,11 @@ def test_by_axis_and_by_name(image):
 def test_what_is_free_is_named(image):
     text = "net.onnx: Conv Conv_y: the shape of x is not known; x:2, x:3 of the inputs are free: --size x:2=N"
     with rejects(ValueError, text):
+        load(image)
+
+
+def test_a_sequence_without_a_place_is_refused(image):
+    with rejects(ValueError, "net.onnx: sequence 10 is of no input: none of two or three axes has a free second one"):
         load(image, sequence=10)
 
 
