@@ -1,5 +1,6 @@
 # Ref: OCP Microscaling Formats (MX) v1.0, 2023, sections 5.2-5.3 and 6.3; NVIDIA, "Pretraining Large Language Models
-# with NVFP4", 2025 (16 elements, E4M3 scales under one FP32 scale a tensor).
+# with NVFP4", 2025 (16 elements, E4M3 scales under one FP32 scale a tensor); A. Mishra et al., "Recipes for Pre-training
+# LLMs with MXFP8", 2025 (scales of powers of two rounded up, so that nothing saturates).
 """Element formats beside HBFP, by their values."""
 
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ class Element:
     block
         elements along the reduction axis that share a scale: None for none, 0 for whole rows.
     scale
-        "power" (of two), "e4m3" under a float32 scale of the tensor, or "float".
+        "power" of two, that of the largest element's exponent; "power up", the least under which it does not saturate;
+        "e4m3" under a float32 scale of the tensor; or "float".
     """
 
     precision: int
@@ -36,6 +38,7 @@ class Element:
 
 ELEMENTS = {
     "mxfp4": Element(1, 0, 6.0, 32),
+    "mxfp4-up": Element(1, 0, 6.0, 32, "power up"),
     "mxfp6-e2m3": Element(3, 0, 7.5, 32),
     "mxfp6-e3m2": Element(2, -2, 28.0, 32),
     "mxfp8-e4m3": Element(3, -6, 448.0, 32),
@@ -72,8 +75,12 @@ def quantize_elements(x: torch.Tensor, element: Element, rounding: str = "neares
 
 def _scales(x: torch.Tensor, element: Element) -> torch.Tensor:
     largest = x.abs().amax(-1, keepdim=True).nan_to_num(1, 1)
-    if element.scale == "power":  # 2**(floor(log2 largest) - exponent of the largest element), by exact exponents
-        exponents = torch.frexp(largest).exponent - torch.frexp(torch.tensor(element.largest)).exponent
+    if element.scale.startswith("power"):  # 2**(floor(log2 largest) - exponent of the largest element), by exact exponents
+        significands, exponents = torch.frexp(largest)
+        most = torch.frexp(torch.tensor(element.largest))
+        exponents = exponents - most.exponent
+        if element.scale == "power up":
+            exponents += significands > most.mantissa
         return torch.ldexp(torch.ones_like(largest), exponents.clamp(-126, 127)).where(largest > 0, 1)
     scales = (largest / element.largest).clamp(min=SMALLEST)
     if element.scale == "e4m3":

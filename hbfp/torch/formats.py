@@ -1,6 +1,7 @@
 """Formats of the operands of products: HBFP with the hardware's bits, others by values."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -11,7 +12,10 @@ from golden.format import check_choice, check_range
 from golden.quantize import POWER_OF_TWO_RULES, ROUNDINGS
 from hbfp.torch.elements import ELEMENTS, quantize_elements
 
-__all__ = ["FORMATS", "HBFP", "Format", "Values", "format_named"]
+__all__ = ["FORMATS", "HBFP", "STAGES", "Format", "Values", "format_named"]
+
+STAGES = ("forward", "input gradient", "weight gradient", "weights", "update")
+"""What a seed is drawn for: a layer's products, and conversions of weights outside of them."""
 
 
 @dataclass(frozen=True)
@@ -21,17 +25,33 @@ class Format:
     Parameters
     ----------
     rounding
-        "nearest", "stochastic" or "truncate", of training's products; others round to nearest.
+        "nearest", "stochastic" or "truncate", of training's products; others round to nearest. Or three of them: of the
+        forward product, of the input gradient's and of the weight gradient's.
     """
 
-    rounding: str = "stochastic"
+    rounding: str | tuple[str, str, str] = "stochastic"
 
     def __post_init__(self) -> None:
-        check_choice("rounding", self.rounding, ROUNDINGS)
+        if isinstance(self.rounding, str):
+            check_choice("rounding", self.rounding, ROUNDINGS)
+            return
+        if not isinstance(self.rounding, tuple) or len(self.rounding) != 3:
+            raise ValueError(f"rounding must be one name or three, not {self.rounding!r}")
+        for name in self.rounding:
+            check_choice("rounding", name, ROUNDINGS)
+
+    def rounding_of(self, stage: str) -> str:
+        """Of the products of "forward", "input gradient" or "weight gradient"; tiles of "weights" serve the first two."""
+        if isinstance(self.rounding, str):
+            return self.rounding
+        return self.rounding[0 if stage == "weights" else STAGES.index(stage)]
 
     def check_machine(self, machine: Any) -> None:
         """Raise unless a machine has this format."""
         raise ValueError(f"format must be HBFP on a machine, not {self}")
+
+
+_block = lru_cache(maxsize=64)(BlockFormat)  # made for every product
 
 
 @dataclass(frozen=True)
@@ -68,7 +88,7 @@ class HBFP(Format):
 
     def block(self, width: int) -> BlockFormat:
         """The block format of this mantissa width."""
-        return BlockFormat(width, self.block_size, self.exponent_width)
+        return _block(width, self.block_size, self.exponent_width)
 
     def check_machine(self, machine: Any) -> None:
         """Raise unless a machine has these blocks."""

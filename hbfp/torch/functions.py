@@ -7,11 +7,11 @@ import torch
 
 import golden
 from golden import BlockTensor
-from hbfp.torch.formats import HBFP
+from hbfp.torch.formats import HBFP, STAGES
 from hbfp.torch.kernels.convolution import gather_product, scatter_product, weight_product
 from hbfp.torch.kernels.geometry import Geometry
 from hbfp.torch.kernels.products import product, stacked_product
-from hbfp.torch.run import STAGES, Slot, contiguous
+from hbfp.torch.run import Slot, contiguous
 
 __all__ = ["convolution", "linear", "matmul", "transposed_convolution"]
 
@@ -62,7 +62,8 @@ def _tile(slot: Slot, weight: torch.Tensor) -> BlockTensor | None:
         return None
     seed = slot.seeds("weights", 0)[0]
     tile = golden.quantize(
-        contiguous(weight).T, format.block(slot.width), 0, slot.rounding, seed, format.power_of_two, format.tile_width
+        contiguous(weight).T, format.block(slot.width), 0, slot.rounding("weights"), seed, format.power_of_two,
+        format.tile_width,
     )
     slot.health += tile.health
     return tile

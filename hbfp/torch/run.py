@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from golden import BlockTensor, Health
 from golden.format import check_choice, check_range
-from hbfp.torch.formats import HBFP, Format
+from hbfp.torch.formats import HBFP, STAGES, Format
 from hbfp.torch.schedule import Place, Schedule, schedule
 
 __all__ = ["Diverged", "Machine", "Run", "Slot", "device", "product_seed"]
 
-STAGES = ("forward", "input gradient", "weight gradient", "weights", "update")
 MASK = (1 << 64) - 1
 
 
@@ -210,10 +209,9 @@ class Slot:
         """Mantissa width now."""
         return self.run.schedule.mantissa_width(self.place)
 
-    @property
-    def rounding(self) -> str:
-        """Rounding now."""
-        return self.run.format.rounding if self.training else "nearest"
+    def rounding(self, stage: str) -> str:
+        """Rounding now, of the operands of this product."""
+        return self.run.format.rounding_of(stage) if self.training else "nearest"
 
     @property
     def machine(self) -> Machine | None:

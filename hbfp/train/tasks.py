@@ -12,6 +12,8 @@ from hbfp.train.networks import CharacterTransformer, ResNet, RowLSTM, convoluti
 __all__ = ["FORMATS", "FULL", "QUICK", "TASKS", "TrainingRecipe", "TrainingTask"]
 
 BOOSTER = Schedule(4).ends(6).last_epochs(1, 6)
+GRADIENTS = ("nearest", "stochastic", "stochastic")
+"""The forward product to nearest, those of both gradients stochastic."""
 
 
 @dataclass(frozen=True)
@@ -83,19 +85,25 @@ FORMATS: dict[str, tuple[Schedule, Format] | None] = {
     **{f"HBFP{width}, blocks of {block}": (Schedule(width), HBFP(block_size=block))
        for block in (16, 256) for width in (8, 6, 5, 4)},
     "HBFP4, to nearest": (Schedule(4), HBFP("nearest")),
+    "HBFP4, stochastic gradients": (Schedule(4), HBFP(GRADIENTS)),
     "HBFP4, last epoch 6": (Schedule(4).last_epochs(1, 6), HBFP()),
     "HBFP4, ends 6": (Schedule(4).ends(6), HBFP()),
     "Booster": (BOOSTER, HBFP()),
     "Booster, to nearest": (BOOSTER, HBFP("nearest")),
+    "Booster, stochastic gradients": (BOOSTER, HBFP(GRADIENTS)),
     "Booster, blocks of 16": (BOOSTER, HBFP(block_size=16)),
     "Booster, blocks of 256": (BOOSTER, HBFP(block_size=256)),
     **{f"Booster, last {count} epochs": (Schedule(4).ends(6).last_epochs(count, 6), HBFP()) for count in (3, 5, 10)},
     "Booster of 5 bits": (Schedule(5).ends(6).last_epochs(1, 6), HBFP()),
     "MXFP6": (Schedule(4), Values(name="mxfp6-e2m3")),
     "MXFP4": (Schedule(4), Values(name="mxfp4")),
+    "MXFP4, to nearest": (Schedule(4), Values("nearest", "mxfp4")),
+    "MXFP4, stochastic gradients": (Schedule(4), Values(GRADIENTS, "mxfp4")),
+    "MXFP4, scales up": (Schedule(4), Values(name="mxfp4-up")),
     "NVFP4": (Schedule(4), Values(name="nvfp4")),
     "INT8": (Schedule(4), Values(name="int8")),
     "INT4": (Schedule(4), Values(name="int4")),
+    "INT4, to nearest": (Schedule(4), Values("nearest", "int4")),
 }  # fmt: skip
 """Schedules and formats by the name people know them by; None is plain PyTorch. Stochastic unless it says otherwise."""
 
@@ -103,7 +111,9 @@ MAIN = ("FP32", "HBFP8", "HBFP6", "HBFP5", "HBFP4", "Booster")
 OTHERS = ("BF16", "MXFP6", "MXFP4", "INT4")
 ABLATIONS = ("HBFP4, last epoch 6", "HBFP4, ends 6", "Booster, last 3 epochs")
 BLOCKS = ("HBFP4, blocks of 16", "HBFP4, blocks of 256", "Booster, blocks of 16", "Booster, blocks of 256")
-ALL = tuple(FORMATS)
+VARIANTS = ("HBFP4, stochastic gradients", "Booster, stochastic gradients", "MXFP4, to nearest",
+            "MXFP4, stochastic gradients", "MXFP4, scales up", "INT4, to nearest")  # fmt: skip
+ALL = tuple(name for name in FORMATS if name not in VARIANTS)
 FEW = ("FP32", "HBFP6", "HBFP4", "Booster")
 CLASSIC = ("FP32", "HBFP8", "HBFP6", "HBFP4", "Booster")
 
@@ -127,11 +137,11 @@ TASKS = {
     ),
     "resnet": TrainingTask(
         "ResNet-20 of 8, 16, 32 filters, digits both ways", lambda: ResNet((8, 16, 32), 3, 1, 10), both_ways,
-        TrainingRecipe(5, 64, "sgd", 0.05), (*FEW, *ABLATIONS[:2], "MXFP4", "INT4"), 3,
+        TrainingRecipe(5, 64, "sgd", 0.05), FEW,
     ),
     "resnet-digits": TrainingTask(
         "ResNet-20 of 8, 16, 32 filters, digits", lambda: ResNet((8, 16, 32), 3, 1, 10), digits,
-        TrainingRecipe(8, 64, "sgd", 0.05, wide=None), FEW, 3,
+        TrainingRecipe(8, 64, "sgd", 0.05, wide=None), FEW,
     ),
     "fashion": TrainingTask(
         "ResNet-20 of 8, 16, 32 filters, Fashion-MNIST", lambda: ResNet((8, 16, 32), 3, 1, 10, 2), fashion,
@@ -140,7 +150,8 @@ TASKS = {
     "transformer": TrainingTask(
         "transformer of 1.3 million parameters, Python's documentation",
         lambda: CharacterTransformer(len(CODES), 160, 4, 4, 64), documentation,
-        TrainingRecipe(3, 16, "adamw", 0.002, 1280, warm_up=30, cosine=True, wide=None), FEW, 1, "perplexity",
+        TrainingRecipe(10, 16, "adamw", 0.002, 576, warm_up=50, cosine=True, wide=None),
+        (*FEW, "HBFP4, to nearest", "Booster, to nearest"), 3, "perplexity",
     ),
     "characters": TrainingTask(
         "ResNet-20 of 8, 16, 32 filters, characters", lambda: ResNet((8, 16, 32), 3, 1, 34), characters,

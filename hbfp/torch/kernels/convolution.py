@@ -43,12 +43,12 @@ def gather_product(
         float32 (outputs, filters).
     """
     format = _native(slot)
-    if format is None or slot.rounding == "stochastic" or x.shape[1] % format.block_size:
+    if format is None or slot.rounding(stage) == "stochastic" or x.shape[1] % format.block_size:
         return product(slot, stage, call, patches(x, geometry), filters.t())
     block, seeds = format.block(slot.width), slot.seeds(stage, call)
-    pixels = as_blocks(x, 1, block, slot, seeds[0])  # blocks lie inside a position: the same under every position
+    pixels = as_blocks(x, 1, block, slot, stage, seeds[0])  # blocks lie inside a position: the same under every position
     a = _gathered(pixels, geometry)
-    b = as_blocks(filters.t(), 0, block, slot, seeds[1])
+    b = as_blocks(filters.t(), 0, block, slot, stage, seeds[1])
     return finish(slot, stage, native.multiply(a, b, format.accumulator), x.device)
 
 
@@ -81,7 +81,7 @@ def scatter_product(
             total[index[there]] += parts[there, position]
         return total
     block, seeds = format.block(slot.width), slot.seeds(stage, call)
-    a, b = as_blocks(rows, 1, block, slot, seeds[0]), as_blocks(filters, 0, block, slot, seeds[1])
+    a, b = as_blocks(rows, 1, block, slot, stage, seeds[0]), as_blocks(filters, 0, block, slot, stage, seeds[1])
     out = np.zeros((pixels, channels), np.float32)
     for position, index in enumerate(_places(geometry, channels)):
         part = slice(position * channels, (position + 1) * channels)
@@ -99,10 +99,10 @@ def weight_product(
         return product(slot, stage, call, patches(x, geometry).t(), rows).t()
     block, channels, seeds = format.block(slot.width), x.shape[1], slot.seeds(stage, call)
     a = native.quantize_columns(
-        contiguous(x), _places(geometry, channels), channels, block, slot.rounding, seeds[0], format.power_of_two
+        contiguous(x), _places(geometry, channels), channels, block, slot.rounding(stage), seeds[0], format.power_of_two
     )
     slot.health += a.health
-    b = as_blocks(rows, 0, block, slot, seeds[1])
+    b = as_blocks(rows, 0, block, slot, stage, seeds[1])
     # The transposed product of swapped operands is the same sum.
     turned = BlockTensor(b.mantissas, b.fields, block, b.shape[::-1], 1)
     return finish(slot, stage, native.multiply(turned, a, format.accumulator), x.device)

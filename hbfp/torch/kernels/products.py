@@ -22,13 +22,13 @@ def row_places(rows: int, columns: int) -> NDArray[np.int64]:
     return (np.arange(rows, dtype=np.int64) * columns)[None]
 
 
-def as_blocks(x: torch.Tensor, axis: int, format: BlockFormat, slot: Slot, seed: int) -> BlockTensor:
-    """``golden.quantize`` of a float32 matrix, whichever axis is contiguous."""
+def as_blocks(x: torch.Tensor, axis: int, format: BlockFormat, slot: Slot, stage: str, seed: int) -> BlockTensor:
+    """``golden.quantize`` of an operand of a product, a float32 matrix, whichever axis is contiguous."""
     hbfp = slot.run.format
     assert isinstance(hbfp, HBFP)
-    options = slot.rounding, seed, hbfp.power_of_two
+    options = slot.rounding(stage), seed, hbfp.power_of_two
     if x.t().is_contiguous() and not x.is_contiguous():
-        blocks = as_blocks(x.t(), 1 - axis, format, slot, seed)
+        blocks = as_blocks(x.t(), 1 - axis, format, slot, stage, seed)
         return BlockTensor(blocks.mantissas, blocks.fields, format, blocks.shape[::-1], axis, 1, blocks.health)
     array = contiguous(x)
     if axis == 1:
@@ -72,20 +72,20 @@ def product(
     if isinstance(format, Values):
         assert isinstance(a, torch.Tensor)
         assert isinstance(b, torch.Tensor)
-        rounded_a = format.quantize(a, slot.rounding, seeds[0])
-        result = rounded_a @ format.quantize(b.t(), slot.rounding, seeds[1]).t()
+        rounded_a = format.quantize(a, slot.rounding(stage), seeds[0])
+        result = rounded_a @ format.quantize(b.t(), slot.rounding(stage), seeds[1]).t()
         return slot.check(result, stage)
     assert isinstance(format, HBFP)
     if machine is not None:
         one, other = (contiguous(x) if isinstance(x, torch.Tensor) else x for x in (a, b))
         array = machine.matmul(
-            one, other, width_a=slot.width, width_b=slot.width, rounding=slot.rounding, seed_a=seeds[0],
+            one, other, width_a=slot.width, width_b=slot.width, rounding=slot.rounding(stage), seed_a=seeds[0],
             seed_b=seeds[1],
         )  # fmt: skip
     else:
         block = format.block(slot.width)
         blocks = [
-            x if isinstance(x, BlockTensor) else as_blocks(x, 1 - i, block, slot, seeds[i]) for i, x in enumerate((a, b))
+            x if isinstance(x, BlockTensor) else as_blocks(x, 1 - i, block, slot, stage, seeds[i]) for i, x in enumerate((a, b))
         ]
         array = multiply(blocks[0], blocks[1], format.accumulator)
     return finish(slot, stage, array, where)
@@ -104,13 +104,13 @@ def stacked_product(slot: Slot, stage: str, call: int, a: torch.Tensor, b: torch
     format, count = slot.run.format, len(a)
     if isinstance(format, Values):
         seeds = slot.seeds(stage, call)
-        rounded = format.quantize(a, slot.rounding, seeds[0])
-        return slot.check(rounded @ format.quantize(b.mT, slot.rounding, seeds[1]).mT, stage)
+        rounded = format.quantize(a, slot.rounding(stage), seeds[0])
+        return slot.check(rounded @ format.quantize(b.mT, slot.rounding(stage), seeds[1]).mT, stage)
     assert isinstance(format, HBFP)
     if slot.machine is not None or format.accumulator not in native.KINDS:
         return _one_by_one(slot, stage, call, a, b)
     seeds, block = slot.seeds(stage, call), format.block(slot.width)
-    options = slot.rounding, format.power_of_two
+    options = slot.rounding(stage), format.power_of_two
     rows = native.quantize_rows(contiguous(a).reshape(-1, a.shape[2]), block, options[0], seeds[0], options[1])
     array = contiguous(b)
     places = (np.arange(array.size // array.shape[2], dtype=np.int64) * array.shape[2]).reshape(count, -1)
@@ -130,13 +130,13 @@ def _one_by_one(slot: Slot, stage: str, call: int, a: torch.Tensor, b: torch.Ten
             for seed, lines in zip(slot.seeds(stage, call), (a.shape[1], b.shape[2]), strict=True)
         )
         if machine is None:
-            blocks = as_blocks(a[i], 1, block, slot, seed_a), as_blocks(b[i], 0, block, slot, seed_b)
+            blocks = as_blocks(a[i], 1, block, slot, stage, seed_a), as_blocks(b[i], 0, block, slot, stage, seed_b)
             results.append(multiply(*blocks, format.accumulator))
         else:
             widths = {"width_a": slot.width, "width_b": slot.width}
             results.append(
                 machine.matmul(
-                    contiguous(a[i]), contiguous(b[i]), **widths, rounding=slot.rounding, seed_a=seed_a, seed_b=seed_b
+                    contiguous(a[i]), contiguous(b[i]), **widths, rounding=slot.rounding(stage), seed_a=seed_a, seed_b=seed_b
                 )
             )
     return finish(slot, stage, np.stack(results), a.device)

@@ -30,10 +30,11 @@ class Golden:
     """Products of the golden model, as a machine."""
 
     def __init__(self, block_size, accumulator="fp32"):
-        self.block_size, self.accumulator, self.calls = block_size, accumulator, []
+        self.block_size, self.accumulator, self.calls, self.roundings = block_size, accumulator, [], []
 
     def matmul(self, a, b, *, width_a, width_b, rounding, seed_a, seed_b):
         self.calls.append((a.copy(), b.copy(), seed_a, seed_b))
+        self.roundings.append(rounding)
         if rounding != "stochastic":
             seed_a = seed_b = None
         formats = [golden.BlockFormat(width, self.block_size) for width in (width_a, width_b)]
@@ -70,7 +71,10 @@ def passes(layer, x):
     return [y.detach(), x.grad, *(p.grad.clone() for p in layer.parameters())]
 
 
-@pytest.mark.parametrize("rounding", ["nearest", "stochastic", "truncate"])
+MIXED = ("nearest", "stochastic", "truncate")
+
+
+@pytest.mark.parametrize("rounding", [*MIXED, MIXED], ids=str)
 @pytest.mark.parametrize("name", LAYERS)
 def test_bits_are_goldens(name, rounding):
     make, shape = LAYERS[name]
@@ -150,6 +154,15 @@ def test_gradients_reduce_over_their_own_axes_with_their_own_seeds():
     assert [call[2:] for call in machine.calls] == [
         tuple(product_seed(5, 3, 0, stage, operand) for operand in (0, 1)) for stage in stages
     ]
+
+
+def test_each_product_has_its_own_rounding():
+    layer = nn.Linear(20, 6)
+    convert(layer, 4, HBFP(MIXED, block_size=16))
+    with device(Golden(16)) as machine:
+        passes(layer, torch.randn(7, 20))
+        layer.eval()(torch.randn(7, 20))
+    assert machine.roundings == [*MIXED, "nearest"]
 
 
 def test_tiles_serve_both_products():
