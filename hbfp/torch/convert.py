@@ -15,12 +15,13 @@ from hbfp.torch.schedule import Schedule
 __all__ = ["convert", "restore"]
 
 UNSUPPORTED = (nn.RNNBase, nn.RNNCellBase, nn.Bilinear)
-FASTPATH = "activation_relu_or_gelu"
+FAST = {nn.TransformerEncoderLayer: "activation_relu_or_gelu", nn.TransformerEncoder: "use_nested_tensor"}
+"""What turns off a module's fused inference path."""
 
 
 def convert(
     model: nn.Module, schedule: "Schedule | int | str" = "booster", format: Format | None = None, *, epochs: int = 1,
-    seed: int = 1, skip: Sequence[str] = (), nonfinite: str = "raise",
+    seed: int = 1, skip: str | Sequence[str] = (), nonfinite: str = "raise",
 ) -> Run:  # fmt: skip
     """Replace the layers of a model that multiply by theirs in HBFP, in place; ``restore`` takes it back.
 
@@ -37,7 +38,7 @@ def convert(
     epochs, seed, nonfinite
         see ``Run``.
     skip
-        patterns (``fnmatch``) of layers that stay as they are.
+        pattern or patterns (``fnmatch``) of layers that stay as they are.
 
     Returns
     -------
@@ -52,6 +53,7 @@ def convert(
     """
     run = Run(schedule, format, epochs=epochs, seed=seed, nonfinite=nonfinite)
     modules = [(name, module) for name, module in model.named_modules() if not isinstance(module, nn.Sequential)]
+    skip = [skip] if isinstance(skip, str) else skip
     for pattern in skip:
         if not any(fnmatchcase(name, pattern) for name, _ in modules):
             raise ValueError(f"skip must name layers of the model, not {pattern}")
@@ -67,9 +69,10 @@ def convert(
         restore(model)
         raise ValueError(f"schedule must name layers of the model, not {unmatched[0]}")
     for module in model.modules():  # their fused inference path would go round the layers
-        if isinstance(module, nn.TransformerEncoderLayer):
-            module.__dict__["_float_fastpath"] = getattr(module, FASTPATH)
-            setattr(module, FASTPATH, 0)
+        for kind, name in FAST.items():
+            if isinstance(module, kind):
+                module.__dict__["_float_fast"] = getattr(module, name)
+                setattr(module, name, 0)
     return run
 
 
@@ -79,8 +82,9 @@ def restore(model: nn.Module) -> nn.Module:
         if "_float_class" in module.__dict__:
             module.__class__ = module.__dict__.pop("_float_class")
             del module.__dict__["slots"]
-        if "_float_fastpath" in module.__dict__:
-            setattr(module, FASTPATH, module.__dict__.pop("_float_fastpath"))
+        for kind, name in FAST.items():
+            if isinstance(module, kind) and "_float_fast" in module.__dict__:
+                setattr(module, name, module.__dict__.pop("_float_fast"))
     return model
 
 
@@ -94,10 +98,14 @@ def _check(chosen: list[tuple[str, Any]], replaced: list[tuple[str, Any]]) -> No
             raise TypeError(f"layer {name or 'model'} must be of a class HBFP has, not {type(module).__name__}; skip it?")
         if isinstance(module, nn.LSTM) and module.proj_size:
             raise TypeError(f"layer {name or 'model'} must have proj_size 0, not {module.proj_size}; skip it?")
+        if isinstance(module, nn.MultiheadAttention) and (module.bias_k is not None or module.add_zero_attn):
+            raise TypeError(f"layer {name or 'model'} must have neither bias_kv nor add_zero_attn; skip it?")
     for name, module in replaced:
         for parameter in module.parameters(recurse=False):
             if parameter.dtype != torch.float32:
                 kind = str(parameter.dtype).removeprefix("torch.")
                 raise TypeError(f"layer {name} must have float32 parameters, not {kind}")
+            if parameter.is_meta:
+                raise TypeError(f"layer {name} must have parameters with values, not on the device meta")
     if not replaced:
         raise ValueError("model must have a layer with products to convert, and has none")

@@ -1,9 +1,11 @@
 """Products with their gradients, each reduced over, and quantized along, its own axis."""
 
 from collections.abc import Callable
+from math import prod
 from typing import Any, TypeVar
 
 import torch
+from torch.autograd.function import once_differentiable
 
 import golden
 from golden import BlockTensor
@@ -27,6 +29,8 @@ def _uncompiled(function: _Function) -> _Function:
 
 def _float32(name: str, x: torch.Tensor) -> torch.Tensor:
     """A float32 tensor; under autocast any floating one becomes it."""
+    if torch.jit.is_tracing():
+        raise RuntimeError("products in HBFP cannot be traced: they would become constants; restore the model first")
     if x.dtype == torch.float32:
         return x
     if x.is_floating_point() and torch.is_autocast_enabled(x.device.type):
@@ -42,6 +46,7 @@ class _Linear(torch.autograd.Function):
         return product(slot, FORWARD, ctx.call, x, ctx.tile or weight.t())
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (x, weight), slot, gradient = ctx.saved_tensors, ctx.slot, gradients[0]
         dx = dw = None
@@ -53,6 +58,12 @@ class _Linear(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             dw = product(slot, WEIGHT_GRADIENT, ctx.call, x.t(), gradient).t()
         return dx, dw, None
+
+
+def _same(what: str, one: object, other: object) -> None:
+    """Raise unless both are equal."""
+    if one != other:
+        raise ValueError(f"{what} must be {other}, not {one}")
 
 
 def _tile(slot: Slot, weight: torch.Tensor) -> BlockTensor | None:
@@ -77,6 +88,7 @@ class _Matmul(torch.autograd.Function):
         return stacked_product(slot, FORWARD, ctx.call, a, b)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (a, b), slot, gradient = ctx.saved_tensors, ctx.slot, gradients[0]
         da = db = None
@@ -97,6 +109,7 @@ class _Convolution(torch.autograd.Function):
         return gather_product(slot, FORWARD, ctx.call, x, filters, geometry)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (x, filters), gradient, dx, dw = ctx.saved_tensors, gradients[0], None, None
         if ctx.needs_input_grad[0]:
@@ -118,6 +131,7 @@ class _TransposedConvolution(torch.autograd.Function):
         return scatter_product(slot, FORWARD, ctx.call, rows, filters, geometry, pixels)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (rows, filters), gradient, dx, dw = ctx.saved_tensors, gradients[0], None, None
         if ctx.needs_input_grad[0]:
@@ -131,9 +145,10 @@ class _TransposedConvolution(torch.autograd.Function):
 def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, slot: Slot) -> torch.Tensor:
     """``x @ weight.T + bias``, float32 (..., inputs) by (outputs, inputs); the bias is added in float32."""
     x, weight = _float32("x", x), _float32("weight", weight)
+    _same(f"input of layer {slot.name}: its last axis", x.shape[-1], weight.shape[1])
     with torch.autocast(x.device.type, enabled=False):
-        rows: torch.Tensor = _Linear.apply(x.reshape(-1, x.shape[-1]), weight, slot)
-        result = rows.reshape(*x.shape[:-1], -1)
+        rows: torch.Tensor = _Linear.apply(x.reshape(prod(x.shape[:-1]), x.shape[-1]), weight, slot)
+        result = rows.reshape(*x.shape[:-1], len(weight))
         return result if bias is None else result + bias
 
 
@@ -141,8 +156,10 @@ def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, slo
 def matmul(a: torch.Tensor, b: torch.Tensor, slot: Slot) -> torch.Tensor:
     """``a @ b`` of stacks of float32 matrices with equal outer axes."""
     a, b = _float32("a", a), _float32("b", b)
+    _same("shape of b but its last axis", tuple(b.shape[:-1]), (*a.shape[:-2], a.shape[-1]))
+    count = prod(a.shape[:-2])
     with torch.autocast(a.device.type, enabled=False):
-        result: torch.Tensor = _Matmul.apply(a.reshape(-1, *a.shape[-2:]), b.reshape(-1, *b.shape[-2:]), slot)
+        result: torch.Tensor = _Matmul.apply(a.reshape(count, *a.shape[-2:]), b.reshape(count, *b.shape[-2:]), slot)
         return result.reshape(*a.shape[:-1], b.shape[-1])
 
 
@@ -150,6 +167,7 @@ def matmul(a: torch.Tensor, b: torch.Tensor, slot: Slot) -> torch.Tensor:
 def convolution(x: torch.Tensor, filters: torch.Tensor, geometry: Geometry, slot: Slot) -> torch.Tensor:
     """Of pixels (pixels, channels) with filters (filters, positions * channels): (outputs, filters)."""
     x, filters = _float32("x", x), _float32("weight", filters)
+    _same(f"input of layer {slot.name}: its channels", x.shape[1], filters.shape[1] // geometry.positions)
     with torch.autocast(x.device.type, enabled=False):
         result: torch.Tensor = _Convolution.apply(x, filters, geometry, slot)
         return result
@@ -161,6 +179,7 @@ def transposed_convolution(
 ) -> torch.Tensor:
     """Of rows (inputs, filters) with filters (filters, positions * channels): pixels (pixels, channels)."""
     rows, filters = _float32("x", rows), _float32("weight", filters)
+    _same(f"input of layer {slot.name}: its channels", rows.shape[1], len(filters))
     with torch.autocast(rows.device.type, enabled=False):
         result: torch.Tensor = _TransposedConvolution.apply(rows, filters, geometry, pixels, slot)
         return result

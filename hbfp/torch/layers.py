@@ -113,11 +113,13 @@ class TransposedLayer(ConvertedLayer):
     """Transposed convolutions: the products of a convolution in the other direction; reduced over the channels."""
 
     def forward(self, input: torch.Tensor, output_size: list[int] | None = None) -> torch.Tensor:
-        """float32 (batch, filters, ...)."""
+        """float32 (batch, filters, ...), or without batch."""
         kernel, stride, dilation, padding = self.kernel_size, self.stride, self.dilation, self.padding  # type: ignore[attr-defined]
         dimensions = len(kernel)
+        if input.dim() == dimensions + 1:
+            return self.forward(input.unsqueeze(0), output_size).squeeze(0)
         if input.dim() != dimensions + 2:
-            raise ValueError(f"input must have {dimensions + 2} dimensions, not {input.dim()}")
+            raise ValueError(f"input must have {dimensions + 1} or {dimensions + 2} dimensions, not {input.dim()}")
         extra = self._output_padding(  # type: ignore[attr-defined]
             input, output_size, stride, padding, kernel, dimensions, dilation
         )
@@ -149,11 +151,11 @@ class ConvTranspose3d(TransposedLayer, nn.ConvTranspose3d):
 
 
 def _pixels(x: torch.Tensor) -> torch.Tensor:
-    return x.movedim(1, -1).reshape(-1, x.shape[1])
+    return x.movedim(1, -1).reshape(x.numel() // x.shape[1], x.shape[1])
 
 
 def _image(rows: torch.Tensor, batch: int, shape: tuple[int, ...]) -> torch.Tensor:
-    return rows.reshape(batch, *shape, -1).movedim(-1, 1)
+    return rows.reshape(batch, *shape, rows.shape[1]).movedim(-1, 1)
 
 
 def scaled_dot_product_attention(
@@ -183,7 +185,10 @@ def scaled_dot_product_attention(
 
 
 class MultiheadAttention(ConvertedLayer, nn.MultiheadAttention):
-    """Projections and both products of attention; its output projection is a ``Linear`` of its own."""
+    """Projections and both products of attention; its output projection is a ``Linear`` of its own.
+
+    Without ``bias_kv`` and ``add_zero_attn``.
+    """
 
     roles = ("query", "key", "value", "scores", "values")
 
@@ -192,9 +197,7 @@ class MultiheadAttention(ConvertedLayer, nn.MultiheadAttention):
         key_padding_mask: torch.Tensor | None = None, need_weights: bool = True,
         attn_mask: torch.Tensor | None = None, average_attn_weights: bool = True, is_causal: bool = False,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:  # fmt: skip
-        """As ``nn.MultiheadAttention``; without ``bias_kv`` and ``add_zero_attn``."""
-        if self.bias_k is not None or self.add_zero_attn:
-            raise ValueError("MultiheadAttention must have neither bias_kv nor add_zero_attn in HBFP")
+        """As ``nn.MultiheadAttention``."""
         batched = query.dim() == 3
         if not batched:
             query, key, value = (x.unsqueeze(0) for x in (query, key, value))
@@ -244,7 +247,7 @@ def _masks(
 
 
 class LSTM(ConvertedLayer, nn.LSTM):
-    """Both products of every step; gates and cell in float32."""
+    """Both products of every step; gates and cell in float32. Without ``proj_size``."""
 
     def _roles(self) -> tuple[str, ...]:
         return tuple(f"{which}_{suffix}" for suffix in self._suffixes() for which in ("input", "hidden"))
@@ -255,9 +258,7 @@ class LSTM(ConvertedLayer, nn.LSTM):
     def forward(  # type: ignore[override]
         self, input: torch.Tensor, hx: tuple[torch.Tensor, torch.Tensor] | None = None
     ) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
-        """As ``nn.LSTM`` of tensors; without ``proj_size``."""
-        if self.proj_size:
-            raise ValueError(f"proj_size must be 0 in HBFP, not {self.proj_size}")
+        """As ``nn.LSTM`` of tensors."""
         if not isinstance(input, torch.Tensor):
             raise TypeError(f"input must be a tensor in HBFP, not {type(input).__name__}")
         batched = input.dim() == 3
@@ -270,6 +271,7 @@ class LSTM(ConvertedLayer, nn.LSTM):
             hx = zeros, zeros
         elif not batched:
             hx = hx[0].unsqueeze(1), hx[1].unsqueeze(1)
+        self.check_forward_args(x.transpose(0, 1) if self.batch_first else x, hx, None)
         hidden, cells, directions = [], [], 1 + self.bidirectional
         for layer in range(self.num_layers):
             outputs = []

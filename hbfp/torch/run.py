@@ -171,7 +171,10 @@ class Run:
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """From ``state_dict()``."""
+        """From ``state_dict()``; ``ValueError`` for what is not one."""
+        lacking = [name for name in self.state_dict() if name not in state]
+        if lacking:
+            raise ValueError(f"state must be of a Run, with {lacking[0]}")
         self.schedule = Schedule.from_state(state["schedule"])
         for name in ("epochs", "seed", "step", "epoch", "nonfinite_products"):
             setattr(self, name, int(state[name]))

@@ -22,7 +22,7 @@ def patches(x: torch.Tensor, geometry: Geometry) -> torch.Tensor:
     index = torch.from_numpy(geometry.index).to(x.device)
     extended = torch.cat([x, x.new_zeros(1, x.shape[1])])
     chosen = extended.index_select(0, torch.where(index < 0, len(x), index).reshape(-1))
-    return chosen.reshape(len(index), -1)
+    return chosen.reshape(len(index), index.shape[1] * x.shape[1])
 
 
 def gather_product(

@@ -1,5 +1,6 @@
 """Models into HBFP and back."""
 
+import pickle
 from copy import deepcopy
 
 import pytest
@@ -53,6 +54,30 @@ def test_a_transformers_inference_goes_through_the_layers():
         assert torch.equal(restore(layer)(x), before)
 
 
+def test_an_encoder_s_padded_inference_goes_through_the_layers():
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True, dropout=0.0)
+    model = nn.TransformerEncoder(layer, 1).eval()
+    x, padding = torch.randn(2, 3, 16), torch.tensor([[False] * 3, [False, False, True]])
+    expected = model(x, src_key_padding_mask=padding)
+    convert(model, 12, HBFP("nearest", block_size=16))
+    with torch.no_grad():  # only then PyTorch takes nested tensors
+        ours = model(x, src_key_padding_mask=padding)
+    assert not torch.equal(ours[~padding], expected[~padding])
+    torch.testing.assert_close(ours[~padding], expected[~padding], atol=0.02, rtol=0)
+    assert restore(model).use_nested_tensor
+
+
+def test_copies_and_pickles_have_runs_of_their_own():
+    net, x = model(), torch.randn(2, 1, 4, 4)
+    run = convert(net, 4, HBFP("nearest"))
+    for other in (deepcopy(net), pickle.loads(pickle.dumps(net))):
+        assert torch.equal(other(x), net(x))
+        (theirs,) = {id(layer.slots[""].run) for layer in other if hasattr(layer, "slots")}
+        assert theirs != id(run)
+        assert type(restore(other)[0]) is nn.Conv2d
+
+
 class Half(nn.Linear):
     pass
 
@@ -65,13 +90,18 @@ class Half(nn.Linear):
         (lambda: Half(2, 2), {}, "layer model must be of a class HBFP has, not Half; skip it?"),
         (lambda: nn.Linear(2, 2).double(), {}, "layer model must have float32 parameters, not float64"),
         (lambda: nn.LSTM(2, 4, proj_size=2), {}, "layer model must have proj_size 0, not 2; skip it?"),
+        (lambda: nn.MultiheadAttention(4, 2, add_bias_kv=True), {},
+         "layer model must have neither bias_kv nor add_zero_attn; skip it?"),
+        (lambda: nn.Linear(2, 2, device="meta"), {}, "layer model must have parameters with values, not on the device meta"),
+        (lambda: nn.Linear(2, 2, dtype=torch.complex64), {}, "layer model must have float32 parameters, not complex64"),
         (model, {"skip": ["9"]}, "skip must name layers of the model, not 9"),
+        (model, {"skip": "head"}, "skip must name layers of the model, not head"),
         (model, {"schedule": Schedule(4).layers("head", 6)}, "schedule must name layers of the model, not head"),
         (model, {"seed": 0}, "seed must be between 1 and 4294967295, not 0"),
         (model, {"nonfinite": "hide"}, "nonfinite must be one of raise, count, not hide"),
         (model, {"format": "hbfp"}, "format must be a Format, not 'hbfp'"),
     ],
-)
+)  # fmt: skip
 def test_rejects(make, options, text):
     net = make()
     kinds = [type(layer) for layer in net.modules()]

@@ -1,5 +1,7 @@
 """Every layer's forward product and both gradients have golden.matmul's bits; without blocks, PyTorch's values."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -205,6 +207,57 @@ def test_rejects_other_types():
     convert(layer, 4)
     with pytest.raises(TypeError, match=r"^x must be float32, not float64$"):
         layer(torch.zeros(1, 4, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(
+    ("make", "shape", "text"),
+    [
+        (lambda: nn.Linear(4, 5), (3, 7), "input of layer model: its last axis must be 4, not 7"),
+        (lambda: nn.Conv2d(4, 5, 3), (1, 3, 6, 6), "input of layer model: its channels must be 4, not 3"),
+        (lambda: nn.Conv2d(4, 6, 3, groups=2), (1, 8, 6, 6), "input of layer model: its channels must be 2, not 4"),
+        (lambda: nn.ConvTranspose1d(4, 5, 3), (1, 3, 6), "input of layer model: its channels must be 4, not 3"),
+        (lambda: nn.LSTM(4, 5), (3, 2, 7), "input.size(-1) must be equal to input_size. Expected 4, got 7"),
+    ],
+)
+def test_rejects_inputs_of_other_sizes(make, shape, text):
+    layer = make()
+    convert(layer, 4)
+    with pytest.raises((ValueError, RuntimeError), match=f"^{re.escape(text)}$"):
+        layer(torch.zeros(shape))
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.trace")
+def test_rejects_what_would_be_silently_wrong():
+    layer, x = nn.Linear(4, 4), torch.randn(2, 4, requires_grad=True)
+    convert(layer, 4)
+    (gradient,) = torch.autograd.grad(layer(x).square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
+    with pytest.raises(RuntimeError, match=r"^products in HBFP cannot be traced"):
+        torch.jit.trace(layer, x)
+    lstm = nn.LSTM(4, 5)
+    convert(lstm, 4)
+    with pytest.raises(RuntimeError, match=r"^Expected hidden\[0\] size \(1, 2, 5\), got \[1, 1, 5\]$"):
+        lstm(torch.zeros(3, 2, 4), (torch.zeros(1, 1, 5), torch.zeros(1, 1, 5)))
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_empty_batches_are_pytorchs(name):
+    make, shape = LAYERS[name]
+    layer, x = make(), torch.zeros(0, *shape[1:])
+    if name == "lstm":
+        pytest.skip("PyTorch's own refuses them")
+    expected = passes(layer, x)
+    convert(layer, 4)
+    ours = passes(layer, x)
+    for one, other in zip(ours, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=0, rtol=0)
+
+
+def test_transposed_convolutions_take_one_image():
+    layer, x = nn.ConvTranspose2d(4, 5, 3), torch.randn(4, 5, 6)
+    convert(layer, 4, HBFP("nearest"))
+    assert torch.equal(layer(x), layer(x[None])[0])
 
 
 def test_rejects_a_machine_of_other_blocks():

@@ -83,3 +83,8 @@ def test_a_layer_alone():
     layer = Linear(10, 3, run=Run(4, HBFP("nearest")))
     assert layer(torch.ones(2, 10)).shape == (2, 3)
     assert layer.slots[""].name == "linear"
+
+
+def test_rejects_a_state_of_something_else():
+    with pytest.raises(ValueError, match=r"^state must be of a Run, with epochs$"):
+        Run(4).load_state_dict({"schedule": {}})
