@@ -29,7 +29,7 @@ def _uncompiled(function: _Function) -> _Function:
 
 def _float32(name: str, x: torch.Tensor) -> torch.Tensor:
     """A float32 tensor; under autocast any floating one becomes it."""
-    if torch.jit.is_tracing():
+    if torch.jit.is_tracing():  # type: ignore[attr-defined]
         raise RuntimeError("products in HBFP cannot be traced: they would become constants; restore the model first")
     if x.dtype == torch.float32:
         return x

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 import golden
 from golden import BlockFormat
 from hbfp.torch import HBFP, device
-from hbfp.torch.run import STAGES, product_seed
+from hbfp.torch.formats import STAGES
+from hbfp.torch.run import product_seed
 from hbfp.train.machine import CONFIG
 from hbfp.train.plots import plot_cycles, plot_mantissas
 from hbfp.train.report import Record
