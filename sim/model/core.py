@@ -101,6 +101,7 @@ class CoreModel(Stage):
         if rates.operands is not None:
             self.port_a = self.port_b = Source(rates.operands, shared=True)
         self.output.set_ports(Port(rates.c), Source(rates.bias))
+        self.sequencer.done.clear()
         self._hold(self.pending)
 
     def _hold(self, pending: _Pending | None) -> None:

@@ -16,6 +16,8 @@ __all__ = ["OutputStage"]
 class _Numbers(Stage):
     """FP32 or bfloat16 through the register of the bfloat16 packer, if there is one. Member ``held``: half a beat."""
 
+    PLACES = ("held",)
+
     def __init__(self, timing: Timing, halves: bool, leave: Callable[[int], int]):
         self.halves, self.leave = halves, leave
         self.registers = ElasticRegisters(timing.packer_cycles)
@@ -52,7 +54,7 @@ class OutputStage(Stage):
     before
         the same for the beat before it.
     first
-        cycle in which C's first beat was offered at the port.
+        cycle in which C's first beat was offered at the port, None before.
     """
 
     TIMES = ("open", "loading", "taken", "sent")

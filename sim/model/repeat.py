@@ -1,12 +1,15 @@
 # Ref: R. P. Brent, "An Improved Monte Carlo Factorization Algorithm", BIT 20, 1980, section 2 (finding cycles).
 """Repetition without repeating: a machine that is in a state it was in before does again what it did since."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any
 
-__all__ = ["Stage", "State", "repeat"]
+__all__ = ["Memory", "Stage", "State", "recall", "repeat"]
 
 State = tuple[object, ...]
 """A stage's state relative to some cycle: good for nothing but to be compared."""
+Memory = dict[Hashable, tuple[int, list[int], list[object]]]
+"""What was done, by what it was and the state it began in: cycles it took, events it counted, the state it left."""
 
 
 class Stage:
@@ -18,12 +21,15 @@ class Stage:
         names of attributes that hold a cycle number, or a deque of them.
     COUNTS
         names of attributes that add up events.
+    PLACES
+        names of attributes that are neither: levels and positions.
     parts
         other stages.
     """
 
     TIMES: tuple[str, ...] = ()
     COUNTS: tuple[str, ...] = ()
+    PLACES: tuple[str, ...] = ()
     parts: tuple["Stage", ...] = ()
 
     def key(self) -> State:
@@ -41,8 +47,8 @@ class Stage:
             counts += part.counts()
         return counts
 
-    def advance(self, cycles: int, counts: list[int]) -> None:
-        """Move the state ``cycles`` on and the counters by ``counts``, consumed in the order of ``counts()``."""
+    def advance(self, cycles: int) -> None:
+        """Move the state ``cycles`` on."""
         for name in self.TIMES:
             value = getattr(self, name)
             if isinstance(value, int):
@@ -50,10 +56,54 @@ class Stage:
             else:
                 for i in range(len(value)):
                     value[i] += cycles
-        for name in self.COUNTS:
-            setattr(self, name, getattr(self, name) + counts.pop(0))
         for part in self.parts:
-            part.advance(cycles, counts)
+            part.advance(cycles)
+
+    def saved(self, moment: int) -> list[object]:
+        """The state as seen from a cycle, those of the parts included."""
+        state: list[object] = [getattr(self, name) for name in self.PLACES]
+        for name in self.TIMES:
+            value = getattr(self, name)
+            state.append(value - moment if isinstance(value, int) else [time - moment for time in value])
+        for part in self.parts:
+            state += part.saved(moment)
+        return state
+
+    def restore(self, state: Iterator[Any], moment: int) -> None:
+        """Set what ``saved`` gave, as seen from another cycle, consumed in its order."""
+        for name in self.PLACES:
+            setattr(self, name, next(state))
+        for name in self.TIMES:
+            times, value = next(state), getattr(self, name)
+            if isinstance(value, int):
+                setattr(self, name, times + moment)
+            else:
+                value.clear()
+                value.extend(time + moment for time in times)
+        for part in self.parts:
+            part.restore(state, moment)
+
+    def tally(self, counts: Iterator[int]) -> None:
+        """Add to the counters, consumed in the order of ``counts()``."""
+        for name in self.COUNTS:
+            setattr(self, name, getattr(self, name) + next(counts))
+        for part in self.parts:
+            part.tally(counts)
+
+
+def recall(stage: Stage, memory: Memory, what: Hashable, body: Callable[[], object]) -> None:
+    """Call ``body``, which changes ``stage``, or, where the same was done from the same state before, do what it did."""
+    key, moment = (what, stage.key()), stage.moment()
+    if key in memory:
+        cycles, gained, state = memory[key]
+        stage.restore(iter(state), moment + cycles)
+        stage.tally(iter(gained))
+        return
+    before = stage.counts()
+    body()
+    now = stage.moment()
+    gained = [new - old for new, old in zip(stage.counts(), before, strict=True)]
+    memory[key] = now - moment, gained, stage.saved(now)
 
 
 def repeat(stage: Stage, count: int, body: Callable[[], object], jump: bool = True) -> None:
@@ -73,7 +123,8 @@ def repeat(stage: Stage, count: int, body: Callable[[], object], jump: bool = Tr
             period = done - saved
             times = (count - done) // period
             gained = [times * (new - old) for new, old in zip(stage.counts(), counts, strict=True)]
-            stage.advance(times * (stage.moment() - moment), gained)
+            stage.advance(times * (stage.moment() - moment))
+            stage.tally(iter(gained))
             for _ in range((count - done) % period):
                 body()
             return

@@ -27,6 +27,7 @@ class Requantizer(Stage):
     """
 
     TIMES = ("moved", "vacant")
+    PLACES = ("part", "beat")
 
     def __init__(self, timing: Timing, blocks: Blocks):
         config = timing.config
@@ -81,6 +82,7 @@ class BlockPacker(Stage):
     """
 
     TIMES = ("moved", "sent")
+    PLACES = ("level", "index")
 
     def __init__(self, timing: Timing, mantissa_width: int, leave: Callable[[int], int]):
         from hw.quantize.packing import Packing

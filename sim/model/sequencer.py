@@ -1,9 +1,10 @@
 """Products, output tile by output tile, with their results up to the result buffer."""
 
+from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
 from hw.timing import Timing
-from sim.model.repeat import Stage, State, repeat
+from sim.model.repeat import Memory, Stage, State, recall, repeat
 from sim.model.result_buffer import ResultBuffer
 from sim.network.plan import Command
 
@@ -56,6 +57,8 @@ class Sequencer(Stage):
         the core's counters.
     waited_b, waited_drain
         of the second, the cycles in which B came last; of the third, those in which the drain chains were not free.
+    done
+        stripes worked out before, with streams of the present rates.
     """
 
     TIMES = ("now", "drained")
@@ -70,6 +73,7 @@ class Sequencer(Stage):
         self.results = ResultBuffer(timing, jump)
         self.parts = (self.results,)
         self.now = self.drained = 0
+        self.done: Memory = {}
         self.busy = self.stalled_load = self.stalled_store = self.waited_b = self.waited_drain = 0
 
     def accept(self, offered: int, operands: int, of_b: bool = False) -> int:
@@ -96,7 +100,8 @@ class Sequencer(Stage):
         self.busy += groups * columns * blocks * passes * c.steps
         stripes = -(-groups // c.interleave)
         full = self._stripe(command, c.interleave, c.output_rows, blocks, columns, passes)
-        repeat(self, stripes - 1, lambda: self._work(full, command.store, False), self.jump)
+        same = full, command.store, command.output, command.width_c, command.bias
+        repeat(self, stripes - 1, lambda: self._again(same, lambda: self._work(full, command.store, False)), self.jump)
         rest = groups - (stripes - 1) * c.interleave
         rows = command.rows - (stripes - 1) * c.output_rows
         self._work(self._stripe(command, rest, rows, blocks, columns, passes), command.store, True)
@@ -126,6 +131,13 @@ class Sequencer(Stage):
             return
         repeat(self, panels - 1, lambda: self._panel(full, False), self.jump)
         self._panel(last, ends)
+
+    def _again(self, what: Hashable, work: Callable[[], None]) -> None:
+        """Work that may have been done from this state before."""
+        if self.jump and self.results.output.first is not None:
+            recall(self, self.done, what, work)
+        else:
+            work()
 
     def _panel(self, panel: _Panel, ends: bool) -> None:
         """A panel's tiles: the first waits for a free panel, and each for the drain chains."""

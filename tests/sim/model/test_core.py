@@ -85,6 +85,23 @@ def test_whole_blocks_at_open_ports_need_no_events(name):
             assert progress[True] == progress[False]
 
 
+def test_stripes_of_ragged_blocks_are_worked_out_once():
+    """Their beats come to the port in phases that recur far later than panels do; other rates are another thing."""
+    config = MACHINES["features"]
+    kinds = [{"width_c": 4}, {"width_c": 6}, {"width_c": 4, "bias": True}, {"width_c": 6, "bias": True}]
+    body = [Command(40, 9, 68, 4, 4, output=OutputFormat.PACKED, **kinds[i * i // 3 % 4]) for i in range(24)]
+    quick, slow = CoreModel(config), CoreModel(config, jump=False)
+    worked_out, work = [], quick.sequencer._work
+    quick.sequencer._work = lambda *stripe: worked_out.append(stripe) or work(*stripe)
+    for c in (Fraction(1, 6), Fraction(1, 3)):
+        worked_out.clear()
+        for model in (quick, slow):
+            model.set_rates(Rates(c=c, bias=c / 8))
+        assert quick.run(body) == slow.run(body)
+        assert quick.counters == slow.counters
+        assert len(worked_out) < 24 * 20 / 2
+
+
 def test_results_that_stay_may_be_a_loop():
     """Each command's C is the next one's A, many times over."""
     config = MACHINES["features"]

@@ -72,6 +72,6 @@ def test_states_of_the_same_future_look_alike(kind):
     for time in (4, 5, 6):
         registers.push(time, lambda shown: shown + 2)
     seen = registers.relative(7)
-    registers.advance(100, [])
+    registers.advance(100)
     assert registers.relative(107) == seen
     assert set(registers.relative(200)) == {-1}

@@ -4,7 +4,7 @@ from collections import deque
 
 import pytest
 
-from sim.model.repeat import Stage, repeat
+from sim.model.repeat import Stage, recall, repeat
 
 
 class Part(Stage):
@@ -23,6 +23,7 @@ class Machine(Stage):
 
     TIMES = ("now",)
     COUNTS = ("steps", "waits")
+    PLACES = ("place",)
 
     def __init__(self, start: int, period: int):
         self.start, self.period = start, period
@@ -72,9 +73,24 @@ def test_a_million_turns_cost_some_periods(start, period):
 def test_moving_on_adds_to_times_and_counts_of_all_parts():
     machine = Machine(0, 1)
     machine.step()
-    machine.advance(50, [10, 20, 30])
+    machine.advance(50)
+    machine.tally(iter([10, 20, 30]))
     assert (machine.now, list(machine.part.recent)) == (52, [49, 52])
     assert machine.counts() == [11, 20, 37]
+
+
+@pytest.mark.parametrize(("start", "period"), [(0, 1), (3, 1), (1, 5), (12, 7)])
+def test_what_was_done_from_the_same_state_is_not_done_again(start, period):
+    """Steps of two kinds in an order that never repeats itself."""
+    quick, slow, memory = Machine(start, period), Machine(start, period), {}
+    for turn in range(500):
+        times = 1 + (turn * turn // 7) % 2
+        recall(quick, memory, times, lambda: [quick.step() for _ in range(times)])  # noqa: B023
+        for _ in range(times):
+            slow.step()
+    assert (quick.now, quick.place, quick.part.recent) == (slow.now, slow.place, slow.part.recent)
+    assert quick.counts() == slow.counts()
+    assert quick.calls <= 2 * 2 * (start + period + 4) < slow.calls
 
 
 def test_a_stage_without_a_key_is_no_machine():
