@@ -15,6 +15,7 @@ VIEWS = ("golden.scalar", "golden", "hw", "sim.model")
 """Where a stage of the machine has its name: its definition, its arithmetic on arrays, its hardware, its time."""
 HOMES = {
     "hw.accumulate.float_accumulator": "tests/accumulate/test_block_accumulator.py",
+    "hw.baseline.element": "tests/baseline/test_elements.py",
     "hw.board.build": "tests/board/test_cli.py",
     "hw.board.top": "tests/board/test_cli.py",
     "hw.bus.axi_lite": "tests/bus/test_axi_core.py",

@@ -55,7 +55,7 @@ class ProcessingElement(Component):
     def __init__(self, config: CoreConfig) -> None:
         self.config = config
         self.sums = config.steps > 1 or config.mixed
-        self.operand = block_slice(config.multiplier_width, config.dot, config.scale_width, config.group)
+        self.operand = self.operand_b = block_slice(config.multiplier_width, config.dot, config.scale_width, config.group)
         operand = self.operand["mantissas"].shape
         if self.paired:
             self.prepare_a, self.prepare_b = (

@@ -45,8 +45,8 @@ class Tile(Component):
     config
         the machine.
     unit
-        class of the units, with the interface of ``ProcessingElement``. ``operand`` is what the tile registers for
-        a unit and step: ``mantissas``, which go to the unit's ``a`` and ``b`` through ``prepare_a`` and
+        class of the units, with the interface of ``ProcessingElement``. ``operand`` (``operand_b`` for ``b``) is what the
+        tile registers for a unit and step: ``mantissas``, which go to the unit's ``a`` and ``b`` through ``prepare_a`` and
         ``prepare_b`` (components from ``i`` to ``o``, or ``None``), and fields of the block, which reach the unit
         with its sum.
     """
@@ -56,7 +56,7 @@ class Tile(Component):
         element = unit(config)
         self.result_width = element.accumulator.result_width
         rows = data.ArrayLayout(element.operand, config.tile_rows)
-        columns = data.ArrayLayout(element.operand, config.tile_columns)
+        columns = data.ArrayLayout(element.operand_b, config.tile_columns)
         super().__init__(
             {
                 "i_a": In(rows),

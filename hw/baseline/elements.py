@@ -4,9 +4,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data
-from amaranth.lib.wiring import Component, In, Out
 
 from hw.accumulate.block_accumulator import Accumulator, BlockAccumulator
 from hw.accumulate.block_joiner import BlockJoiner, feed_block
@@ -15,38 +14,78 @@ from hw.accumulate.float_add import add_aligned, align, normalise_sum, round_sum
 from hw.accumulate.float_convert import word_term
 from hw.accumulate.float_format import FloatFormat
 from hw.array.processing_element import ProcessingElement
+from hw.baseline.element import SCALE_WIDTH, Element, block_fields, exact_accumulator
 from hw.baseline.float_multiply import FloatAdd, FloatMultiply
 from hw.baseline.formats import NumberFormat
 from hw.baseline.scaled_product import ScaledDotProduct
 from hw.baseline.small_float import element_layout
+from hw.baseline.weighted_sum import PairTerms, PairWeights, WeightedSum
 from hw.config import FPGA_DATAPATHS, CoreConfig, signed_width
 from hw.dot.dot_product import DotProduct
 from hw.dot.paired_dot_product import PairedDotProduct, PairSelects, PairSums
 from hw.dot.sum_of_products import SumOfProducts
 from hw.emit import place
-from hw.names import named
 from hw.types import sign_magnitude
 
-__all__ = ["FloatElement", "IntegerElement", "PairedElement", "ScaledElement", "element_for"]
-
-SCALE_WIDTH = 9
+__all__ = ["FloatElement", "IntegerElement", "PairedElement", "ScaledElement", "WeightedElement", "element_for"]
 
 
-class _Sum:
-    """Datapath of an accumulator of plain integers; wraps around."""
+class _ExactElement(Element):
+    """What units have in common whose ``product`` is an exact sum: it is registered, and accumulated with its scale, if any."""
 
-    boundaries = ((), ("convert",))
+    product: SumOfProducts | PairedDotProduct | WeightedSum
 
-    def __init__(self, width: int, sum_width: int) -> None:
-        self.input_shape = data.StructLayout({"sum": signed(sum_width)})
-        self.state_shape, self.start = data.StructLayout({"sum": signed(width)}), {"sum": 0}
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        product = place(m, platform, "dot_product", self.product)
+        accumulator = self.finish(m, platform)
+        m.d.comb += [product.a.eq(self.a), product.b.eq(self.b)]
+        self.accumulate(m, accumulator, self.register(m, product.sum, signed(self.product.sum_width)))
+        return m
 
-    def connect(self, m: Module, stage: Callable[[str, Any], Any], i: Any, state: Callable[[], Any]) -> Any:
-        record = Signal(self.input_shape, name="block")
-        m.d.comb += record.eq(i)
-        total = Signal(self.state_shape, name="total")
-        m.d.comb += total.sum.eq(stage("convert", record).sum + state().sum)
-        return total
+
+class IntegerElement(_ExactElement):
+    """Integers of ``significand_width`` bits, symmetric, in sign and magnitude; a 32-bit integer accumulator, or with scales ours.
+
+    With ``config.tree_cycles`` there is a register behind the multiplication by scales' significands.
+    """
+
+    def __init__(self, config: CoreConfig, form: NumberFormat) -> None:
+        self.width = form.significand_width
+        self.product = DotProduct(self.width, config.dot, config.datapath, config.tree_cycles)
+        if form.scale_significand > 1:
+            self.join_cycles = min(1, config.tree_cycles)
+        accumulator = exact_accumulator(form, self.product.sum_width, config)
+        super().__init__(config, form, sign_magnitude(self.width), accumulator, _whole_blocks(form, config))
+
+
+class PairedElement(_ExactElement):
+    """Two's complement integers by pairs; a 32-bit integer accumulator, or with a power-of-two scale ours."""
+
+    def __init__(self, config: CoreConfig, form: NumberFormat) -> None:
+        width = form.significand_width
+        self.product = PairedDotProduct(width, config.dot, config.tree_cycles)
+        self.prepare_a, self.prepare_b = partial(PairSums, width, config.dot), partial(PairSelects, width, config.dot)
+        accumulator = exact_accumulator(form, self.product.sum_width, config)
+        super().__init__(config, form, signed(width), accumulator, _whole_blocks(form, config))
+
+
+class WeightedElement(_ExactElement):
+    """Integers ``a`` in two's complement, weights ``b`` of one or two bits, by pairs; a 32-bit integer accumulator."""
+
+    def __init__(self, config: CoreConfig, form: NumberFormat) -> None:
+        shape = form.significand_width, form.weight_width, config.dot
+        self.product = WeightedSum(*shape, config.tree_cycles)
+        self.prepare_a, self.prepare_b = partial(PairTerms, *shape), partial(PairWeights, *shape[1:])
+        accumulator = exact_accumulator(form, self.product.sum_width, config)
+        super().__init__(config, form, signed(form.significand_width), accumulator, shape_b=form.weight_width)
+
+
+def _whole_blocks(form: NumberFormat, config: CoreConfig) -> dict[str, Any]:
+    """Fields of a block, of which every cycle must bring all."""
+    if form.block_size and config.steps > 1:
+        raise ValueError(f"dot must be the block size {config.block_size}, not {config.dot}")
+    return block_fields(form)
 
 
 class _WordSum:
@@ -66,105 +105,7 @@ class _WordSum:
         return round_sum(m, self.form, normalise_sum(m, self.form, added))
 
 
-class _Element(Component):
-    """What the units of all formats share: operands, a registered sum, an accumulator."""
-
-    sums = False
-    join_cycles = 0
-    """Cycles from the block sum, in which the fields of the block are here, to the accumulator's ``i``."""
-    prepare_a: Callable[[], Component] | None = None
-    prepare_b: Callable[[], Component] | None = None
-
-    def __init__(self, config: CoreConfig, form: NumberFormat, shape: Any, accumulator: Any, fields: Any = None) -> None:
-        self.config, self.accumulator = config, accumulator
-        self.module_name = named(
-            f"element_{form.name.partition('/')[0].replace('-', '_')}", accumulator.module_name, n=config.block_size,
-            d=config.dot, t=config.tree_cycles, body=config.datapath if config.datapath in FPGA_DATAPATHS else None,
-        )  # fmt: skip
-        self.operand = data.StructLayout({"mantissas": data.ArrayLayout(shape, config.dot), **(fields or {})})
-        plain = self.operand["mantissas"].shape
-        super().__init__({
-            "a": In(self.prepare_a().o.shape() if self.prepare_a else plain),
-            "b": In(self.prepare_b().o.shape() if self.prepare_b else plain),
-            **{f"{field}_{side}": In(of) for field, of in (fields or {}).items() for side in "ab"},
-            **({"sum_control": In(data.StructLayout({"clear": 1, "shift": 1}))} if self.sums else {}),
-            "read": In(accumulator.read.shape()),
-            "write": In(accumulator.write.shape()),
-            "value": Out(accumulator.result_width),
-        })  # fmt: skip
-
-    @property
-    def sum_cycles(self) -> int:
-        """Cycles from ``a`` and ``b`` to ``sum_control``; the block sum is registered in that cycle."""
-        return self.config.tree_cycles
-
-    def finish(self, m: Module, platform: object) -> Any:
-        """Place the accumulator and connect all but its input."""
-        accumulator = place(m, platform, "accumulator", self.accumulator)
-        m.d.comb += [
-            accumulator.read.eq(self.read), accumulator.write.eq(self.write), self.value.eq(accumulator.value),
-        ]  # fmt: skip
-        return accumulator
-
-    def register(self, m: Module, value: Value, shape: Any) -> Any:
-        """``value`` one cycle later."""
-        register = Signal(shape, name="block_sum", reset_less=True)
-        m.d.sync += register.eq(value)
-        return register
-
-
-class _ExactElement(_Element):
-    """What units have in common whose ``product`` is an exact sum: it is registered, and accumulated with its scale, if any."""
-
-    product: SumOfProducts | PairedDotProduct
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        product = place(m, platform, "dot_product", self.product)
-        accumulator = self.finish(m, platform)
-        m.d.comb += [product.a.eq(self.a), product.b.eq(self.b)]
-        m.d.comb += accumulator.i.sum.eq(self.register(m, product.sum, signed(self.product.sum_width)))
-        if "scale" in self.operand.members:
-            m.d.comb += [
-                accumulator.i.scale.eq(self.scale_a + self.scale_b),
-                accumulator.i.nan.eq(self.nan_a | self.nan_b),
-            ]
-        return m
-
-
-class IntegerElement(_ExactElement):
-    """Integers of ``significand_width`` bits, symmetric, in sign and magnitude; a 32-bit integer accumulator."""
-
-    def __init__(self, config: CoreConfig, form: NumberFormat) -> None:
-        self.width = form.significand_width
-        self.product = DotProduct(self.width, config.dot, config.datapath, config.tree_cycles)
-        accumulator = Accumulator(_Sum(32, self.product.sum_width), f"integer_accumulator_s{self.product.sum_width}",
-                                  config.interleave, config.accumulator_cycles)  # fmt: skip
-        super().__init__(config, form, sign_magnitude(self.width), accumulator)
-
-
-class PairedElement(_ExactElement):
-    """Two's complement integers by pairs; a 32-bit integer accumulator, or with a power-of-two scale ours."""
-
-    def __init__(self, config: CoreConfig, form: NumberFormat) -> None:
-        width = form.significand_width
-        self.product = PairedDotProduct(width, config.dot, config.tree_cycles)
-        self.prepare_a, self.prepare_b = partial(PairSums, width, config.dot), partial(PairSelects, width, config.dot)
-        scaled = bool(form.block_size)
-        if config.steps > 1:
-            raise ValueError(f"dot must be the block size {config.block_size}, not {config.dot}")
-        sums = self.product.sum_width
-        if scaled:
-            accumulator = BlockAccumulator(form.accumulator, sums, SCALE_WIDTH, config.interleave,
-                                           config.accumulator_cycles)  # fmt: skip
-        else:
-            accumulator = Accumulator(_Sum(32, sums), f"integer_accumulator_s{sums}", config.interleave,
-                                      config.accumulator_cycles)  # fmt: skip
-        fields = {"scale": signed(SCALE_WIDTH), "nan": 1} if scaled else {}
-        super().__init__(config, form, signed(width), accumulator, fields)
-
-
-class ScaledElement(_Element):
+class ScaledElement(Element):
     """Small floats with a block scale: decoded at the tile's edge, summed exactly, accumulated like our blocks.
 
     A power-of-two scale joins the exponents (``scale`` then is log2 of a block's unit). A scale with a significand
@@ -174,23 +115,21 @@ class ScaledElement(_Element):
     def __init__(self, config: CoreConfig, form: NumberFormat) -> None:
         self.form = form
         e, s = form.exponent_width, form.significand_width
-        self.scaled = form.scale_significand > 1
-        growth = 2 * form.scale_significand if self.scaled else 0
+        growth = 2 * form.scale_significand if form.scale_significand > 1 else 0
         self.sums = config.steps > 1
         bound = ScaledDotProduct(e, s, 1).bound * config.block_size
         self.sum_width = signed_width(-bound, bound)
         self.joined = self.sums and (not config.tree_cycles or config.datapath in FPGA_DATAPATHS)
         addend, blocks = self.sum_width if self.joined else 0, config.group
         self.product = ScaledDotProduct(e, s, config.dot // blocks, config.tree_cycles, addend, config.datapath)
-        self.join_cycles = min(1, config.tree_cycles) if self.scaled else config.join_cycles
+        self.join_cycles = min(1, config.tree_cycles) if growth else config.join_cycles
         accumulator = BlockAccumulator(
             config.accumulator_kind, self.sum_width + growth + config.join_growth, SCALE_WIDTH, config.interleave,
             config.accumulator_cycles, config.joined_fraction_width,
         )  # fmt: skip
-        scale = signed(SCALE_WIDTH) if blocks == 1 else data.ArrayLayout(signed(SCALE_WIDTH), blocks)
-        fields: dict[str, Any] = {"scale": scale, "nan": 1}
-        if self.scaled:
-            fields["factor"] = form.scale_significand
+        fields = block_fields(form)
+        if blocks > 1:
+            fields["scale"] = data.ArrayLayout(signed(SCALE_WIDTH), blocks)
         whole = ScaledDotProduct(e, s, config.dot, datapath=config.datapath)
         self.prepare_a = self.prepare_b = whole.prepare
         super().__init__(config, form, element_layout(e, s), accumulator, fields)
@@ -208,19 +147,7 @@ class ScaledElement(_Element):
         if self.joined:
             m.d.comb += product.addend.eq(kept)
         m.d.sync += total.eq(product.sum if self.joined else product.sum + kept)
-        if self.scaled:
-            factor = Signal(2 * self.form.scale_significand)
-            m.d.comb += factor.eq(self.factor_a * self.factor_b)
-            total = total * factor
-        term, domain = accumulator.i, m.d.comb
-        if self.join_cycles:
-            term, domain = Signal(accumulator.i.shape(), name="term", reset_less=True), m.d.sync
-            m.d.comb += accumulator.i.eq(term)
-        domain += [
-            term.sum.eq(total),
-            term.scale.eq(self.scale_a + self.scale_b),
-            term.nan.eq(self.nan_a | self.nan_b),
-        ]
+        self.accumulate(m, accumulator, total)
         return m
 
     def _join(self, m: Module, platform: object) -> None:
@@ -241,7 +168,7 @@ class ScaledElement(_Element):
         return ScaledDotProduct(form.exponent_width, form.significand_width, self.product.dot, c.tree_cycles, 0, c.datapath)
 
 
-class FloatElement(_Element):
+class FloatElement(Element):
     """Floating-point products, a tree of floating-point adders, and a last addition to the output.
 
     Every operation rounds to nearest even in the accumulator's format; products of narrow formats are exact there.
@@ -292,5 +219,6 @@ class FloatElement(_Element):
 
 def element_for(form: NumberFormat) -> Any:
     """Class (or factory) of the units of a format, to be given to ``Tile``."""
-    kinds = {"integer": IntegerElement, "paired": PairedElement, "scaled": ScaledElement, "float": FloatElement}
+    kinds: dict[str, Any] = {"integer": IntegerElement, "paired": PairedElement, "weighted": WeightedElement,
+                             "scaled": ScaledElement, "float": FloatElement}  # fmt: skip
     return ProcessingElement if form.kind == "hbfp" else lambda config: kinds[form.kind](config, form)

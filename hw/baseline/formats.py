@@ -16,8 +16,8 @@ class NumberFormat:
     ----------
     kind
         "hbfp" (this project's), "integer" (sign-magnitude integers), "paired" (two's complement integers,
-        multiplied by pairs), "scaled" (small floats with a block scale that are summed as integers), "float" (each
-        product enters a tree of floating-point adders).
+        multiplied by pairs), "weighted" (such integers times weights of ``weight_width`` bits), "scaled" (small floats
+        with a block scale that are summed as integers), "float" (each product enters a tree of floating-point adders).
     exponent_width, significand_width
         of an element; a significand counts its hidden bit. Integers: width is ``significand_width`` with the sign.
     block_size
@@ -29,6 +29,8 @@ class NumberFormat:
         addition.
     scale_significand
         bits of the scale's own significand (1 for a power of two).
+    weight_width
+        bits of an element of the second operand where they are others: 1 for minus one and one, 2 for those and zero.
     """
 
     name: str
@@ -39,16 +41,22 @@ class NumberFormat:
     scale_bits: int = 0
     accumulator: str = "fp32"
     scale_significand: int = 1
+    weight_width: int = 0
 
     @property
     def element_bits(self) -> int:
-        """Stored bits of an element, without its share of the scale."""
+        """Stored bits of an element (of the first operand), without its share of the scale."""
         return self.significand_width + (self.exponent_width if self.kind in ("scaled", "float") else 0)
+
+    def bits_of(self, side: str) -> int:
+        """Stored bits of an element of the operand "a" or "b"."""
+        return self.weight_width if side == "b" and self.weight_width else self.element_bits
 
     @property
     def bits_per_element(self) -> float:
-        """Stored bits of an element with its share of the scale."""
-        return self.element_bits + (self.scale_bits / self.block_size if self.block_size else 0)
+        """Stored bits of an element with its share of the scale, mean of both operands."""
+        share = self.scale_bits / self.block_size if self.block_size else 0
+        return (self.bits_of("a") + self.bits_of("b")) / 2 + share
 
     @property
     def accumulator_kind(self) -> str:
@@ -77,6 +85,10 @@ def _formats() -> list[NumberFormat]:
         NumberFormat("fp8-e5m2", "float", 5, 3),
         NumberFormat("int8", "paired", 0, 8, accumulator="int32"),
         NumberFormat("int4", "integer", 0, 4, accumulator="int32"),
+        NumberFormat("int4-group", "integer", 0, 4, 64, 16, scale_significand=11),
+        NumberFormat("ternary", "integer", 0, 2, accumulator="int32"),
+        NumberFormat("int8-ternary", "weighted", 0, 8, accumulator="int32", weight_width=2),
+        NumberFormat("int8-binary", "weighted", 0, 8, accumulator="int32", weight_width=1),
         NumberFormat("mxfp8-e4m3", "scaled", 4, 4, 32, 8),
         NumberFormat("mxfp8-e5m2", "scaled", 5, 3, 32, 8),
         NumberFormat("mxfp6-e2m3", "scaled", 2, 4, 32, 8),

@@ -36,7 +36,7 @@ __all__ = ["MEASURES", "category_of"]
 FORMULA_TILE = 16  # b of the published formula
 
 CATEGORIES = (
-    ("core", ("dot_product", "scaled_dot_product", "paired_dot_product", "float_multiply", "float_add")),
+    ("core", ("dot_product", "scaled_dot_product", "paired_dot_product", "weighted_sum", "float_multiply", "float_add")),
     ("accumulator", ("block_accumulator", "integer_accumulator", "word_accumulator", "block_joiner")),
     ("unit", ("processing_element", "element_")),
     ("edge", ("tile_", "mesh_", "pair_", "small_float_decoder")),

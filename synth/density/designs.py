@@ -18,13 +18,13 @@ from hw.config import CoreConfig
 from synth.mapping.flow import Synthesis
 from synth.mapping.liberty import Library
 from synth.mapping.netlist import Change, Mismatch, Netlist
-from synth.mapping.oracle import dot_words, element_value, float_word
+from synth.mapping.oracle import dot_words, element_value, float_word, weight_value
 
 __all__ = ["PARTS", "Mismatch", "config_for", "simulate_unit", "tile_for"]
 
 PARTS = ("dot_product", "scaled_dot_product", "float_multiply", "float_add", "block_accumulator", "integer_accumulator",
          "word_accumulator", "block_joiner", "processing_element", "element_", "small_float_decoder", "paired_dot_product",
-         "pair_sums", "pair_selects")  # fmt: skip
+         "weighted_sum", "pair_")  # fmt: skip
 
 
 def config_for(
@@ -47,11 +47,11 @@ def tile_for(form: NumberFormat, config: CoreConfig) -> Tile:
     return Tile(config, element_for(form))
 
 
-def _words(rng: Random, form: NumberFormat, count: int) -> list[int]:
+def _words(rng: Random, form: NumberFormat, count: int, side: str = "a") -> list[int]:
     """Random elements, with the extremes more often than chance would have them."""
-    bits, kind = form.element_bits, rng.randrange(4)
+    bits, kind = form.bits_of(side), rng.randrange(4)
     if kind == 0:
-        largest = (1 << bits - 1) - 1 if form.kind != "paired" else 0  # -128, or -127
+        largest = (1 << bits - 1) - 1 if form.kind not in ("paired", "weighted") else 0  # -128, or -127
         if form.kind == "float":
             largest -= 1 << form.significand_width - 1
         return [largest | rng.getrandbits(1) << bits - 1 for _ in range(count)]
@@ -115,6 +115,8 @@ class _Model:
         if form.kind == "scaled":
             e = form.exponent_width
             return sum(element_value(x, e, m) * element_value(y, e, m) for x, y in zip(a, b, strict=True))
+        if form.kind == "weighted":
+            return sum(_twos_complement(x, m) * weight_value(y, form.weight_width) for x, y in zip(a, b, strict=True))
         value = _twos_complement if form.kind == "paired" else _mantissa
         return sum(value(x, m) * value(y, m) for x, y in zip(a, b, strict=True))
 
@@ -152,9 +154,9 @@ def simulate_unit(form: NumberFormat, config: CoreConfig, synthesis: Synthesis, 
         held: list[tuple[list[int], list[int]]] = [([], []) for _ in range(lanes)]
         for step in range(steps):
             cycle = block * distance + step
-            operands = [(_words(rng, form, config.dot), _words(rng, form, config.dot)) for _ in range(lanes)]
+            operands = [tuple(_words(rng, form, config.dot, side) for side in "ab") for _ in range(lanes)]
             for place, side in enumerate("ab"):
-                words = [sum(w << i * form.element_bits for i, w in enumerate(lane[place])) for lane in operands]
+                words = [sum(w << i * form.bits_of(side) for i, w in enumerate(lane[place])) for lane in operands]
                 at(cycle, **{side: _prepare(prepared[side], words) if side in prepared else words})
             for lane in range(lanes):
                 held[lane][0].extend(operands[lane][0])
@@ -191,12 +193,13 @@ def _fields(
     """Ports with what belongs to the two blocks (or groups) of each lane, and that as sums and products."""
     names = [name for name in unit.operand.members if name != "mantissas"]
     base, count = rng.choice((-3, 0, 40, -75)), unit.config.group
+    top = Shape.cast(unit.operand["factor"].shape).width if "factor" in names else 1
     ports: dict[str, list[int]] = {}
     scales, factors, nans = [[0] * count for _ in range(lanes)], [1] * lanes, [False] * lanes
     for side in "ab":
         drawn: dict[str, Any] = {
             "scale": [[base + rng.randint(-6, 6) for _ in range(count)] for _ in range(lanes)],
-            "factor": [rng.randint(8, 15) for _ in range(lanes)],
+            "factor": [rng.randrange(1 << top - 1, 1 << top) for _ in range(lanes)],
             "nan": [int(side == "a" and rng.random() < 0.01) for _ in range(lanes)],
         }
         width = Shape.cast(unit.operand["scale"].shape).width // count if "scale" in names else 0

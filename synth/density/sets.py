@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from hw.baseline.formats import FORMATS
 from synth.density.row import CONVERTERS, Design
 
-__all__ = ["EQUAL_CLOCK", "QUICK", "SETS", "clocks", "clocks_of", "full", "quick"]
+__all__ = ["EQUAL_CLOCK", "ONE_CLOCK", "QUICK", "SETS", "clock", "clocks", "clocks_of", "full", "quick"]
 
 QUICK = (
     "hbfp4",
@@ -40,6 +40,15 @@ SHARE = 0.93
 SLOWER = {"nangate45": 1.0, "sky130": 4.5, "sg13g2": 2.6, "osu018": 4.0, "reference": 1.0}
 CURVES = ("hbfp4", "mxfp4", "mxfp6-e2m3", "int8", "int4", "bf16", "bf16-bf16", "fp32", "hbfp6")
 
+ONE_CLOCK = {
+    name: (3, 2) if FORMATS[name].kind == "float" else (3, 1) if FORMATS[name].block_size else (1, 1)
+    for name in FORMATS if name not in CURVES and not name.endswith("-bf16")
+}  # fmt: skip
+"""Registers in the accumulator and in the sum of formats that are mapped for the equal clock alone.
+
+They are those that every searched format of the kind has at that clock; a test compares them with the published results.
+"""
+
 
 def _kind(name: str) -> str:
     form = FORMATS[name]
@@ -65,6 +74,16 @@ def clocks(libraries: list[str], names: tuple[str, ...] = CURVES) -> list[Design
     return [
         design for library in libraries for name in names for design in (Design(name, library), *curve(name, library))
     ]
+
+
+def clock(libraries: list[str], names: tuple[str, ...] = tuple(ONE_CLOCK)) -> list[Design]:
+    """Formats at the equal clock alone: one pipeline, each part mapped for that clock, the next slower and the slowest one."""
+    designs = []
+    for library in libraries:
+        targets = [round(clocks_of(library)[place] * SHARE, 3) for place in (0, EQUAL_CLOCK - 1, EQUAL_CLOCK)]
+        designs += [Design(name, library, cycles=ONE_CLOCK[name][0], tree_cycles=ONE_CLOCK[name][1], effort="speed", target=target)
+                    for name in names for target in targets]  # fmt: skip
+    return designs
 
 
 def _units(library: str, sizes: Iterable[int], widths: Iterable[int]) -> list[Design]:
@@ -113,7 +132,8 @@ def full(libraries: list[str]) -> list[Design]:
 SETS: dict[str, Callable[[list[str]], list[Design]]] = {
     "quick": lambda libraries: [design for library in libraries for design in quick(library)],
     "full": full,
+    "clock": clock,
     "clocks": clocks,
-    "silicon": lambda libraries: list(dict.fromkeys(full(libraries) + clocks(libraries))),
+    "silicon": lambda libraries: list(dict.fromkeys(full(libraries) + clock(libraries) + clocks(libraries))),
 }
 """Named sets of designs, as functions of libraries' names."""

@@ -56,8 +56,8 @@ class Encoded:
     factors: NDArray[np.int64]
 
 
-def encode(form: NumberFormat, x: Matrix, dot: int) -> Encoded:
-    """A matrix quantized along its rows; formats without blocks get scale 0 for every ``dot`` elements."""
+def encode(form: NumberFormat, x: Matrix, dot: int, side: str = "a") -> Encoded:
+    """A matrix quantized along its rows, as the operand ``side``; formats without blocks get scale 0 for every ``dot`` elements."""
     size = form.block_size or dot
     blocks = x.astype(np.float64).reshape(x.shape[0], -1, size)
     zeros = np.zeros(blocks.shape[:2], np.int64)
@@ -69,15 +69,36 @@ def encode(form: NumberFormat, x: Matrix, dot: int) -> Encoded:
         return Encoded(_float_words(form, x), zeros, zeros)
     if form.kind == "scaled":
         return _scaled(form, x, blocks)
+    if side == "b" and form.weight_width:
+        return Encoded(_weights(x, form.weight_width), zeros, zeros)
     largest = 2 ** (form.significand_width - 1) - 1
     top = np.abs(blocks).max(axis=2, keepdims=True) if form.block_size else np.abs(x).max()
-    unit = np.exp2(np.ceil(np.log2(np.maximum(top, 1e-30) / largest))) if form.block_size else top / largest
+    unit, scales, factors = top / largest, zeros, zeros
+    if form.scale_significand > 1:
+        unit, exponent, factor = _significant(np.maximum(top, 1e-30) / largest, form.scale_significand)
+        scales, factors = exponent[..., 0], factor[..., 0]
+    elif form.block_size:
+        unit = np.exp2(np.ceil(np.log2(np.maximum(top, 1e-30) / largest)))
+        scales = np.log2(unit).astype(np.int64)[..., 0]
     values = np.clip(np.rint(blocks / unit), -largest, largest).astype(np.int64)
-    words = (
-        values % 2**form.significand_width if form.kind == "paired" else _sign_magnitude(values, form.significand_width)
-    )
-    scales = np.log2(unit).astype(np.int64)[..., 0] if form.block_size else zeros
-    return Encoded(words.reshape(x.shape), scales, zeros)
+    signed = form.kind in ("paired", "weighted")
+    words = values % 2**form.significand_width if signed else _sign_magnitude(values, form.significand_width)
+    return Encoded(words.reshape(x.shape), scales, factors)
+
+
+def _weights(x: Matrix, width: int) -> NDArray[np.int64]:
+    """Codes of weights: signs; or signs, and ones where a number is nearer to their mean magnitude than to zero."""
+    signs: NDArray[np.int64] = (x < 0).astype(np.int64)
+    return signs if width == 1 else (np.abs(x) > np.abs(x).mean() / 2) | signs << 1
+
+
+def _significant(unit: NDArray[Any], digits: int) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
+    """Scales rounded to a significand of so many bits, and what they then are: ``factor * 2**exponent``."""
+    exponent = np.floor(np.log2(unit)).astype(np.int64) - (digits - 1)
+    factor = np.rint(unit / np.exp2(exponent)).astype(np.int64)
+    carried = factor == 2**digits
+    factor, exponent = np.where(carried, factor // 2, factor), exponent + carried
+    return factor * np.exp2(exponent), exponent, factor
 
 
 def _sign_magnitude(values: NDArray[np.int64], width: int) -> NDArray[np.int64]:
@@ -111,12 +132,7 @@ def _scaled(form: NumberFormat, x: Matrix, blocks: NDArray[Any]) -> Encoded:
     values = np.where(field == 0, fraction, (fraction + 2 ** (s - 1)) * np.exp2(np.maximum(field - 1, 0)))
     top = np.maximum(np.abs(blocks).max(axis=2, keepdims=True), 1e-30)
     if form.scale_significand > 1:
-        unit = top / values[-1]
-        exponent = np.floor(np.log2(unit)).astype(np.int64) - (form.scale_significand - 1)
-        factor = np.rint(unit / np.exp2(exponent)).astype(np.int64)
-        carried = factor == 2**form.scale_significand
-        factor, exponent = np.where(carried, factor // 2, factor), exponent + carried
-        unit = factor * np.exp2(exponent)
+        unit, exponent, factor = _significant(top / values[-1], form.scale_significand)
     else:
         exponent = np.floor(np.log2(top)).astype(np.int64) - int(np.floor(np.log2(values[-1])))
         factor, unit = np.zeros_like(exponent), np.exp2(exponent)

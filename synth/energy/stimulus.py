@@ -35,7 +35,8 @@ class Stimulus:
 
     def __init__(self, form: NumberFormat, config: CoreConfig, unit: Component, statistics: str, lanes: int):
         self.form, self.config, self.unit, self.lanes = form, config, unit, lanes
-        self.pairs = [tuple(encode(form, side, config.dot) for side in pair) for pair in layers(statistics)]
+        self.pairs = [tuple(encode(form, x, config.dot, side) for side, x in zip("ab", pair, strict=True))
+                      for pair in layers(statistics)]  # fmt: skip
         self.fields = {
             name: Shape.cast(unit.operand[name].shape).width for name in unit.operand.members if name != "mantissas"
         }
@@ -54,7 +55,7 @@ class Stimulus:
     def __iter__(self) -> Iterator[dict[str, list[int]]]:
         """Values of the unit's ports in each lane, cycle after cycle without end."""
         accumulator, delay = self.unit.accumulator, self.unit.sum_cycles + 1
-        bits, dot, cycle = self.form.element_bits, self.config.dot, 0
+        dot, cycle = self.config.dot, 0
         places: list[list[Place]] = []
         while True:
             places.append([self._place(lane, cycle) for lane in range(self.lanes)])
@@ -64,7 +65,7 @@ class Stimulus:
                 for place in places[cycle]:
                     start = place[3] * dot
                     words = self.pairs[place[0]][index].words[place[1 + index], start : start + dot].tolist()
-                    ports[side].append(sum(word << i * bits for i, word in enumerate(words)))
+                    ports[side].append(sum(word << i * self.form.bits_of(side) for i, word in enumerate(words)))
             for name, width in self.fields.items():
                 for index, side in enumerate("ab"):
                     ports[f"{name}_{side}"] = [

@@ -8,7 +8,7 @@ from math import inf, isinf, isnan, nan
 from golden import scalar
 from hw.baseline.formats import NumberFormat
 
-__all__ = ["dot_words", "element_value", "float_word", "round_float", "word_product", "word_value"]
+__all__ = ["dot_words", "element_value", "float_word", "round_float", "weight_value", "word_product", "word_value"]
 
 Value = float | Fraction
 
@@ -32,6 +32,11 @@ def element_value(word: int, exponent_width: int, significand_width: int) -> Fra
     fraction, field = word & (1 << fraction_width) - 1, word >> fraction_width & (1 << exponent_width) - 1
     magnitude = fraction if field == 0 else (fraction + (1 << fraction_width)) << field - 1
     return Fraction(-magnitude if word >> (fraction_width + exponent_width) & 1 else magnitude)
+
+
+def weight_value(word: int, width: int) -> int:
+    """Value of a weight: of one bit minus one if it is set, else one; of two, sign and magnitude, also zero."""
+    return (1 - 2 * (word >> width - 1)) * (1 if width == 1 else word & 1)
 
 
 def round_float(value: Value, significand_width: int, exponent_width: int = 8) -> float:

@@ -27,7 +27,8 @@ def add_command(commands: Commands) -> None:
     parser.set_defaults(run=run)
     parser.add_argument("--set", default="quick", metavar="NAME",
                         help="what to measure: quick (minutes), full (formats, accountings, block sizes, shapes), clocks (area "
-                        "against clock) or silicon (full and clocks: hours, resumes)")  # fmt: skip
+                        "against clock), clock (more formats at the one clock of the claims) or silicon (all of them: hours, "
+                        "resumes)")  # fmt: skip
     parser.add_argument("--from", dest="source", type=Path, metavar="FILE",
                         help="make it from a results file instead of measuring")  # fmt: skip
     parser.add_argument("--formats", metavar="NAMES",

@@ -1,7 +1,7 @@
 """Area against clock: which pipeline of a format is the smallest at a clock, and which the densest at its own."""
 
 from synth.density.row import Row
-from synth.density.sets import EQUAL_CLOCK, clocks_of
+from synth.density.sets import EQUAL_CLOCK, ONE_CLOCK, clocks_of
 
 __all__ = ["at_clock", "best", "curve", "equal_clock", "without_dominated"]
 
@@ -30,21 +30,26 @@ def without_dominated(rows: list[Row]) -> list[Row]:
 
 
 def _searched(front: list[Row]) -> bool:
-    """Whether anything but the relaxed tile was measured."""
-    return any(row.design.effort == "speed" for row in front)
+    """Whether pipelines were measured besides the relaxed tile, and not only that for the equal clock."""
+    found = {(row.design.cycles, row.design.tree_cycles) for row in front if row.design.effort == "speed"}
+    return bool(found) and found != {ONE_CLOCK.get(front[0].design.format)}
 
 
 def best(rows: list[Row], library: str, name: str) -> Row | None:
-    """The densest tile of a format at the clock that it allows; ``None`` unless pipelines were measured."""
+    """The densest tile of a format at the clock that it allows; ``None`` unless pipelines were searched."""
     front = curve(rows, library, name)
     return max(front, key=lambda row: row.density) if _searched(front) else None
 
 
 def at_clock(rows: list[Row], library: str, name: str, period: float) -> Row | None:
-    """The smallest tile of a format that runs at a clock; ``None`` where there is none or nothing was searched."""
+    """The smallest tile of a format that runs at a clock; ``None`` where there is none or nothing was searched.
+
+    What was mapped for the equal clock alone says nothing of others.
+    """
     front = curve(rows, library, name)
     found = [row for row in front if row.period and row.period <= period]
-    return found[-1] if found and _searched(front) else None
+    measured = any(row.design.effort == "speed" for row in front) if period == equal_clock(library) else _searched(front)
+    return found[-1] if found and measured else None
 
 
 def equal_clock(library: str) -> float:

@@ -2,11 +2,11 @@
 
 from synth.density.row import Row
 from synth.density.sets import clocks_of
-from synth.report.claims import SELECTORS, aims, find, libraries_of, memory_density, verdicts
+from synth.report.claims import BOTH, SELECTORS, aims, find, libraries_of, memory_density, verdicts
 from synth.report.clocks import at_clock, best, equal_clock
 from synth.table import Table
 
-__all__ = ["accounting_table", "aims_table", "best_table", "claims_table", "clock_table", "tables"]
+__all__ = ["accounting_table", "aims_table", "best_table", "claims_table", "clock_table", "formats_table", "tables"]
 
 
 
@@ -21,6 +21,24 @@ def claims_table(rows: list[Row], headline: bool = False) -> Table:
     note = ("How many times denser; \"holds\" means at least the published ratio in the accounting named, in every library "
             "measured.")  # fmt: skip
     return Table("Published claims", note, ("source", "claim", "counted", "published", *libraries, "verdict"), lines, 3)
+
+
+def formats_table(rows: list[Row]) -> Table:
+    """Every format that was measured in both accountings of the first library, beside HBFP4, the largest first."""
+    library = libraries_of(rows)[0]
+    lines = []
+    for name in dict.fromkeys(row.design.format for row in rows):
+        line, found = [name], [(find(rows, library, name, way), find(rows, library, "hbfp4", way)) for way in BOTH]
+        for theirs, mine in found:
+            if theirs and mine:
+                line += [f"{theirs.area:.1f}", f"{theirs.period:.2f}" if theirs.period else "–", f"{theirs.area / mine.area:.2f}"]
+        if len(line) == 7:
+            lines.append(line)
+    lines.sort(key=lambda line: -float(line[6]))
+    clock = f"{equal_clock(library):g} ns"
+    note = (f"4×4 tile in {library}, area per multiply-accumulate, and how many times HBFP4's that is: as small as it gets, at a "
+            f"clock of its own; and all for {clock}, at the least period that the tile then has.")  # fmt: skip
+    return Table("Formats beside HBFP4", note, ("format", "smallest", "ns", "HBFP4 = 1", f"at {clock}", "ns", "HBFP4 = 1"), lines)
 
 
 def aims_table(rows: list[Row]) -> Table:
@@ -99,7 +117,7 @@ def best_table(rows: list[Row]) -> Table:
 def clock_table(rows: list[Row], library: str) -> Table:
     """Every format's smallest tile at the same clocks."""
     clocks = clocks_of(library)
-    names = dict.fromkeys(row.design.format for row in rows if best(rows, library, row.design.format))
+    names = dict.fromkeys(row.design.format for row in rows)
     lines = []
     for name in names:
         found = [(at_clock(rows, library, name, clock), at_clock(rows, library, "hbfp4", clock)) for clock in clocks]
@@ -107,7 +125,8 @@ def clock_table(rows: list[Row], library: str) -> Table:
             lines.append([name, *(f"{theirs.area:.1f} ({theirs.area / mine.area:.2f})" if theirs and mine else "–"
                                   for theirs, mine in found)])  # fmt: skip
     note = ("Area per MAC of the smallest pipeline and mapping of each format that runs at the clock, and in brackets how many "
-            "times HBFP4's that is: at equal clock and equal throughput. A dash: no pipeline searched is as fast.")  # fmt: skip
+            "times HBFP4's that is: at equal clock and equal throughput. A dash: no pipeline searched is as fast. Formats with "
+            "one figure were mapped for that clock alone, with the pipeline that others of their kind have there.")  # fmt: skip
     return Table(f"At equal clock, {library}", note, ("format", *(f"{clock:g} ns" for clock in clocks)), lines)
 
 

@@ -25,14 +25,14 @@ PLAIN = {
     "hbfp6-bf16": 1, "hbfp8-bf16": 1, "mixed46": 4, "fp32": 1, "fp16": 2, "bf16": 4, "bf16-bf16": 3, "fp8-e4m3": 4,
     "fp8-e5m2": 2, "int8": 4, "int4": 3, "mxfp8-e4m3": 2, "mxfp8-e5m2": 2, "mxfp6-e2m3": 2, "mxfp6-e3m2": 2,
     "mxfp4": 4, "mxint8/4": 4, "nvfp4": 4, "msfp12": 4, "hbfp4-fp32x2/4": 8, "hbfp4-fp32x4/2": 8, "mxfp6-e2m3-fp32x2/2": 4,
-    "mxfp4-fp32x2/2": 4,
+    "mxfp4-fp32x2/2": 4, "int4-group/4": 4, "ternary": 5, "int8-ternary": 6, "int8-binary": 6,
 }  # fmt: skip
 """Products per cycle."""
 PIPELINED = {
     "hbfp4": (2, 5, 2), "hbfp6/4": (4, 4, 1), "hbfp4-aligned": (2, 3, 1), "mixed46": (2, 3, 1), "mxfp4": (4, 6, 3),
     "mxfp6-e2m3/4": (2, 2, 1), "mxint8/2": (2, 3, 2), "nvfp4": (2, 3, 1), "int8": (2, 2, 1), "int4": (2, 1, 3),
     "fp32": (2, 4, 1), "bf16": (2, 2, 3), "bf16-bf16": (4, 3, 2), "hbfp4-fp32x2/2": (4, 5, 1), "hbfp4-fp32x4/1": (4, 2, 2),
-    "mxfp4-fp32x2/2": (4, 3, 2),
+    "mxfp4-fp32x2/2": (4, 3, 2), "int4-group/2": (2, 3, 2), "int8-ternary": (4, 2, 2), "int8-binary": (4, 1, 1),
 }  # fmt: skip
 """Products per cycle, register stages of the accumulator, register stages between operands and sum."""
 ON_FPGAS = {
@@ -100,7 +100,8 @@ def schedule(unit: PreparedUnit, rng: Random, blocks: int) -> Schedule:
     inner, config = unit.unit, unit.config
     accumulator, latency = inner.accumulator, inner.sum_cycles
     slot_bits = Shape.cast(range(config.interleave)).width
-    bits = config.multiplier_width if unit.form.kind == "hbfp" else unit.form.element_bits
+    form = unit.form
+    bits = {side: config.multiplier_width if form.kind == "hbfp" else form.bits_of(side) for side in "ab"}
     references, last = [None] * config.interleave, [-100] * config.interleave
     inputs, expected, cycle, read = {}, {}, 0, None
 
@@ -112,7 +113,7 @@ def schedule(unit: PreparedUnit, rng: Random, blocks: int) -> Schedule:
         a, b, steps = steps_of(unit, rng)
         cycle = max(cycle + rng.choice((0, 0, 0, 2)), last[slot] + accumulator.loop_cycles - len(steps) + 1)
         for codes_a, codes_b, control in steps:
-            at(cycle, **{side: sum(code << i * bits for i, code in enumerate(codes))
+            at(cycle, **{side: sum(code << i * bits[side] for i, code in enumerate(codes))
                          for side, codes in (("a", codes_a), ("b", codes_b))})  # fmt: skip
             if inner.sums:
                 at(cycle + latency, sum_control=control)

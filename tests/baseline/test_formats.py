@@ -27,7 +27,8 @@ def test_floats_store_what_gfloat_says(name):
     ("name", "bits"),
     [
         ("hbfp4", 4 + 8 / 64), ("hbfp4-bf16", 4 + 8 / 64), ("hbfp6", 6 + 8 / 64), ("hbfp4/16", 4.5), ("msfp12", 4.5),
-        ("nvfp4", 4.5), ("int8", 8), ("int4", 4), ("mxfp4/16", 4.5),
+        ("nvfp4", 4.5), ("int8", 8), ("int4-group", 4.25), ("int4-group/128", 4.125), ("ternary", 2), ("int8-ternary", 5),
+        ("int8-binary", 4.5), ("int4", 4), ("mxfp4/16", 4.5),
     ],
 )  # fmt: skip
 def test_formats_without_an_outside_description(name, bits):

@@ -35,8 +35,8 @@ class PreparedUnit(Component):
         self.form, self.config = form, config
         self.unit = element_for(form)(config)
         self.module_name = f"prepared_{self.unit.module_name}"
-        operand = In(self.unit.operand["mantissas"].shape)
-        super().__init__(dict(self.unit.signature.members) | {"a": operand, "b": operand})
+        operands = {"a": In(self.unit.operand["mantissas"].shape), "b": In(self.unit.operand_b["mantissas"].shape)}
+        super().__init__(dict(self.unit.signature.members) | operands)
 
     def elaborate(self, platform):
         m = Module()
@@ -115,11 +115,28 @@ def _hybrid(rng: Random, width: int, count: int, spread: int) -> Operand:
     return Operand(codes, {"scale": scale, "nan": int(is_nan)}, values, mantissas)
 
 
+def _grouped(rng: Random, form: NumberFormat, count: int) -> Operand:
+    """A block of integers with a scale in FP16, as NumPy has it: the unit gets its significand and log2 of that one's unit."""
+    scale = np.uint16(rng.choice((rng.randrange(0x7C00), rng.randrange(0x400)))).view(np.float16)
+    fraction, exponent = np.frexp(np.float64(scale))
+    plain = _integers(rng, form, count)
+    fields = {"factor": int(fraction * 2**11), "scale": int(exponent) - 11, "nan": int(rng.random() < 0.06)}
+    values = None if fields["nan"] else [Fraction(float(scale)) * value for value in plain.values]
+    return Operand(plain.codes, fields, values)
+
+
+def _weights(rng: Random, form: NumberFormat, count: int) -> Operand:
+    """Weights of one bit, or of two, of which two codes are zero."""
+    values = {1: [1, -1], 2: [0, 1, 0, -1]}[form.weight_width]
+    codes = _codes(rng, list(range(len(values))), count)
+    return Operand(codes, {}, [values[code] for code in codes])
+
+
 def _integers(rng: Random, form: NumberFormat, count: int) -> Operand:
     bits = form.significand_width
     codes = _codes(rng, list(range(1 << bits)), count)
     half = 1 << bits - 1
-    if form.kind == "paired":
+    if form.kind in ("paired", "weighted"):
         return Operand(codes, {}, [code - (code >= half) * 2 * half for code in codes])
     return Operand(codes, {}, [(code & half - 1) * (-1 if code & half else 1) for code in codes])
 
@@ -163,7 +180,9 @@ def _draw_block(rng: Random, form: NumberFormat, config: CoreConfig, widths=None
         return _nvidia(rng, count), _nvidia(rng, count)
     if name in BLOCKS:
         return _microscaled(rng, name, count), _microscaled(rng, name, count)
-    return _integers(rng, form, count), _integers(rng, form, count)
+    if name == "int4-group":
+        return _grouped(rng, form, count), _grouped(rng, form, count)
+    return _integers(rng, form, count), (_weights if form.kind == "weighted" else _integers)(rng, form, count)
 
 
 def _close(rng: Random, form: NumberFormat) -> int:

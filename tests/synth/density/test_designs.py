@@ -33,13 +33,17 @@ def test_shapes_and_pipelines():
     assert config_for(format_named("int8"), 8).block_size == 8
 
 
-@pytest.mark.parametrize("name", ["hbfp4", "int8", "mxfp6-e2m3", "bf16", "fp32"])
-def test_words_are_elements_with_extremes_among_them(name):
+@pytest.mark.parametrize(("name", "side"), [
+    ("hbfp4", "a"), ("int8", "a"), ("mxfp6-e2m3", "a"), ("bf16", "a"), ("fp32", "a"), ("int8-ternary", "a"),
+    ("int8-ternary", "b"),
+])  # fmt: skip
+def test_words_are_elements_with_extremes_among_them(name, side):
     form, rng = format_named(name), Random(5)
-    words = [word for _ in range(60) for word in _words(rng, form, 8)]
-    assert all(0 <= word < 1 << form.element_bits for word in words)
-    assert len(set(words)) > 8
-    signs = {word >> form.element_bits - 1 for word in words}
+    words = [word for _ in range(60) for word in _words(rng, form, 8, side)]
+    bits = form.bits_of(side)
+    assert all(0 <= word < 1 << bits for word in words)
+    assert len(set(words)) > min(8, 2**bits - 1)
+    signs = {word >> bits - 1 for word in words}
     assert signs == {0, 1}
 
 
@@ -73,6 +77,17 @@ def test_scaled_formats_multiply_their_factors():
     e, s = form.exponent_width, form.significand_width
     exact = element_value(0b011111, e, s) * element_value(0b101000, e, s)
     assert unit.add([0b011111], [0b101000], [3], 1, False) == float_word(float(exact * Fraction(8)))
+
+
+def test_groups_of_integers_have_scales_with_significands():
+    unit = model("int4-group")
+    assert unit.add([0b0111, 0b1001], [0b0101, 0b0001], [-3], 1500, False) == float_word((35.0 - 1) * 1500 / 8)
+
+
+def test_weights_choose_add_and_subtract():
+    unit = model("int8-ternary")
+    assert unit.add([0x80, 0x7F, 0x05], [0b11, 0b01, 0b10], [0], 1, False) == 128 + 127
+    assert model("int8-binary").add([0x80, 0x7F], [0, 1], [0], 1, False) == (-128 - 127) % 2**32
 
 
 def test_aligned_sums_say_nan_by_a_flag():

@@ -1,14 +1,19 @@
 """Sets of designs: everything the tables and claims ask for, each once."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from hw.baseline.formats import FORMATS, format_named
 from synth.density.row import ACCOUNTINGS
-from synth.density.sets import CLOCKS, CURVES, EQUAL_CLOCK, QUICK, SETS, SLOWER, STAGES, clocks_of, curve
+from synth.density.sets import CLOCKS, CURVES, EQUAL_CLOCK, ONE_CLOCK, QUICK, SETS, SLOWER, STAGES, clocks_of, curve
 from synth.report.claims import CLAIMS, SELECTORS
+from synth.report.clocks import at_clock
+from synth.sweep import load
 from tests.synth.density.rows import row_of
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -19,7 +24,7 @@ def test_designs_are_of_known_formats_and_accountings(name):
         assert design.library in ("nangate45", "sky130")
 
 
-@pytest.mark.parametrize("name", ["full", "clocks", "silicon"])
+@pytest.mark.parametrize("name", ["full", "clock", "clocks", "silicon"])
 def test_nothing_is_measured_twice(name):
     twice = [design for design, count in Counter(SETS[name](["nangate45", "sky130"])).items() if count > 1]
     assert twice == []
@@ -27,9 +32,10 @@ def test_nothing_is_measured_twice(name):
 
 def test_sets_contain_each_other():
     libraries = ["nangate45", "sky130"]
-    quick, full, clocks, silicon = (set(SETS[name](libraries)) for name in ("quick", "full", "clocks", "silicon"))
+    quick, full, clock, clocks, silicon = (set(SETS[name](libraries)) for name in ("quick", "full", "clock", "clocks", "silicon"))
     assert quick < full
-    assert full | clocks == silicon
+    assert full | clock | clocks == silicon
+    assert not clock & clocks
     assert {design.format for design in quick if design.usual} == set(QUICK)
     assert {design.format for design in full if design.usual and "/" not in design.format} == set(FORMATS)
 
@@ -41,6 +47,18 @@ def test_every_claim_can_be_made_from_the_largest_set():
             for name in (claim.ours, claim.other):
                 found = [row for row in rows if SELECTORS[claim.accounting](row) and name.split("/")[0] in row.design.format]
                 assert found, (claim, name)
+
+
+def test_one_pipeline_is_that_of_searched_formats_at_the_equal_clock():
+    rows = load(ROOT / "docs" / "density.json")
+    for name in CURVES:
+        d = at_clock(rows, "nangate45", name, 2.1).design
+        if name not in ("hbfp4-bf16", "bf16-bf16"):
+            assert (d.cycles, d.tree_cycles) == ((3, 2) if format_named(name).kind == "float" else
+                                                 (3, 1) if format_named(name).block_size else (1, 1)), name  # fmt: skip
+    for design in SETS["clock"](["sky130"]):
+        assert (design.cycles, design.tree_cycles) == ONE_CLOCK[design.format]
+    assert {d.target for d in SETS["clock"](["sky130"])} == {round(0.93 * clocks_of("sky130")[i], 3) for i in (0, 3, 4)}
 
 
 def test_clocks_are_scaled_to_the_library():

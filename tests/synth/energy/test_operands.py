@@ -16,9 +16,9 @@ def value(form, word, scale, factor):
         return float(word_value(word, e, s, specials=False))
     if form.kind == "scaled":
         return float(element_value(word, e, s)) * max(factor, 1) * 2.0**scale
-    if form.kind == "paired":
+    if form.kind in ("paired", "weighted"):
         return (word - (word >> s - 1 << s)) * 2.0**scale
-    return (word & (1 << s - 1) - 1) * (-1 if word >> s - 1 else 1) * 2.0**scale
+    return (word & (1 << s - 1) - 1) * (-1 if word >> s - 1 else 1) * max(factor, 1) * 2.0**scale
 
 
 @pytest.mark.parametrize("name", BLOCKS)
@@ -36,6 +36,16 @@ def test_words_stand_for_the_numbers(name):
     digits = form.significand_width if form.kind in ("float", "scaled") else form.significand_width - 1
     assert np.abs(got - x).max() <= 2.0 ** -(digits - 1)
     assert np.abs(got - x).mean() <= 2.0 ** -(digits + 0.5)
+
+
+@pytest.mark.parametrize(("name", "values"), [("int8-binary", [1, -1]), ("int8-ternary", [0, 1, 0, -1])])
+def test_weights_have_the_signs_of_the_numbers_and_are_zero_where_those_are_small(name, values):
+    x = layers("uniform")[0][1]
+    words = encode(FORMATS[name], x, 64, "b").words
+    got = np.array(values)[words]
+    assert (got * x >= 0).all()
+    small = np.abs(x) < np.abs(x).mean() / 2
+    assert ((got == 0) == (small if 0 in values else False)).all()
 
 
 def test_the_trained_network_reads_digits():

@@ -12,7 +12,15 @@ from gfloat.formats import format_info_ocp_e5m2
 
 from golden import scalar
 from hw.baseline.formats import FORMATS
-from synth.mapping.oracle import dot_words, element_value, float_word, round_float, word_product, word_value
+from synth.mapping.oracle import (
+    dot_words,
+    element_value,
+    float_word,
+    round_float,
+    weight_value,
+    word_product,
+    word_value,
+)
 from tests.baseline import outside
 from tests.baseline.outside import BFLOAT16, BLOCKS, FLOATS, ORDINARY_E4M3, every_code_ordinary, nearest, to_words
 from tests.baseline.stimuli import pairs
@@ -122,6 +130,11 @@ def test_normal_products_and_sums_need_no_flushing():
         for x, y, product, total in zip(a, b, a * b, a + b, strict=True):
             assert word_product(Fraction(float(x)), Fraction(float(y)), width) == float(product)
             assert scalar.add(float(x), float(y), width) == float(total)
+
+
+def test_weights_are_minus_one_one_and_of_two_bits_zero():
+    assert [weight_value(word, 1) for word in range(2)] == [1, -1]
+    assert [weight_value(word, 2) for word in range(4)] == [0, 1, 0, -1]
 
 
 @pytest.mark.parametrize("width", [24, 8])

@@ -19,8 +19,9 @@ WORSE = row("hbfp4", 13, 2.5, cycles=3, target=3.0)
 OTHER_SHAPE = row("hbfp4", 1, 0.1, "area", rows=2)
 SLOW = row("fp32", 240, 9.0, "area")
 QUICK = row("fp32", 500, 1.9)
+SINGLE = row("nvfp4", 30, 2.0, cycles=3, tree_cycles=1)
 ONLY = row("int4", 8, 2.0, "area")
-ROWS = [RELAXED, WORSE, FAST, MIDDLE, OTHER_SHAPE, SLOW, QUICK, ONLY]
+ROWS = [RELAXED, WORSE, FAST, MIDDLE, OTHER_SHAPE, SLOW, QUICK, ONLY, SINGLE, row("nvfp4", 24, 6.0, "area")]
 
 
 def test_a_curve_holds_what_nothing_is_better_than():
@@ -39,6 +40,12 @@ def test_a_format_whose_pipelines_were_not_searched_is_not_compared():
     assert best(ROWS, "reference", "int4") is None
 
 
+def test_what_was_mapped_for_the_equal_clock_is_compared_at_the_equal_clock_alone():
+    assert at_clock(ROWS, "reference", "nvfp4", 2.1) is SINGLE
+    assert at_clock(ROWS, "reference", "nvfp4", 6.7) is None
+    assert best(ROWS, "reference", "nvfp4") is None
+
+
 def test_ratios_at_equal_clock_are_not_those_of_the_smallest_tiles():
     assert equal_clock("reference") == 2.1
     assert ratio(ROWS, "reference", "hbfp4", "fp32", "tile") == 24
@@ -49,5 +56,6 @@ def test_ratios_at_equal_clock_are_not_those_of_the_smallest_tiles():
 def test_the_table_has_every_clock_and_a_dash_where_none_is_fast_enough():
     lines = clock_table(ROWS, "reference").lines
     assert lines[0][:2] == ["hbfp4", "10.0 (1.00)"]
-    assert [line[0] for line in lines] == ["hbfp4", "fp32"]
+    assert [line[0] for line in lines] == ["hbfp4", "fp32", "nvfp4"]
+    assert lines[2] == ["nvfp4", *["–"] * 4, "30.0 (2.50)", *["–"] * 3]
     assert lines[1][-4:] == ["500.0 (41.67)", "–", "–", "–"]
