@@ -13,7 +13,7 @@ from hw.config import FPGA_DATAPATHS, CoreConfig
 from hw.emit import place
 from hw.names import named
 
-__all__ = ["SCALE_WIDTH", "Element", "block_fields", "exact_accumulator"]
+__all__ = ["SCALE_WIDTH", "FormatElement", "block_fields", "exact_accumulator"]
 
 SCALE_WIDTH = 9
 
@@ -52,7 +52,7 @@ def exact_accumulator(form: NumberFormat, sum_width: int, config: CoreConfig) ->
     return BlockAccumulator(form.accumulator, sum_width + growth, SCALE_WIDTH, config.interleave, config.accumulator_cycles)
 
 
-class Element(Component):
+class FormatElement(Component):
     """What the units of all formats share: operands, a registered sum, an accumulator."""
 
     sums = False

@@ -14,7 +14,7 @@ from hw.accumulate.float_add import add_aligned, align, normalise_sum, round_sum
 from hw.accumulate.float_convert import word_term
 from hw.accumulate.float_format import FloatFormat
 from hw.array.processing_element import ProcessingElement
-from hw.baseline.element import SCALE_WIDTH, Element, block_fields, exact_accumulator
+from hw.baseline.element import SCALE_WIDTH, FormatElement, block_fields, exact_accumulator
 from hw.baseline.float_multiply import FloatAdd, FloatMultiply
 from hw.baseline.formats import NumberFormat
 from hw.baseline.scaled_product import ScaledDotProduct
@@ -30,7 +30,7 @@ from hw.types import sign_magnitude
 __all__ = ["FloatElement", "IntegerElement", "PairedElement", "ScaledElement", "WeightedElement", "element_for"]
 
 
-class _ExactElement(Element):
+class _ExactElement(FormatElement):
     """What units have in common whose ``product`` is an exact sum: it is registered, and accumulated with its scale, if any."""
 
     product: SumOfProducts | PairedDotProduct | WeightedSum
@@ -105,7 +105,7 @@ class _WordSum:
         return round_sum(m, self.form, normalise_sum(m, self.form, added))
 
 
-class ScaledElement(Element):
+class ScaledElement(FormatElement):
     """Small floats with a block scale: decoded at the tile's edge, summed exactly, accumulated like our blocks.
 
     A power-of-two scale joins the exponents (``scale`` then is log2 of a block's unit). A scale with a significand
@@ -168,7 +168,7 @@ class ScaledElement(Element):
         return ScaledDotProduct(form.exponent_width, form.significand_width, self.product.dot, c.tree_cycles, 0, c.datapath)
 
 
-class FloatElement(Element):
+class FloatElement(FormatElement):
     """Floating-point products, a tree of floating-point adders, and a last addition to the output.
 
     Every operation rounds to nearest even in the accumulator's format; products of narrow formats are exact there.
