@@ -15,7 +15,7 @@ from synth.density.sets import clocks_of
 from synth.energy.measure import EnergyRow
 from synth.report.accuracy import DOCS, TRAINED, training_rows
 from synth.report.claims import SELECTORS, libraries_of
-from synth.report.clocks import curve
+from synth.report.clocks import at_clock, best, curve
 from synth.report.remake import density_command, energy_command
 from synth.sweep import load
 
@@ -78,9 +78,14 @@ def figures(rows: list[Row], energies: Iterable[EnergyRow], folder: Path = DOCS)
     """
     libraries = libraries_of(rows)
     formats = list(dict.fromkeys(row.design.format for row in rows))
-    curves = [_area(row, "tile") for name in libraries for form in formats for row in curve(rows, name, form)]
+    searched = [(name, form) for name in libraries for form in formats if best(rows, name, form)]
+    curves = [_area(row, "tile") for name, form in searched for row in curve(rows, name, form)]
+    clocked = [
+        _area(row, "tile") | {"clock": clock} for name in libraries for clock in clocks_of(name) for form in formats
+        if (row := at_clock(rows, name, form, clock))
+    ]  # fmt: skip
     return {
-        "areas": _areas(rows), "curves": curves, "energies": _energies(energies), "accuracies": _accuracies(folder),
+        "areas": _areas(rows), "curves": curves, "clocked": clocked, "energies": _energies(energies), "accuracies": _accuracies(folder),
         "clocks": {name: clocks_of(name) for name in libraries}, "libraries": libraries, "accountings": SHOWN,
     }  # fmt: skip
 

@@ -12,6 +12,7 @@ from synth.__main__ import _add_options
 from synth.density.cli import _designs as density_designs
 from synth.energy.cli import _designs as energy_designs
 from synth.energy.measure import EnergyRow
+from synth.report.clocks import at_clock
 from synth.report.interactive import figures
 from synth.report.remake import density_command, energy_command
 from synth.sweep import load
@@ -62,4 +63,6 @@ def test_figures_are_those_of_the_rows():
     assert len(points) > 5
     assert all(one["period"] < other["period"] and one["area"] > other["area"]
                for one, other in pairwise(points))  # fmt: skip
+    clocked = {row["format"]: row["area"] for row in shown["clocked"] if (row["library"], row["clock"]) == ("nangate45", 2.1)}
+    assert clocked == {name: row.area for name in tile if (row := at_clock(ROWS, "nangate45", name, 2.1))}
     assert {entry["name"] for entry in shown["accuracies"]} >= {"FP32", "HBFP4", "HBFP6", "Booster", "MXFP4", "INT4"}
