@@ -85,7 +85,8 @@ def figures(rows: list[Row], energies: Iterable[EnergyRow], folder: Path = DOCS)
         if (row := at_clock(rows, name, form, clock))
     ]  # fmt: skip
     return {
-        "areas": _areas(rows), "curves": curves, "clocked": clocked, "energies": _energies(energies), "accuracies": _accuracies(folder),
+        "areas": _areas(rows), "curves": curves, "clocked": clocked, "energies": _energies(energies),
+        "accuracies": _accuracies(folder),
         "clocks": {name: clocks_of(name) for name in libraries}, "libraries": libraries, "accountings": SHOWN,
     }  # fmt: skip
 
