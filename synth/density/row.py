@@ -34,7 +34,7 @@ class Design:
     tree_cycles
         register stages between operands and block sum; of floating-point formats in each operation.
     effort
-        "area" or "speed", as of ``synthesise``.
+        of ``EFFORTS`` in ``synth.mapping.recipes``.
     mesh
         tiles in a row and in a column of an array.
     target

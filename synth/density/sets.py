@@ -81,7 +81,7 @@ def clock(libraries: list[str], names: tuple[str, ...] = tuple(ONE_CLOCK)) -> li
     designs = []
     for library in libraries:
         targets = [round(clocks_of(library)[place] * SHARE, 3) for place in (0, EQUAL_CLOCK - 1, EQUAL_CLOCK)]
-        designs += [Design(name, library, cycles=ONE_CLOCK[name][0], tree_cycles=ONE_CLOCK[name][1], effort="speed", target=target)
+        designs += [Design(name, library, cycles=ONE_CLOCK[name][0], tree_cycles=ONE_CLOCK[name][1], effort="clock", target=target)
                     for name in names for target in targets]  # fmt: skip
     return designs
 

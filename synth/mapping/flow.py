@@ -12,7 +12,7 @@ from typing import Any
 
 from hw.host.tools import ToolError, yosys, yosys_version
 from synth.mapping.liberty import Library, LibraryError
-from synth.mapping.recipes import EFFORTS, RIPPLE, Recipe, full_adder_map, gate_script
+from synth.mapping.recipes import EFFORTS, RIPPLE, TIMED, Recipe, full_adder_map, gate_script
 from synth.mapping.timing import least_period
 
 __all__ = ["BUILD", "Part", "Synthesis", "modules_of", "synthesise"]
@@ -139,7 +139,7 @@ def synthesise(
         text = "\n".join(modules[n] for n in members)
         own = "area" if name == top and len(roots) > 1 else effort
         candidates = _candidates(text, name, others, library, own, clock_gates, seconds, build)
-        result.parts[name] = choose(candidates, target if own == "speed" else None)
+        result.parts[name] = choose(candidates, target if own in TIMED else None)
         todo += [n for n in others if n in result.parts[name].cells and n not in memories]
     return result
 
@@ -197,7 +197,7 @@ def _map(
     found = {variant: _measure(work / f"{variant}.json", name, others, library) for variant in scripts}
     areas = {variant: area for variant, (area, *_) in found.items()}
     delays: dict[str, float] = {}
-    if effort == "speed":
+    if effort in TIMED:
         delays = {variant: least_period({name: work / f"{variant}.json"}, library, name) for variant in scripts}
     kept = front(areas, delays) if delays else [min(areas, key=areas.__getitem__)]
     parts = []

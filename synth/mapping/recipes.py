@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from synth.mapping.liberty import Library, LibraryError
 
-__all__ = ["EFFORTS", "RIPPLE", "Recipe", "full_adder_map", "gate_script"]
+__all__ = ["EFFORTS", "RIPPLE", "TIMED", "Recipe", "full_adder_map", "gate_script"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,12 @@ SPEED |= {f"{name}_open": replace(recipe, adder_cells=False) for name, recipe in
 
 # What a part may be mapped by: of "area" the smallest result is kept, of "speed" each that no other is better than in both
 # area and delay, for a target to choose from.
-EFFORTS = {"area": AREA, "speed": SPEED}
+# "clock" is "speed" with the few recipes that any searched format has chosen at the clock of the claims, for formats that are
+# mapped for that clock alone.
+CLOCK = {name: SPEED[name] for name in ("amap2", "amap2_sized", "sized", "sized_open")}
+EFFORTS = {"area": AREA, "speed": SPEED, "clock": CLOCK}
+TIMED = ("speed", "clock")
+"""Efforts that look at delays."""
 
 # Carries ripple: the smallest adder, and abc rebuilds it where that saves area.
 RIPPLE = """

@@ -31,7 +31,7 @@ def without_dominated(rows: list[Row]) -> list[Row]:
 
 def _searched(front: list[Row]) -> bool:
     """Whether pipelines were measured besides the relaxed tile, and not only that for the equal clock."""
-    found = {(row.design.cycles, row.design.tree_cycles) for row in front if row.design.effort == "speed"}
+    found = {(row.design.cycles, row.design.tree_cycles) for row in front if row.design.effort != "area"}
     return bool(found) and found != {ONE_CLOCK.get(front[0].design.format)}
 
 
@@ -48,7 +48,7 @@ def at_clock(rows: list[Row], library: str, name: str, period: float) -> Row | N
     """
     front = curve(rows, library, name)
     found = [row for row in front if row.period and row.period <= period]
-    measured = any(row.design.effort == "speed" for row in front) if period == equal_clock(library) else _searched(front)
+    measured = any(row.design.effort != "area" for row in front) if period == equal_clock(library) else _searched(front)
     return found[-1] if found and measured else None
 
 
