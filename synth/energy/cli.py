@@ -17,6 +17,7 @@ from synth.energy.operands import STATISTICS
 from synth.energy.plot import plot_energy
 from synth.energy.sets import equal_clock_designs, relaxed_designs
 from synth.energy.table import energy_sections, energy_tables
+from synth.mapping.recipes import EFFORTS
 from synth.options import Commands, add_page_options, add_run_options, add_tile_options, at_least, positive
 from synth.report.pages import rewrite
 from synth.sweep import Failure, load, sweep
@@ -33,7 +34,7 @@ def add_command(commands: Commands) -> None:
                         help="register stages of the accumulator (default 1)")  # fmt: skip
     parser.add_argument("--tree-cycles", type=at_least("tree_cycles", 0), default=0, metavar="N",
                         help="register stages of the sum of products (default 0)")  # fmt: skip
-    parser.add_argument("--effort", default="area", metavar="NAME", help="area or speed (default area)")
+    parser.add_argument("--effort", default="area", metavar="NAME", help=f"of {', '.join(EFFORTS)} (default area)")
     parser.add_argument("--target", type=positive("target", "ns"), metavar="NS",
                         help="with speed: what each part should need at most")  # fmt: skip
     parser.add_argument("--clock", type=positive("clock", "ns"), metavar="NS",
