@@ -137,9 +137,9 @@ def _rare_collections() -> Iterator[None]:
         gc.set_threshold(*thresholds)
 
 
-def emit(component: Component, prefix: str = "") -> Emitter:
-    """``component`` and everything below it, emitted; ``prefix`` is put before the name of every module."""
-    emitter = Emitter(prefix)
+def emit(component: Component, prefix: str = "", compare: bool = False) -> Emitter:
+    """``component`` and everything below it, emitted; ``prefix`` and ``compare`` are those of ``Emitter``."""
+    emitter = Emitter(prefix, compare)
     with _rare_collections():
         emitter.add(component)
     return emitter

@@ -59,7 +59,7 @@ class QuickVerilator(Verilator):
         verilate, make = super()._build_command()
         place = verilate.index("--public-flat-rw")
         verilate[place : place + 1] = ["--public-depth", "1"]
-        return [verilate, *self._runtime.copying(self.build_dir), *self._runtime.quick(make)]
+        return [verilate, *self._runtime.copying(self.build_dir), *self._runtime.building(make, "-O0")]
 
     @property
     def _runtime(self) -> verilator.RuntimeObjects:

@@ -1,6 +1,7 @@
 """PyTorch modules as ONNX files."""
 
 import logging
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +39,8 @@ def export(module: "nn.Module", inputs: Mapping[str, ArrayLike], path: Path) -> 
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # that torchvision is not there does not matter
     arguments = tuple(torch.from_numpy(np.asarray(value)) for value in inputs.values())
     module.eval()
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)  # PyTorch's own use
         torch.onnx.export(module, arguments, str(path), input_names=list(inputs), dynamo=True, external_data=False, verbose=False)
 
 

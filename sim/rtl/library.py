@@ -119,7 +119,7 @@ def _compile(source: Path, top: str, shim: Path, library: Path, defines: Sequenc
     shutil.rmtree(objects, ignore_errors=True)
     objects.mkdir()
     include = verilator.verilator_root() / "include"
-    level = "-O0" if quick else "-O2"
+    level = "-O0" if quick else "-O1"  # -O2 compiles twice as long for a simulation that is 8 % faster
     runtime = verilator.RuntimeObjects(cache_folder(), f"library {level}")
     make = ["make", "-C", str(objects), "-f", f"V{stem}.mk"]
     commands = [
@@ -128,7 +128,7 @@ def _compile(source: Path, top: str, shim: Path, library: Path, defines: Sequenc
             "--top-module", top, "--prefix", f"V{stem}", "--Mdir", str(objects), "-CFLAGS", "-fPIC", str(source),
         ],
         *runtime.copying(objects),
-        *(runtime.quick(make) if quick else [[*make, "OPT_FAST=-O2"]]),
+        *runtime.building(make, level),
         [
             "g++", "-std=c++17", level, "-fPIC", "-shared", "-Wl,-z,defs", *defines,
             f"-I{objects}", f"-I{include}", f"-I{include / 'vltstd'}", str(shim), str(objects / f"libV{stem}.a"),

@@ -76,22 +76,22 @@ class RuntimeObjects:
         """Commands that copy what is there beside a model that was just written, which spares its compilation."""
         return [["cp", str(path), str(Path(build) / f"{name}.o")] for name, path in self._whole().items()]
 
-    def quick(self, make: Sequence[str]) -> list[list[str]]:
-        """Commands instead of ``make``, which runs a model's makefile, for short runs.
+    def building(self, make: Sequence[str], level: str) -> list[list[str]]:
+        """Commands instead of ``make``, which runs a model's makefile; ``level`` is the C++ compiler's, ``-O0`` or ``-O1``.
 
-        They compile faster what simulates several times slower: the model is one file, without Verilator's precompiled
-        header, which is the model's own and takes longer than it; headers that all models share are precompiled once.
+        The model is one file, without Verilator's precompiled header, which is the model's own and takes longer to compile
+        than a small model does; the headers that all models share are precompiled once.
         """
         headers, compiled, size = (self.store / f"headers.{end}" for end in ("h", "h.gch", "size"))
-        use = f"-O0 -include '{headers}'"
-        variables = [f"OPT_FAST={use}", f"OPT_SLOW={use}", "OPT_GLOBAL=-O0", "VM_PARALLEL_BUILDS=0"]
+        use = f"{level} -include '{headers}'"
+        variables = [f"OPT_FAST={use}", f"OPT_SLOW={use}", f"OPT_GLOBAL={level}", "VM_PARALLEL_BUILDS=0"]
         commands = [[*make, *variables]]
         if not (compiled.exists() and size.exists() and size.read_text().strip() == str(compiled.stat().st_size)):
             self.store.mkdir(parents=True, exist_ok=True)
             headers.write_text(HEADERS)
             new = f"'{compiled}'.$$$$"  # make's word for the shell's process
             steps = [
-                f"$(CXX) -O0 $(CXXFLAGS) $(CPPFLAGS) -x c++-header '{headers}' -o {new}",
+                f"$(CXX) {level} $(CXXFLAGS) $(CPPFLAGS) -x c++-header '{headers}' -o {new}",
                 f"stat -c %s {new} > '{size}'", f"mv {new} '{compiled}'",
             ]  # fmt: skip
             commands.insert(0, [*make, f"--eval=headers: ; {' && '.join(steps)}", "headers"])

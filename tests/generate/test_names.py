@@ -12,7 +12,7 @@ from hw.baseline.formats import FORMATS, format_named
 from hw.bus.axi_core import AxiCore
 from hw.config import FEATURES, CoreConfig
 from hw.core.core import Core
-from hw.emit import Emitter, emit_verilog
+from hw.emit import emit, emit_verilog
 from hw.host.tools import yosys
 from hw.names import check_identifier, digest, named
 from hw.serial.serial_core import SerialCore
@@ -26,8 +26,7 @@ MANY = settings(max_examples=200, deadline=None, derandomize=True, database=None
 
 def modules(component, compare: bool = False) -> dict[str, str]:
     """Text by name of every module; to ``compare``, components of one name are all elaborated and must be equal."""
-    emitter = Emitter(compare=compare)
-    emitter.add(component)
+    emitter = emit(component, compare=compare)
     return emitter.modules | emitter.verilog
 
 
