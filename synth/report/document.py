@@ -79,7 +79,7 @@ def _joined(rows: list[Row], library: str, unit: str) -> str:
 
 
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:80em;margin:2em auto;padding:0 1em;color:#222}
-table{border-collapse:collapse;font-size:13px;margin:1em 0}
+table{display:block;overflow-x:auto;border-collapse:collapse;font-size:13px;margin:1em 0}
 td,th{border-bottom:1px solid #ddd;padding:.25em .6em;text-align:right}
 .text{text-align:left}th{border-bottom:2px solid #888}img{max-width:100%}"""
 
