@@ -10,10 +10,11 @@ from hw.config import CoreConfig
 from sim import Memory, estimate, load
 from sim.model import CoreModel, Rates
 from sim.network.plan import Loop, plan
+from sim.network.result import Estimate
 from sim.study.report import quantity
 from sim.workloads import NETWORKS
 
-__all__ = ["MACHINE", "RATES", "SCHEDULES", "STREAMS", "cycles", "most_overlap", "table"]
+__all__ = ["MACHINE", "RATES", "SCHEDULES", "STREAMS", "bounded", "cycles", "most_overlap", "table"]
 
 MACHINE = CoreConfig(
     mantissa_widths=(4, 6), tile_rows=8, tile_columns=64, mesh_rows=2, lanes=64, result_panels=4, load_lines=4,
@@ -53,6 +54,13 @@ def most_overlap(network: str, training: bool) -> float:
     return 1 - model.cycles / estimate(workload, config, training=training).cycles
 
 
+def bounded(network: str, training: bool, batch: int) -> Estimate:
+    """A network in blocks of 4 bits on one port, dealt by product."""
+    return estimate(
+        load(network, batch=batch), MACHINE, training=training, memory=STREAMS["blocks"], rates=RATES, shares=SHARES
+    )  # fmt: skip
+
+
 def bounds(networks: Iterable[str] = NETWORKS) -> Iterator[str]:
     """Cycles with three fixed streams and with the port dealt by product, both bounds and the ratio in Markdown; blocks, 4 bits."""
     yield "| network | | batch | three streams | one port | compute bound | port bound | cycles / bound |"
@@ -60,9 +68,9 @@ def bounds(networks: Iterable[str] = NETWORKS) -> Iterator[str]:
     for network in networks:
         for training in (False, True):
             for batch in (1, 16):
-                given, options = load(network, batch=batch), {"training": training, "memory": STREAMS["blocks"]}
-                former = estimate(given, FORMER[0], rates=FORMER[1], **options).cycles
-                result = estimate(given, MACHINE, rates=RATES, shares=SHARES, **options).summary()
+                before = {"rates": FORMER[1], "memory": STREAMS["blocks"], "training": training}
+                former = estimate(load(network, batch=batch), FORMER[0], **before).cycles
+                result = bounded(network, training, batch).summary()
                 mode = "training step" if training else "inference"
                 values = (former, *(result[name] for name in ("cycles", "compute_bound", "port_bound")))
                 cells = [quantity(value).strip() for value in values]

@@ -42,14 +42,23 @@ def _one(options: argparse.Namespace, console: Console, point: dict[str, Any]) -
 
         files[options.trace] = json.dumps(chrome_trace(result, options.layer))
     if options.plot:
-        from sim.study.plot import plot_roofline, plot_utilization
+        from sim.study.plot import PLOTS
 
-        files[options.plot / "utilization.png"] = plot_utilization(result)
-        files[options.plot / "roofline.png"] = plot_roofline(result)
+        files |= {path: PLOTS[name](result) for path, name in _plots(options).items()}
     left_out = [{"layer": name, "stage": "left out, may hold products"} for name in result.workload.missing]
     table = to_csv(result.records() + left_out)
     if not _deliver(options, files, json.dumps(result.to_dict(), indent=1) + "\n", table):
         show(console, result)
+
+
+def _plots(options: argparse.Namespace) -> dict[Path, str]:
+    """Plots that are asked for, by their files: the roofline, or a folder of both, without it where ports do not count."""
+    if options.plot is None:
+        return {}
+    if options.plot.suffix == ".png":
+        return {options.plot: "roofline"}
+    names = ["utilization"] + ["roofline"] * (options.ports is not False)
+    return {options.plot / f"{name}.png": name for name in names}
 
 
 def _number(text: str) -> float | bool | str:
@@ -98,8 +107,7 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     if options.workers is not None and not 1 <= options.workers <= 256:
         raise ValueError(f"workers must be between 1 and 256, not {options.workers}")
     outputs = [Path(path) for path in (options.json, options.csv, options.scale_sim, options.trace) if path and path != "-"]
-    outputs += [options.plot / "utilization.png", options.plot / "roofline.png"] if options.plot else []
-    check_outputs(*outputs)
+    check_outputs(*outputs, *_plots(options))
     if options.sizes:
         from sim.graphs.sizes import read_sizes
 

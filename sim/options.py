@@ -89,7 +89,8 @@ def add_options(options: argparse.ArgumentParser) -> None:
         group.add_argument(f"--{name}", nargs="?", const="-", metavar="FILE", help=f"{text}, to standard output or a file")
     group.add_argument("--scale-sim", type=Path, metavar="FILE", help="SCALE-Sim's COMPUTE_REPORT.csv")
     group.add_argument("--trace", type=Path, metavar="FILE", help="of one layer, for ui.perfetto.dev")
-    group.add_argument("--plot", type=Path, metavar="FOLDER", help="utilization.png and roofline.png")
+    group.add_argument("--plot", type=Path, metavar="FILE.png|FOLDER",
+                       help="the roofline; or a folder for utilization.png and roofline.png")  # fmt: skip
     group.add_argument("--layer", metavar="NAME", help="of the trace (default: the longest)")
     group.add_argument("--all-layers", action="store_true", help="do not merge products that cost the same")
     group = options.add_argument_group("several machines")

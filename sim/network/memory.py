@@ -1,13 +1,11 @@
-# Ref: S. Williams, A. Waterman, D. Patterson, "Roofline: An Insightful Visual Performance Model for Multicore
-# Architectures", Communications of the ACM 52(4), 2009.
-"""Off-chip memory: bits of a stored element, traffic of a product, and whether compute or memory bounds it."""
+"""Off-chip memory: bits of a stored element, and traffic of a product."""
 
 from dataclasses import dataclass, replace
 from math import ceil
 
 from hw.config import FEATURES, CoreConfig
 
-__all__ = ["STORAGES", "Memory", "Traffic", "element_bits", "roofline", "row_bits"]
+__all__ = ["STORAGES", "Memory", "Traffic", "element_bits", "row_bits"]
 
 STORAGES = ("packed", "bf16", "fp32")
 _BITS = {"bf16": 16, "fp32": 32}
@@ -109,8 +107,3 @@ class Traffic:
     def scaled(self, factor: float) -> "Traffic":
         """The traffic of ``factor`` such products."""
         return Traffic(self.a * factor, self.b * factor, self.c * factor)
-
-
-def roofline(intensity: float, peak: float, bytes_per_cycle: float | None) -> float:
-    """Most multiply-accumulates per cycle at ``intensity`` multiply-accumulates per byte: the lower of two roofs."""
-    return peak if bytes_per_cycle is None else min(peak, intensity * bytes_per_cycle)

@@ -7,7 +7,7 @@ from typing import Any
 
 from hw.config import CoreConfig
 from sim.model import Rates
-from sim.network.bounds import on_chip_bits
+from sim.network.bounds import on_chip_bits, port_width
 from sim.network.cycles import Cycles
 from sim.network.memory import Memory
 from sim.network.parallel import Cluster
@@ -144,6 +144,15 @@ class Estimate:
         """Memory traffic of one step."""
         return sum(row.bytes for row in self.rows)
 
+    def port_bytes(self, row: ProductRow) -> float:
+        """Bytes that must cross the streams of all cores at least once; 0 where ports do not count."""
+        return 0.0 if self.rates is None else row.port_bound * port_width(self.config, self.rates) * self.cluster.cores / 8
+
+    def operations_per_byte(self, *rows: ProductRow) -> float | None:
+        """Operations, two of each multiply-accumulate, for each of these bytes; None where ports do not count."""
+        least = sum(self.port_bytes(row) for row in rows)
+        return 2 * sum(row.macs for row in rows) / least if least else None
+
     @cached_property
     def utilization(self) -> float:
         """Share of the multipliers' cycles that make a pass of a product."""
@@ -183,6 +192,7 @@ class Estimate:
             "compute_bound": sum(row.compute_bound for row in self.rows),
             "port_bound": sum(row.port_bound for row in self.rows),
             "times_bound": self.cycles / self.least_cycles,
+            "operations_per_byte": self.operations_per_byte(*self.rows),
             "on_chip_bits": on_chip_bits(self.config),
             "bytes": self.bytes,
             "weight_bytes": self.weight_bytes(),
@@ -213,8 +223,13 @@ class Estimate:
         }
 
     def records(self) -> list[dict[str, Any]]:
-        """The rows, JSON-ready, with their energies where these are known."""
-        return [row.to_dict() | {f"joules_{name}": value for name, value in self.joules(row).items()} for row in self.rows]
+        """The rows, JSON-ready, with what must cross the ports, and their energies where these are known."""
+        return [
+            row.to_dict()
+            | {"port_bytes": self.port_bytes(row), "operations_per_byte": self.operations_per_byte(row)}
+            | {f"joules_{name}": value for name, value in self.joules(row).items()}
+            for row in self.rows
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, JSON-ready: totals, machine and rows."""

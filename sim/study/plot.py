@@ -1,21 +1,25 @@
+# Ref: S. Williams, A. Waterman, D. Patterson, "Roofline: An Insightful Visual Performance Model for Multicore
+# Architectures", Communications of the ACM 52(4), 2009.
 """Plots of an estimate, as PNG: utilisation by layer, and the roofline."""
 
+from collections.abc import Mapping
 from io import BytesIO
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from sim.network.memory import roofline
+from sim.network.bounds import port_width
 from sim.network.result import BOUNDS, Estimate
 
-__all__ = ["plot_roofline", "plot_utilization"]
+__all__ = ["PLOTS", "add_roofs", "plot_roofline", "plot_utilization", "png"]
 
 _COLOURS = dict(zip(BOUNDS, ("#0072b2", "#e69f00", "#cc79a7", "#d55e00", "#009e73"), strict=True))
 """Distinguishable with any colour vision (the set of Okabe and Ito)."""
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """The figure as a file, the same bytes for the same figure."""
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
     return buffer.getvalue()
@@ -51,28 +55,51 @@ def plot_utilization(result: Estimate) -> bytes:
     axes.set(xlim=(0, 1), xlabel="share of the time", ylabel="utilisation of the multipliers", title=_title(result))
     axes.set_ylim(0, min(1.3, 1.4 * max(row.utilization for row in result.rows)))
     _legend(axes, result)
-    return _png(figure)
+    return png(figure)
 
 
 def plot_roofline(result: Estimate) -> bytes:
-    """Products by multiply-accumulates per byte and per cycle, under the roofs of the array and of the memory."""
+    """Products, by operations per byte that must cross the ports, under the roofs of the array and of the ports.
+
+    Raises
+    ------
+    ValueError
+        for an estimate without ports.
+    """
+    if result.rates is None:
+        raise ValueError("plot of a roofline needs ports, which ideal ones are not")
     figure = Figure(figsize=(7, 5), layout="constrained")
     axes = figure.subplots()
     for row in result.rows:
         size = 10 + 300 * row.cycles / result.cycles
-        axes.scatter(row.intensity, row.macs / row.cycles, size, color=_COLOURS[row.bound], alpha=0.6)
-    peak, chips = result.rows[0].peak, result.cluster.cores // result.cluster.cores_per_chip
-    rate = result.memory.bytes_per_cycle
-    ridges = {row.passes: 0 if rate is None else peak / row.passes / (rate * chips) for row in result.rows}
-    least = min(*(row.intensity for row in result.rows), *filter(None, ridges.values())) / 2
-    most = max(*(row.intensity for row in result.rows), *ridges.values()) * 4
-    for passes, ridge in sorted(ridges.items()):
-        points = sorted({least, max(ridge, least), most})
-        roof = [roofline(x, peak / passes, None if rate is None else rate * chips) for x in points]
-        width = next(row.width for row in result.rows if row.passes == passes)
-        axes.plot(points, roof, color="black", linewidth=1)
-        axes.annotate(f"{width} bits: {peak / passes:,.0f}", (most, roof[-1]), ha="right", va="bottom", fontsize=8)
-    axes.set(xscale="log", yscale="log", title=_title(result))
-    axes.set(xlabel="multiply-accumulates per byte of memory traffic", ylabel="multiply-accumulates per cycle")
+        axes.scatter(result.operations_per_byte(row), row.macs / row.cycles, size, color=_COLOURS[row.bound], alpha=0.6)
+    whole = result.operations_per_byte(*result.rows)
+    axes.scatter(whole, result.macs / result.cycles, 90, color="black", marker="*", label="network")
+    kinds = {row.passes: row.width for row in result.rows}
+    cores = result.cluster.cores
+    add_roofs(axes, {f"{width} bits": result.rows[0].peak / passes for passes, width in sorted(kinds.items())},
+              port_width(result.config, result.rates) * cores / 8)  # fmt: skip
+    axes.set_title(_title(result))
     _legend(axes, result)
-    return _png(figure)
+    return png(figure)
+
+
+def add_roofs(axes: Axes, peaks: Mapping[str, float], bytes_per_cycle: float) -> None:
+    """The roofs over what is in the axes: the ports' slope, and a level for each named peak in multiply-accumulates per cycle."""
+    axes.set(xscale="log", yscale="log", xlabel="operations per byte that must cross the ports",
+             ylabel="multiply-accumulates per cycle")  # fmt: skip
+    least, most = axes.get_xlim()
+    ridges = [2 * peak / bytes_per_cycle for peak in peaks.values()]
+    least, most = min(least, *ridges) / 1.5, max(most, *ridges) * 3
+    top = max(peaks.values())
+    axes.plot([least, 2 * top / bytes_per_cycle], [least * bytes_per_cycle / 2, top], color="black", linewidth=1)
+    axes.annotate(f"ports: {bytes_per_cycle:g} bytes per cycle", (least, least * bytes_per_cycle / 2), fontsize=8,
+                  xytext=(12, 2), textcoords="offset points")  # fmt: skip
+    for (name, peak), ridge in zip(peaks.items(), ridges, strict=True):
+        axes.plot([ridge, most], [peak, peak], color="black", linewidth=1)
+        axes.annotate(f"{name}: {peak:,.0f}", (most, peak), ha="right", va="bottom", fontsize=8)
+    axes.set_xlim(least, most)
+
+
+PLOTS = {"utilization": plot_utilization, "roofline": plot_roofline}
+"""The plots by name."""

@@ -38,6 +38,14 @@ def test_writes_everything(run, tmp_path):
     assert json.loads((tmp_path / "t.json").read_text())["otherData"]["layer"] == "conv1"
 
 
+def test_a_plot_is_the_roofline_or_a_folder(run, tmp_path):
+    assert run("--workload resnet20 --plot utilization.png")[0] == 0
+    assert run("--workload resnet20 --plot folder")[0] == 0
+    assert (tmp_path / "utilization.png").read_bytes() == (tmp_path / "folder" / "roofline.png").read_bytes()
+    assert run("--workload resnet20 --ideal-ports --plot ideal")[0] == 0
+    assert [path.name for path in (tmp_path / "ideal").iterdir()] == ["utilization.png"]
+
+
 def test_all_layers_has_a_row_for_each(run, tmp_path):
     run("--workload resnet20 --json merged.json")
     run("--workload resnet20 --json all.json --all-layers")
@@ -114,6 +122,7 @@ BAD = [
     ("--workload resnet20 --data 2 --link-latency 4", "link_latency needs link"),
     ("--workload resnet20 --samples 4", "samples needs epochs"),
     ("--workload resnet20 --ideal-ports --port-rate 1/2", "port_rate needs ports, which ideal ones are not"),
+    ("--workload resnet20 --ideal-ports --plot a.png", "plot of a roofline needs ports, which ideal ones are not"),
     ("--workload resnet20 --workers 2", "workers needs sweep"),
     ("--workload resnet20 --dask x", "dask needs sweep"),
     ("--workload resnet20 --sweep dot=4 --all-layers", "all_layers needs one machine, not a sweep"),

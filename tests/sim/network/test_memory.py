@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from hw.config import CoreConfig
-from sim.network.memory import Memory, Traffic, element_bits, roofline, row_bits
+from sim.network.memory import Memory, Traffic, element_bits, row_bits
 from tests.sim.messages import rejects
 
 
@@ -40,12 +40,6 @@ def test_operands_are_blocks_where_the_core_takes_them():
         Memory(operands="packed").behind(core)
     with rejects(ValueError, "results packed need the feature requantize, which the core lacks"):
         Memory(results="packed").behind(blocks)
-
-
-def test_roofline_has_two_roofs():
-    assert roofline(2, 1000, 16) == 32
-    assert roofline(100, 1000, 16) == 1000
-    assert roofline(0.001, 1000, None) == 1000
 
 
 @pytest.mark.parametrize(
