@@ -7,6 +7,7 @@ import numpy as np
 
 import golden
 from hbfp.program.file import LayerProgram, ProductProgram, Program
+from hbfp.program.weights import without_packed
 from hbfp.run.network import Network
 from hbfp.run.widths import Plan
 from hw.config import CoreConfig
@@ -81,11 +82,11 @@ def compile_network(
         LayerProgram(place.name, place.node.op_type, widths[place.name], tuple(products))
         for place, products in zip(places, taken, strict=True)
     )
-    return Program(config, Path(network.path).name, operands, layers, _sized(network))
+    return Program(config, Path(network.path).name, operands, layers, _graph(network, operands == "packed"))
 
 
-def _sized(network: Network) -> bytes:
-    """The network as ONNX, its inputs of the sizes it was compiled for."""
+def _graph(network: Network, packed: bool) -> bytes:
+    """The network as ONNX, its inputs of the sizes it was compiled for, without weights that are in blocks."""
     import onnx
 
     model = onnx.ModelProto.FromString(network.whole.SerializeToString())
@@ -93,4 +94,6 @@ def _sized(network: Network) -> bytes:
     for value in model.graph.input:
         if value.name in known:
             value.CopyFrom(known[value.name])
+    if packed:
+        without_packed(model)
     return bytes(model.SerializeToString())

@@ -3,9 +3,10 @@
 A program is a ZIP archive:
 
 =========================  ===================================================================================
-``program.json``           an object: ``format`` "hbfp-program", ``version`` 1, ``machine`` (the parameters of the core),
+``program.json``           an object: ``format`` "hbfp-program", ``version`` 2, ``machine`` (the parameters of the core),
                            ``network`` (a name), ``operands`` ("packed" or "fp32"), ``layers``
-``network.onnx``           the network, for all that is no product
+``network.onnx``           the network, for all that is no product; weights that are in blocks stand in it as sparse tensors without
+                           elements
 ``weights/L.P.bin``        B of product P of layer L as packed blocks, where it does not depend on the inputs
 =========================  ===================================================================================
 
@@ -31,7 +32,9 @@ from sim.devices.jobs import Job, block_format
 __all__ = ["FORMAT", "VERSION", "LayerProgram", "ProductProgram", "Program", "is_program", "read_program", "write_program"]
 
 FORMAT = "hbfp-program"
-VERSION = 1
+VERSION = 2
+READ = (1, 2)
+"""Versions that are read; in the first the graph holds all weights in FP32 too."""
 LARGEST = 1 << 32
 """Bytes of the largest member that is read."""
 
@@ -144,8 +147,8 @@ def read_program(path: Path) -> Program:
     try:
         with zipfile.ZipFile(path) as archive:
             header = json.loads(_member(archive, "program.json"))
-            if not isinstance(header, dict) or (header.get("format"), header.get("version")) != (FORMAT, VERSION):
-                raise ValueError(f"program.json must be of format {FORMAT}, version {VERSION}")
+            if not isinstance(header, dict) or header.get("format") != FORMAT or header.get("version") not in READ:
+                raise ValueError(f"program.json must be of format {FORMAT}, version {' or '.join(map(str, READ))}")
             machine = CoreConfig.from_dict(header["machine"])
             layers = tuple(_layer(machine, i, layer, archive) for i, layer in enumerate(header["layers"]))
             if header["operands"] not in ("packed", "fp32"):

@@ -151,7 +151,7 @@ def _run_program(options: Namespace) -> int:
         device = _device(options, program.machine)
         check_machine(program.machine, device.config)
         with progress_bar() as report:
-            result = network.run(inputs, device, widths, progress=report, commands=commands)
+            result = network.run(inputs, device, widths, progress=report, compare=False, commands=commands)
         return _report(options, result, device, labels, network.outputs[0])
 
 

@@ -266,7 +266,7 @@ class Network:
         cycles = grown.get("cycles")
         busy = grown["busy"] / cycles if cycles else None
         lost = grown["saturated"], grown["flushed"]
-        results.append(LayerResult(name, node.op_type, width, macs, float("inf"), *lost, cycles, busy))
+        results.append(LayerResult(name, node.op_type, width, macs, None, *lost, cycles, busy))
         return result
 
     def _reference(self, inputs: Mapping[str, ArrayLike]) -> Arrays:

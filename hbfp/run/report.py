@@ -23,7 +23,8 @@ def summary(result: Result, device: str, **more: Any) -> dict[str, Any]:
 def _cells(layer: LayerResult) -> list[str]:
     time = ["–", "–"] if layer.cycles is None else [f"{layer.cycles:,}", f"{layer.utilization:.1%}"]
     lost = [f"{layer.saturated:,}", f"{layer.flushed:,}"]
-    return [escape(layer.name), layer.operation, str(layer.width), f"{layer.macs:,}", f"{layer.sqnr:.1f}", *lost, *time]
+    sqnr = "–" if layer.sqnr is None else f"{layer.sqnr:.1f}"
+    return [escape(layer.name), layer.operation, str(layer.width), f"{layer.macs:,}", sqnr, *lost, *time]
 
 
 def show(console: Console, result: Result) -> None:

@@ -22,7 +22,8 @@ class LayerResult:
     macs
         multiply-accumulates.
     sqnr
-        of its result against the same network in FP32, decibels; infinite where they are equal.
+        of its result against the same network in FP32, decibels; infinite where they are equal, None where they were not
+        compared.
     saturated, flushed
         elements of the operands that were clipped, or became zero.
     cycles, utilization
@@ -33,7 +34,7 @@ class LayerResult:
     operation: str
     width: int
     macs: int
-    sqnr: float
+    sqnr: float | None
     saturated: int
     flushed: int
     cycles: int | None
@@ -41,7 +42,7 @@ class LayerResult:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values."""
-        return asdict(self) | {"sqnr": None if np.isinf(self.sqnr) else self.sqnr}
+        return asdict(self) | {"sqnr": None if self.sqnr is None or np.isinf(self.sqnr) else self.sqnr}
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import json
 import zipfile
 
 import numpy as np
+import onnx
 import pytest
 
 from hbfp.cli import main
@@ -14,6 +15,7 @@ from hw.command import pack_command, unpack_command
 from hw.config import CoreConfig
 from sim.devices import CycleDevice, GoldenDevice, RtlDevice
 from tests.hbfp.program.networks import MACHINE, OPTIONS, inputs, network
+from tests.sim.graphs.graphs import constant, model, node, save, tensor
 from tests.sim.messages import rejects
 
 
@@ -27,7 +29,7 @@ def program(tmp_path_factory):
 
 def run(path, device):
     with opened(read_program(path)) as (net, widths, commands):
-        return net.run(inputs(), device, widths, commands=commands)
+        return net.run(inputs(), device, widths, compare=False, commands=commands)
 
 
 def test_a_file_says_what_was_compiled(program):
@@ -77,6 +79,32 @@ def test_weights_are_those_of_the_file(program, tmp_path):
     write_program(type(read)(read.machine, read.network, read.operands, layers, read.model), tmp_path / "zero.hbfp")
     outputs = run(tmp_path / "zero.hbfp", GoldenDevice(MACHINE)).outputs["y"]
     assert len(np.unique(outputs)) == 1, "rows of the bias alone"
+
+
+def test_weights_in_blocks_are_nowhere_in_fp32(program, tmp_path):
+    """A bias is; and so is a weight that is looked up beside being multiplied, or whose operands go in FP32."""
+    kept = onnx.ModelProto.FromString(read_program(program).model).graph
+    assert [tensor.name for tensor in kept.initializer] == ["b"]
+    assert [(tensor.values.name, list(tensor.dims), len(tensor.values.float_data)) for tensor in kept.sparse_initializer] == [
+        ("w", [40, 30], 0)
+    ]
+    plain = compile_network(Network(network(tmp_path), batch=9), MACHINE, "booster", operands="fp32")
+    assert len(onnx.ModelProto.FromString(plain.model).graph.initializer) == 2
+    nodes = [node("Transpose", ["w"], "t", perm=[1, 0]), node("MatMul", ["x", "t"], "h"), node("MatMul", ["h", "v"], "i"),
+             node("Add", ["i", "v"], "y")]  # fmt: skip
+    made = model(nodes, [tensor("x", 4, 4)], [tensor("y", 4, 4)], [constant("w", 4, 4), constant("v", 4, 4)])
+    both = compile_network(Network(save(made, tmp_path)), MACHINE)
+    assert [tensor.name for tensor in onnx.ModelProto.FromString(both.model).graph.initializer] == ["v"]
+
+
+def test_a_file_of_version_1_is_read(program, tmp_path):
+    """Its graph had all weights."""
+    whole = network(tmp_path).read_bytes()
+    old = changed(program, tmp_path / "old.hbfp", lambda header, members: (header.update(version=1), members.update({"network.onnx": whole})))
+    net = read_program(old)
+    with opened(net) as (_, widths, commands):
+        outputs = Network(tmp_path / "net.onnx", batch=9).run(inputs(), GoldenDevice(MACHINE), widths, commands=commands).outputs
+    assert np.array_equal(outputs["y"], run(program, GoldenDevice(MACHINE)).outputs["y"])
 
 
 def test_same_network_same_file(program, tmp_path):
@@ -146,7 +174,7 @@ def _command(values, **fields):
 
 
 BROKEN = {
-    "program.json must be of format hbfp-program, version 1": lambda header, members: header.update(version=2),
+    "program.json must be of format hbfp-program, version 1 or 2": lambda header, members: header.update(version=3),
     "'machine' is missing": lambda header, members: header.pop("machine"),
     "block_size must be between 1 and 1024, not 0": lambda header, members: header["machine"].update(block_size=0, dot=None),
     "operands must be packed or fp32, not int8": lambda header, members: header.update(operands="int8"),
