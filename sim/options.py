@@ -22,7 +22,7 @@ POINT = (
       "accumulator_cycles", "tree_cycles", "datapath"),
     *("mantissa", "rounding", "features", "exponent_width", "ports", "port_rate"),
     *("bytes_per_cycle", "operands", "results", "patches"),
-    *("data", "tensor", "cores_per_chip", "link", "link_latency", "overlap", "epochs", "samples"),
+    *("cores", "parallel", "data", "tensor", "cores_per_chip", "link", "link_latency", "overlap", "epochs", "samples"),
     *("synthesis", "energy", "dram_energy", "library", "clock_mhz"),
 )
 """Options that are a parameter of one machine, by the names of ``sim.study.explore.evaluate`` but for ``MACHINE``."""
@@ -70,6 +70,8 @@ def add_options(options: argparse.ArgumentParser) -> None:
     patches = "patches of convolutions are read unfolded (default), or unfolded on the chip"
     group.add_argument("--patches", choices=("streamed", "gathered"), help=patches)
     group = options.add_argument_group("several cores")
+    group.add_argument("--cores", **number, help="all of them, with --parallel: --link says how fast they are joined")
+    group.add_argument("--parallel", metavar="data|tensor", help="what they share: the batch, or each weight matrix")
     group.add_argument("--data", **number, help="groups of cores that share the batch")
     group.add_argument("--tensor", **number, help="cores of a group, which share each weight matrix")
     group.add_argument("--cores-per-chip", **number, help="which share its memory bandwidth")

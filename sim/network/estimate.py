@@ -95,10 +95,11 @@ def _row(machine: _Machine, layer: Layer, product: LayerProduct, width: int, cou
     memory_cycles = 0.0
     if memory.bytes_per_cycle is not None:
         memory_cycles = moved.bytes * cluster.cores_per_chip / memory.bytes_per_cycle
-    link_cycles = 0.0
+    link_cycles = link_bytes = 0.0
     if exchange is not None and cluster.link is not None:
         bits = 32 if exchange.kind == "reduce" else element_bits(memory.results, width, config.block_size)
         link_cycles = exchange_cycles(exchange, cluster.link, bits / 8)
+        link_bytes = exchange.sent(bits / 8) * cluster.cores
     inside = max(core.total, memory_cycles)
     passes = config.slices(width) ** 2
     share = count / cluster.cores
@@ -120,6 +121,7 @@ def _row(machine: _Machine, layer: Layer, product: LayerProduct, width: int, cou
         link_cycles=link_cycles * count,
         cycles=count * (max(inside, link_cycles) if cluster.overlap else inside + link_cycles),
         bytes=moved.bytes * cluster.cores * count,
+        link_bytes=link_bytes * count,
         bound=_bound(core, memory_cycles, link_cycles),
         peak=config.macs_per_cycle * cluster.cores,
         compute_bound=compute_bound(config, product, width) * share,

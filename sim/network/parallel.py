@@ -97,6 +97,11 @@ class Exchange:
     elements: int
     cores: int
 
+    def sent(self, bytes_per_element: float) -> float:
+        """Bytes that each core sends on a ring: (p-1)/p of the data to gather, twice that to reduce."""
+        once = self.elements * bytes_per_element * (self.cores - 1) / self.cores
+        return once if self.kind == "gather" else 2 * once
+
 
 def split(layer: Layer, product: LayerProduct, cluster: Cluster) -> tuple[LayerProduct, Exchange | None]:
     """The largest part of a product that one core gets, and the exchange that follows.
@@ -149,8 +154,6 @@ def _part(product: LayerProduct, *, m: int = 0, k: int = 0, n: int = 0, repeats:
 
 
 def exchange_cycles(exchange: Exchange, link: Link, bytes_per_element: float) -> float:
-    """Cycles on a ring of p cores: (p-1)/p of the data and p-1 latencies to gather, twice that to reduce."""
-    hops = exchange.cores - 1
-    moved = exchange.elements * bytes_per_element * hops / exchange.cores
-    once = moved / link.bytes_per_cycle + hops * link.latency_cycles
-    return once if exchange.kind == "gather" else 2 * once
+    """Cycles on a ring of p cores: what each sends, and p-1 latencies to gather, twice as many to reduce."""
+    hops = (exchange.cores - 1) * (1 if exchange.kind == "gather" else 2)
+    return exchange.sent(bytes_per_element) / link.bytes_per_cycle + hops * link.latency_cycles

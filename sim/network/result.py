@@ -46,6 +46,8 @@ class ProductRow:
         what memory and link alone would take.
     bytes
         to and from all memories.
+    link_bytes
+        that all cores send each other.
     bound
         the stage that limits, of ``BOUNDS``.
     peak
@@ -71,6 +73,7 @@ class ProductRow:
     link_cycles: float
     cycles: float
     bytes: float
+    link_bytes: float
     bound: str
     peak: int
     compute_bound: float
@@ -195,6 +198,7 @@ class Estimate:
             "operations_per_byte": self.operations_per_byte(*self.rows),
             "on_chip_bits": on_chip_bits(self.config),
             "bytes": self.bytes,
+            "link_bytes": sum(row.link_bytes for row in self.rows),
             "weight_bytes": self.weight_bytes(),
             "bound": {bound: self.share(bound) for bound in BOUNDS if self.share(bound)},
         } | {name: value for name, value in known.items() if value is not None}

@@ -18,7 +18,7 @@ from sim.network.result import Estimate
 from sim.network.synthesis import Physical, read_results
 from sim.workloads import Workload, load, schedule
 
-__all__ = ["NEEDS", "Values", "check_needs", "evaluate", "grid", "sweep"]
+__all__ = ["NEEDS", "PARALLEL", "Values", "check_needs", "evaluate", "grid", "sweep"]
 
 Values = dict[str, Any]
 """Parameters or results by their names, of whatever kind each is."""
@@ -26,10 +26,13 @@ Values = dict[str, Any]
 _CONFIG = {field.name for field in fields(CoreConfig)} - {"mantissa_widths"}
 _MEMORY = {field.name for field in fields(Memory)}
 _CLUSTER = {"data", "tensor", "cores_per_chip", "overlap"}
+PARALLEL = ("data", "tensor")
+"""What several cores share: the batch, or each weight matrix."""
 _ESTIMATE = {"training", "epochs", "samples", "merge"}
 NEEDS = {
     "library": ("synthesis", "energy"), "dram_energy": ("energy",), "epochs": ("training",), "samples": ("epochs",),
-    "link": ("data", "tensor"), "link_latency": ("link",), "overlap": ("link",), "cores_per_chip": ("data", "tensor"),
+    "link": ("data", "tensor", "cores"), "link_latency": ("link",), "overlap": ("link",),
+    "cores_per_chip": ("data", "tensor", "cores"), "cores": ("parallel",), "parallel": ("cores",),
 }  # fmt: skip
 """Parameters that say nothing without another: that one, or one of several."""
 _SMALL = 500
@@ -40,6 +43,20 @@ def grid(**axes: object) -> list[Values]:
     """Every combination of the axes' values; a value that is no list is an axis of one."""
     lists = [list(values) if isinstance(values, list | tuple | range) else [values] for values in axes.values()]
     return [dict(zip(axes, point, strict=True)) for point in product(*lists)]
+
+
+def _cluster(point: Values) -> Cluster:
+    """The cores of a point, taken from it: ``data`` and ``tensor``, or ``cores`` and which of these they are."""
+    latency = point.pop("link_latency", 0)
+    link = Link(point.pop("link"), latency) if "link" in point else None
+    if "parallel" in point:
+        kind = point.pop("parallel")
+        if kind not in PARALLEL:
+            raise ValueError(f"parallel must be one of {', '.join(PARALLEL)}, not {kind}")
+        if kind in point:
+            raise ValueError(f"cores and {kind} must not be given both")
+        point[kind] = point.pop("cores")
+    return Cluster(link=link, **{name: point.pop(name) for name in list(point) if name in _CLUSTER})
 
 
 def check_needs(given: Container[str], needs: Mapping[str, Sequence[str]]) -> None:
@@ -95,7 +112,8 @@ def evaluate(workload: Workload | str, point: Mapping[str, Any]) -> Estimate:
 
     A point may hold the parameters of ``CoreConfig`` (``mesh``, ``tile`` as "4x4" and ``block`` are short forms;
     ``mantissa_widths`` defaults to what the schedule needs, ``features`` to what the formats in memory need), of
-    ``Memory``, of ``Cluster`` with ``link`` in bytes per cycle and ``link_latency``, ``schedule``, ``training``,
+    ``Memory``, of ``Cluster`` with ``link`` in bytes per cycle and ``link_latency`` (``cores`` with ``parallel`` "data" or
+    "tensor" is a short form), ``schedule``, ``training``,
     ``ports`` (False counts the array alone), ``port_rate`` (the share of cycles in which each stream of the core passes a
     beat), ``epochs``, ``samples``, ``physical``, or ``synthesis`` with ``library`` for ``read_results``, ``energy``
     with ``library`` for ``read_energy`` and ``dram_energy`` in pJ per byte, ``clock_mhz`` in place of theirs, and the options
@@ -114,9 +132,7 @@ def evaluate(workload: Workload | str, point: Mapping[str, Any]) -> Estimate:
     memory = Memory(**{name: point.pop(name) for name in list(point) if name in _MEMORY})
     config = _core(point, plan.widths(point.get("training", False)), memory)
     rates = _rates(point.pop("ports", True), point.pop("port_rate", 1))
-    latency = point.pop("link_latency", 0)
-    link = Link(point.pop("link"), latency) if "link" in point else None
-    cluster = Cluster(link=link, **{name: point.pop(name) for name in list(point) if name in _CLUSTER})
+    cluster = _cluster(point)
     physical = point.pop("physical", Physical())
     library = point.pop("library", None)
     if "synthesis" in point:

@@ -41,11 +41,15 @@ def show(console: Console, result: Estimate) -> None:
         table.add_column(title, no_wrap=True)
     for title in ("M", "K", "N", "repeats", "bits", "MAC", "cycles", "time", "used", "of bound", "bytes"):
         table.add_column(title, justify="right", no_wrap=True)
+    linked = result.cluster.cores > 1
+    if linked:
+        table.add_column("sent", justify="right", no_wrap=True)
     table.add_column("bound", no_wrap=True)
     for row in result.rows:
         sizes = (str(size) for size in (row.m, row.k, row.n, row.repeats, row.width))
         amounts = (quantity(row.macs), quantity(row.cycles), _percent(row.cycles / result.cycles))
-        rest = (_percent(row.utilization), f"{row.times_bound:.2f}", quantity(row.bytes), row.bound)
+        moved = [quantity(row.bytes)] + [quantity(row.link_bytes)] * linked
+        rest = (_percent(row.utilization), f"{row.times_bound:.2f}", *moved, row.bound)
         table.add_row(_layer(row), row.stage, *sizes, *amounts, *rest)
     console.print(table)
     for line in _totals(result):
@@ -64,7 +68,8 @@ def _totals(result: Estimate) -> list[str]:
         f"{summary['macs_per_cycle']:,.1f} per cycle, multipliers used {_percent(summary['utilization'])}",
         f"{summary['times_bound']:.2f} times the bound: the array needs {quantity(summary['compute_bound'])}cycles, "
         f"the streams {quantity(summary['port_bound'])}; memories of the core hold {quantity(summary['on_chip_bits'])}bit",
-        f"bound by {bounds}; memory traffic {quantity(summary['bytes'])}B",
+        f"bound by {bounds}; memory traffic {quantity(summary['bytes'])}B"
+        + f"; cores send each other {quantity(summary['link_bytes'])}B" * (result.cluster.cores > 1),
         *_streams(result),
         f"{quantity(summary['parameters'])}parameters; weights of the products take "
         f"{quantity(summary['weight_bytes'])}B in blocks",

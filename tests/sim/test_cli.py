@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from sim.cli import main
+from tests.sim.graphs.graphs import constant, model, node, save, tensor
 
 
 @pytest.fixture
@@ -44,6 +45,23 @@ def test_a_plot_is_the_roofline_or_a_folder(run, tmp_path):
     assert (tmp_path / "utilization.png").read_bytes() == (tmp_path / "folder" / "roofline.png").read_bytes()
     assert run("--workload resnet20 --ideal-ports --plot ideal")[0] == 0
     assert [path.name for path in (tmp_path / "ideal").iterdir()] == ["utilization.png"]
+
+
+@pytest.mark.parametrize("kind", ["data", "tensor"])
+def test_a_graph_on_several_cores_says_what_they_send(run, tmp_path, kind):
+    """A perceptron at batch 8: with the weights shared, three quarters of each C, FP32, are gathered by four cores."""
+    nodes = [node("MatMul", ["x", "w"], "h"), node("Relu", ["h"], "r"), node("MatMul", ["r", "v"], "y")]
+    weights = [constant("w", 16, 32), constant("v", 32, 12)]
+    save(model(nodes, [tensor("x", "n", 16)], [tensor("y", "n", 12)], weights), tmp_path)
+    line = f"--workload net.onnx --batch 8 --cores 4 --parallel {kind} --link 8"
+    _, out, _ = run(line + " --csv c.csv")
+    sent = [3 * 8 * size * 4 if kind == "tensor" else 0 for size in (32, 12)]
+    report = json.loads(run(line + " --json")[1])
+    assert [row["link_bytes"] for row in report["layers"]] == sent
+    assert report["summary"]["link_bytes"] == sum(sent)
+    assert "cores send each other" in out
+    trained = json.loads(run(line + " --training --json")[1])["layers"]
+    assert [row["link_bytes"] > 0 for row in trained if row["stage"] == "weight gradient"] == [kind == "data"] * 2
 
 
 def test_all_layers_has_a_row_for_each(run, tmp_path):
@@ -118,7 +136,11 @@ BAD = [
     ("--workload resnet20 --dram-energy 5", "dram_energy needs energy"),
     ("--workload resnet20 --energy bad.csv", "bad.csv is not a results file of python -m synth energy --json"),
     ("--workload resnet20 --sweep library=a,b", "library needs synthesis or energy"),
-    ("--workload resnet20 --link 4", "link needs data or tensor"),
+    ("--workload resnet20 --link 4", "link needs data or tensor or cores"),
+    ("--workload resnet20 --cores 4", "cores needs parallel"),
+    ("--workload resnet20 --cores 4 --parallel both", "parallel must be one of data, tensor, not both"),
+    ("--workload resnet20 --cores 4 --parallel tensor", "link must be stated for 4 cores"),
+    ("--workload resnet20 --cores 4 --parallel data --data 2", "cores and data must not be given both"),
     ("--workload resnet20 --data 2 --link-latency 4", "link_latency needs link"),
     ("--workload resnet20 --samples 4", "samples needs epochs"),
     ("--workload resnet20 --ideal-ports --port-rate 1/2", "port_rate needs ports, which ideal ones are not"),

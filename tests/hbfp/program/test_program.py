@@ -100,8 +100,11 @@ def test_weights_in_blocks_are_nowhere_in_fp32(program, tmp_path):
 def test_a_file_of_version_1_is_read(program, tmp_path):
     """Its graph had all weights."""
     whole = network(tmp_path).read_bytes()
-    old = changed(program, tmp_path / "old.hbfp", lambda header, members: (header.update(version=1), members.update({"network.onnx": whole})))
-    net = read_program(old)
+
+    def older(header, members):
+        header["version"], members["network.onnx"] = 1, whole
+
+    net = read_program(changed(program, tmp_path / "old.hbfp", older))
     with opened(net) as (_, widths, commands):
         outputs = Network(tmp_path / "net.onnx", batch=9).run(inputs(), GoldenDevice(MACHINE), widths, commands=commands).outputs
     assert np.array_equal(outputs["y"], run(program, GoldenDevice(MACHINE)).outputs["y"])
