@@ -72,8 +72,8 @@ def plot_roofline(result: Estimate) -> bytes:
     axes = figure.subplots()
     for row in result.rows:
         size = 10 + 300 * row.cycles / result.cycles
-        axes.scatter(result.operations_per_byte(row), row.macs / row.cycles, size, color=_COLOURS[row.bound], alpha=0.6)
-    whole = result.operations_per_byte(*result.rows)
+        axes.scatter(result.operations_per_byte(row) or 0, row.macs / row.cycles, size, color=_COLOURS[row.bound], alpha=0.6)
+    whole = result.operations_per_byte(*result.rows) or 0
     axes.scatter(whole, result.macs / result.cycles, 90, color="black", marker="*", label="network")
     kinds = {row.passes: row.width for row in result.rows}
     cores = result.cluster.cores
