@@ -8,8 +8,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from tests.mutants.components import COMPONENTS
 from tests.mutants.nearest import MODULES, nearest, whole
-from tests.mutants.netlist import COMPONENTS, netlist_mutants
+from tests.mutants.netlist import netlist_mutants
 from tests.mutants.results import Results
 from tests.mutants.score import equivalent, score, table
 from tests.mutants.source import Mutant, mutants

@@ -1,125 +1,176 @@
-"""Mutants of a component's netlist, made by Yosys, all of them in one Verilog text that is built once."""
+"""Mutants of a component's netlist, made by Yosys."""
 
+import importlib
 import json
+import os
 import re
+import subprocess
+import sys
 import time
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
+from tests.mutants.components import COMPONENTS, Nearest
 from tests.mutants.score import score, table
 from tests.mutants.source import ROOT, digest
 from tests.mutants.trial import trial
 
-__all__ = ["COMPONENTS", "activate", "mutated_netlist", "netlist_mutants"]
+__all__ = ["LISTED", "READ", "activate", "mutated_netlist", "netlist_mutants"]
 
 FOLDER = ROOT / "build" / "mutants"
 CONTROL = "mutant"
-"""Name of the register that chooses a mutant; 0 is none. The simulator's argument ``+mutant=N`` sets it."""
-SECONDS = 300.0
-NOTED = FOLDER / "listed.txt"
-"""Where the bench of a netlist leaves what its mutants are."""
-RESULTS = FOLDER / "netlists.json"
-COMPONENTS = {
-    "hw/quantize/operand_expander.py": "tests/quantize/test_operand_expander.py::test_operand_expander[4]",
-    "hw/quantize/block_quantizer.py": "tests/quantize/test_block_quantizer.py::test_block_quantizer[mixed]",
-    "hw/quantize/block_packer.py": "tests/quantize/test_block_packer.py::test_block_packer[mixed]",
-    "hw/quantize/block_unpacker.py": "tests/quantize/test_block_unpacker.py::test_block_unpacker[mixed]",
-    "hw/dot/dot_product.py": "tests/dot/test_dot_product.py::test_sums_are_exact_after_the_latency[structural-4-24-2-0]",
-    "hw/dot/carry_chain.py": "tests/dot/test_dot_product.py::test_sums_are_exact_after_the_latency[carry_chain-4-24-2-0]",
-    "hw/dot/paired_dot_product.py": "tests/dot/test_paired_dot_product.py::test_sums_are_exact",
-    "hw/array/processing_element.py": "tests/array/test_processing_element.py::test_processing_element[mixed]",
-    "hw/array/tile.py": "tests/array/test_tile.py::test_tile[mixed]",
-    "hw/array/mesh.py": "tests/array/test_mesh.py::test_mesh[units]",
-    "hw/accumulate/block_accumulator.py":
-        "tests/accumulate/test_block_accumulator.py::test_float_words_follow_the_definition[fp32-4-5]",
-    "hw/accumulate/aligned_accumulator.py":
-        "tests/accumulate/test_block_accumulator.py::test_aligned_states_follow_the_definition[2-3-13]",
-    "hw/accumulate/result_finisher.py": "tests/accumulate/test_result_finisher.py::test_result_finisher",
-    "hw/accumulate/bfloat16_packer.py": "tests/accumulate/test_bfloat16_packer.py::test_bfloat16_packer[4]",
-    "hw/core/counters.py": "tests/core/test_counters.py::test_counters[32-every_event_is_counted_once]",
-    "hw/core/decoder.py": "tests/core/test_decoder.py::test_decoder[features]",
-    "hw/core/loader.py": "tests/core/test_loader.py::test_loader",
-    "hw/core/operand_buffer.py": "tests/core/test_operand_buffer.py::test_operand_buffer[steps_in_a_word]",
-    "hw/core/output_stage.py": "tests/core/test_output_stage.py::test_output_stage[blocks]",
-    "hw/core/ram.py": "tests/core/test_ram.py::test_ram[shape0]",
-    "hw/core/requantizer.py": "tests/core/test_requantizer.py::test_requantizer[parts]",
-    "hw/core/result_buffer.py": "tests/core/test_result_buffer.py::test_result_buffer[panels]",
-    "hw/core/sequencer.py": "tests/core/test_sequencer.py::test_sequencer[mixed]",
-}  # fmt: skip
-"""Components with a bench of their own on the emitted Verilog, and that bench on one machine."""
+"""Name of the register that chooses a mutant; 0 is none."""
+SECONDS = 600.0
+"""Of tests without a mutant, which build what they run. With one they get five times what they take then, and five seconds."""
+NOTED, CHOSEN, RESULTS = FOLDER / "noted.txt", FOLDER / "chosen.hex", FOLDER / "netlists.json"
+"""Which folder has the mutants of the netlist that a trial met; the number of the one to run; outcomes."""
+LISTED, READ = "mutants.txt", "read.ys"
+PLAIN = "proc\nopt -full\nwreduce\nopt -full\nopt_clean -purge\n"
+"""Steps after which little is left that nothing depends on."""
 
 
 def _driven(text: str, top: str, width: int) -> str:
     """The top with the control as a register of its own instead of a port."""
     head, rest = text.split(f"module {top}(", 1)
+    rest, end, tail = rest.partition("endmodule")
     ports, body = rest.split(");", 1)
     ports = ", ".join(port for port in map(str.strip, ports.split(",")) if port != CONTROL)
     body = re.sub(rf"^\s*(?:input|wire) \[{width - 1}:0\] {CONTROL};\n", "", body, flags=re.MULTILINE)
-    chosen = f'  reg [{width - 1}:0] {CONTROL};\n  initial if (!$value$plusargs("{CONTROL}=%d", {CONTROL})) {CONTROL} = 0;\n'
-    return f"{head}module {top}({ports});\n{chosen}{body}"
+    chosen = (
+        f"  reg [{width - 1}:0] chosen [0:0];\n  reg [{width - 1}:0] {CONTROL};\n"
+        f'  initial begin $readmemh("{CHOSEN}", chosen); {CONTROL} = chosen[0]; end\n'
+    )
+    return f"{head}module {top}({ports});\n{chosen}{body}{end}{tail}"
 
 
-def mutated_netlist(text: str, top: str, count: int) -> tuple[str, list[str]]:
-    """Verilog with ``count`` mutants evenly over the netlist of ``top`` and all below it, and what each of them is."""
+def listed(text: str, top: str, count: int, steps: str = PLAIN, options: str = "", modules: str = "*") -> Path:
+    """Folder with a netlist, how it is read, and a list of ``count`` mutants evenly over some of its modules."""
     from hw.host.tools import yosys
 
-    folder, width = FOLDER / f"netlist-{digest(text, count)}", count.bit_length()
-    result, listed = folder / "mutated.v", folder / "mutants.txt"
-    if not result.exists():
+    folder = FOLDER / f"netlist-{digest(text, count, steps, options, modules)}"
+    if not (folder / LISTED).exists():
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "plain.v").write_text(text)
-        read = f"read_verilog plain.v\nhierarchy -top {top}\nproc\nopt_clean\n"
-        yosys(f"{read}mutate -list {count} -seed 1 -ctrl {CONTROL} {width} 1 -o mutants.txt\n", folder)
-        yosys(f"{read}{listed.read_text()}\nwrite_verilog -noattr mutated.v\n", folder)
+        (folder / READ).write_text(f"read_verilog plain.v\nhierarchy -top {top}\n{steps}")
+        yosys(f"{(folder / READ).read_text()}mutate -list {count} -seed 1 {options} -o {LISTED} {modules}\n", folder)
+        if not (folder / LISTED).read_text():
+            raise RuntimeError(f"no module of {top} is called {modules}")
+    NOTED.write_text(str(folder))
+    return folder
+
+
+def mutated_netlist(text: str, top: str, count: int, modules: str = "*") -> str:
+    """Verilog with ``count`` mutants; the number in the file ``CHOSEN`` says which of them runs."""
+    from hw.host.tools import yosys
+
+    width = count.bit_length()
+    folder = listed(text, top, count, options=f"-ctrl {CONTROL} {width} 1", modules=modules)
+    result = folder / "mutated.v"
+    if not result.exists():
+        steps = f"{(folder / READ).read_text()}{(folder / LISTED).read_text()}\n"
+        yosys(f"{steps}write_verilog -noattr mutated.v\n", folder)
         result.write_text(_driven(result.read_text(), top, width))
-    return result.read_text(), listed.read_text().splitlines()
+    return result.read_text()
 
 
-def activate(count: int, number: int) -> None:
-    """From now on in this process every bench runs on the netlist with ``count`` mutants, of which one is chosen."""
+def _compiled(nearest: Nearest, count: int, number: int) -> None:
+    """Every Verilog that is emitted from now on has ``count`` mutants, of which one is chosen."""
+    import hw.emit
+
+    emit = hw.emit.emit_verilog
+
+    def emit_mutated(component, *options):
+        return mutated_netlist(emit(component, *options), component.module_name, count, nearest.modules)
+
+    CHOSEN.write_text(f"{number:x}\n")
+    os.environ |= {"HBFP_CACHE": str(FOLDER / "cores"), "COCOTB_MAX_FAILURES": "1"}
+    hw.emit.emit_verilog = emit_mutated
     from tests import bench
 
-    emit, test = bench.emit_verilog, bench.QuickVerilator.test
-
-    def emit_mutated(component):
-        text, listed = mutated_netlist(emit(component), component.module_name, count)
-        if not number:
-            NOTED.write_text("\n".join(listed))
-        return text
-
-    bench.emit_verilog = emit_mutated
-    bench.QuickVerilator.test = lambda self, **options: test(self, plusargs=[f"+{CONTROL}={number}"], **options)
     bench.BUILD = Path(FOLDER / "benches")
+
+
+def _simulated(module: str, nearest: Nearest, count: int, number: int) -> None:
+    """The class that Amaranth simulates has from now on the gates of its netlist, of whose mutants one is made."""
+    from amaranth.back import verilog
+
+    from hw.host.tools import yosys
+    from tests.mutants.gates import GATES, rebuilt
+
+    kind = getattr(importlib.import_module(module.removesuffix(".py").replace("/", ".")), nearest.simulated)
+    elaborate = kind.elaborate
+
+    @cache
+    def gates(text: str) -> dict:
+        folder = listed(text, "part", count, f"{PLAIN}flatten\nopt -full\nopt_clean -purge\n")
+        change = f"{(folder / LISTED).read_text().splitlines()[number - 1]}\n" if number else ""
+        yosys(f"{(folder / READ).read_text()}{change}{GATES}write_json gates.json\n", folder)
+        return json.loads((folder / "gates.json").read_text())["modules"]["part"]
+
+    def elaborate_mutated(self, platform):
+        kind.elaborate = elaborate
+        text = verilog.convert(self, name="part", emit_src=False)
+        kind.elaborate = elaborate_mutated
+        return rebuilt(self, gates(text))
+
+    kind.elaborate = elaborate_mutated
+
+
+def activate(name: str, count: int, number: int) -> None:
+    """From now on in this process the tests of a component meet one of its ``count`` mutants, or none for number 0."""
+    nearest = COMPONENTS[name]
+    if nearest.simulated:
+        _simulated(name.split(":")[0], nearest, count, number)
+    else:
+        _compiled(nearest, count, number)
 
 
 def _spoken(command: str) -> str:
     """What a command of Yosys does: its mode, and the cell's port and bit with the wire at it."""
-    return " ".join(re.findall(r"-(?:mode|cell|port|portbit|wire|wirebit) (\S+)", command))
+    return " ".join(re.findall(r"-(?:mode|module|cell|port|portbit|wire|wirebit) (\S+)", command))
 
 
-def _tried(module: str, count: int, deadline: float) -> list[dict]:
-    """Outcomes of a component's mutants; its bench must pass without any."""
-    test = COMPONENTS[module]
-    if trial(partial(activate, count, 0), [test], SECONDS, conftest=True)[0] != "survived":
-        raise RuntimeError(f"{test} fails on the netlist without a mutant")
-    listed, records = NOTED.read_text().splitlines(), []
-    for number, command in enumerate(listed, 1):
+def _is_equivalent(folder: Path, number: int) -> bool:
+    """Whether ABC proves that a mutant means the same; in a process of its own, since this one must not import ours."""
+    command = [sys.executable, "-m", "tests.mutants.equivalence", str(folder), str(number)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout == "equivalent\n"
+
+
+def _tried(name: str, count: int, known: list[dict], deadline: float, keep: Callable[[], None]) -> None:
+    """Try a component's mutants from the first that is not known on; its tests must pass without any."""
+    tests = list(COMPONENTS[name].tests)
+    for _ in range(2):  # the first builds, the second takes as long as those that follow
+        outcome, seconds = trial(partial(activate, name, count, 0), tests, SECONDS, conftest=True)
+        if outcome != "survived":
+            raise RuntimeError(f"{' '.join(tests)} fails on the netlist without a mutant")
+    folder = Path(NOTED.read_text())
+    for number, command in list(enumerate((folder / LISTED).read_text().splitlines(), 1))[len(known) :]:
         if time.monotonic() > deadline:
             break
-        outcome, _ = trial(partial(activate, count, number), [test], SECONDS, conftest=True)
-        records.append({"module": module, "outcome": outcome, "before": test, "after": _spoken(command)})
-    return records
+        outcome, _ = trial(partial(activate, name, count, number), tests, 5 * seconds + 5, conftest=True)
+        record = {"module": name, "outcome": outcome, "before": f"{folder.name} {number}", "after": _spoken(command)}
+        if outcome == "survived" and _is_equivalent(folder, number):
+            record["reason"] = "proved by ABC to compute the same from power-on, whatever comes in"
+        known.append(record)
+        keep()
 
 
-def netlist_mutants(modules: list[str], count: int, deadline: float) -> list[dict]:
-    """Rows of the score of components, ``count`` mutants each; what was whole before is not tried again."""
-    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    for module in modules:
-        name = f"{module} {count} {digest((ROOT / module).read_text(), (ROOT / COMPONENTS[module].split('::')[0]).read_text())}"
-        if name not in known and time.monotonic() < deadline:
-            known[name] = _tried(module, count, deadline)
+def netlist_mutants(names: list[str], count: int, deadline: float) -> list[dict]:
+    """Rows of the score of components, ``count`` mutants each; what was tried before is not tried again."""
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    found = []
+    for name in names:
+        files = {name.split(":")[0], *(test.split("::")[0] for test in COMPONENTS[name].tests)}
+        key = f"{name} {count} {digest(*((ROOT / file).read_text() for file in sorted(files)))}"
+        known = results.setdefault(key, [])
+
+        def keep() -> None:
             RESULTS.parent.mkdir(parents=True, exist_ok=True)
-            RESULTS.write_text(json.dumps(known, indent=1))
-        print(table(score(known.get(name, []), {module: count})).splitlines()[2], flush=True)
-    latest = {name.split()[0]: records for name, records in known.items() if name.split()[0] in modules}
-    return score([r for records in latest.values() for r in records], dict.fromkeys(modules, count))
+            RESULTS.write_text(json.dumps(results, indent=1))
+
+        if len(known) < count and time.monotonic() < deadline:
+            _tried(name, count, known, deadline, keep)
+        print(table(score(known, {name: count})).splitlines()[2], flush=True)
+        found += known
+    return score(found, dict.fromkeys(names, count))

@@ -28,7 +28,7 @@ def score(records: Iterable[dict], totals: dict[str, int]) -> list[dict]:
         if record["outcome"] != "survived":
             row["killed"] += 1
             continue
-        reason = equivalent(record["module"], record["after"])
+        reason = record.get("reason") or equivalent(record["module"], record["after"])
         row["equivalent"] += bool(reason)
         row["survivors"].append({"before": record["before"], "after": record["after"], "reason": reason or "none yet"})
     return list(rows.values())
