@@ -60,7 +60,7 @@ COMPONENTS = {
     "hw/accumulate/aligned_accumulator.py":
         _compiled("tests/accumulate/test_block_accumulator.py::test_aligned_states_follow_the_definition[2-3-13]"),
     "hw/accumulate/block_joiner.py":
-        _simulated("BlockJoiner", "tests/accumulate/test_block_joiner.py::test_equals_the_definition[4-2]"),
+        _compiled("tests/array/test_processing_element.py::test_processing_element[joined]", modules="block_joiner*"),
     "hw/accumulate/result_finisher.py": _compiled("tests/accumulate/test_result_finisher.py::test_result_finisher"),
     "hw/accumulate/bfloat16_packer.py": _compiled("tests/accumulate/test_bfloat16_packer.py::test_bfloat16_packer[4]"),
     "hw/core/counters.py": _compiled("tests/core/test_counters.py::test_counters[32-every_event_is_counted_once]"),
