@@ -8,7 +8,7 @@ ROOMS = {"golden": "tests/golden", "golden/layers": "tests/golden/layers", "sim/
 """Rooms whose modules are changed, and where their tests are."""
 ELSEWHERE = {"golden/product.py": ["tests/golden/test_matmul.py"]}
 """Tests of modules that have none of their own name."""
-TOGETHER = ["tests/sim/model/test_core.py", "tests/sim/test_exact.py"]
+TOGETHER = ["tests/sim/test_exact.py", "tests/sim/model/test_core.py"]
 """Those of ``sim.model``, whose modules are tested as one, some by themselves before."""
 
 

@@ -141,14 +141,14 @@ def _tried(name: str, count: int, known: list[dict], deadline: float, keep: Call
     """Try a component's mutants from the first that is not known on; its tests must pass without any."""
     tests = list(COMPONENTS[name].tests)
     for _ in range(2):  # the first builds, the second takes as long as those that follow
-        outcome, seconds = trial(partial(activate, name, count, 0), tests, SECONDS, conftest=True)
+        outcome, seconds = trial(partial(activate, name, count, 0), tests, SECONDS)
         if outcome != "survived":
             raise RuntimeError(f"{' '.join(tests)} fails on the netlist without a mutant")
     folder = Path(NOTED.read_text())
     for number, command in list(enumerate((folder / LISTED).read_text().splitlines(), 1))[len(known) :]:
         if time.monotonic() > deadline:
             break
-        outcome, _ = trial(partial(activate, name, count, number), tests, 5 * seconds + 5, conftest=True)
+        outcome, _ = trial(partial(activate, name, count, number), tests, 5 * seconds + 5)
         record = {"module": name, "outcome": outcome, "before": f"{folder.name} {number}", "after": _spoken(command)}
         if outcome == "survived" and _is_equivalent(folder, number):
             record["reason"] = "proved by ABC to compute the same from power-on, whatever comes in"

@@ -1,5 +1,6 @@
 """Tests in a child of this process, in which something was changed before."""
 
+import importlib
 import importlib.abc
 import importlib.util
 import os
@@ -13,8 +14,9 @@ from tests.mutants.source import ROOT, Mutant
 
 __all__ = ["change", "prepare", "trial"]
 
+OTHERS = ("pytest", "gfloat", "ml_dtypes", "numpy.random", "hypothesis.strategies")
 OURS = ("golden", "hw", "sim", "synth", "hbfp")
-OPTIONS = ("-x", "-q", "--no-header", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib")
+OPTIONS = ("-x", "-q", "--no-header", "-p", "no:cacheprovider", "--noconftest", "-o", "addopts=--import-mode=importlib")
 
 
 class _Changed(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
@@ -36,16 +38,13 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         exec(compile(self.text, self.path, "exec", dont_inherit=True), module.__dict__)
 
 
-def prepare() -> None:
-    """Import what all tests need and nothing of ours, so that children start soon."""
+def prepare(*ours: str) -> None:
+    """Import what all tests need, and of ours only these modules, so that children start soon."""
     os.environ |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "OMP_NUM_THREADS": "1"}
-    import gfloat  # noqa: F401
-    import hypothesis.strategies  # noqa: F401
-    import ml_dtypes  # noqa: F401
-    import numpy.random  # noqa: F401
-    import pytest  # noqa: F401
-
-    mine = [name for name in sys.modules if name.split(".")[0] in OURS]
+    for name in (*OTHERS, *ours):
+        importlib.import_module(name)
+    allowed = {name.split(".")[0] for name in ours}
+    mine = [name for name in sys.modules if name.split(".")[0] in OURS and name.split(".")[0] not in allowed]
     if mine:
         raise RuntimeError(f"children would keep {mine[0]} unchanged")
 
@@ -55,7 +54,7 @@ def change(mutant: Mutant) -> None:
     sys.meta_path.insert(0, _Changed(mutant.module, mutant.text()))
 
 
-def _child(make: Callable[[], None], tests: list[str], conftest: bool) -> None:
+def _child(make: Callable[[], None], tests: list[str]) -> None:
     import pytest
 
     os.setsid()
@@ -66,17 +65,17 @@ def _child(make: Callable[[], None], tests: list[str], conftest: bool) -> None:
     status = 99
     with suppress(BaseException):
         make()
-        status = int(pytest.main([*OPTIONS, *([] if conftest else ["--noconftest"]), *tests]))
+        status = int(pytest.main([*OPTIONS, *tests]))
     os._exit(status)
 
 
-def trial(make: Callable[[], None], tests: list[str], seconds: float, conftest: bool = False) -> tuple[str, float]:
+def trial(make: Callable[[], None], tests: list[str], seconds: float) -> tuple[str, float]:
     """What became of the mutant that ``make`` makes: "killed", "timeout" (killed by the clock) or "survived", and the
     seconds it took."""
     start = time.monotonic()
     child = os.fork()
     if not child:
-        _child(make, tests, conftest)
+        _child(make, tests)
     while time.monotonic() - start < seconds:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
