@@ -7,6 +7,7 @@ import re
 import zlib
 from dataclasses import dataclass, field
 from functools import cache
+from math import inf
 from pathlib import Path
 
 from synth.mapping.cells import truth_table
@@ -24,6 +25,8 @@ __all__ = [
 ]
 
 SEARCH_PATH = "HBFP_LIBERTY_PATH"
+LARGEST = 1 << 29
+"""Bytes of a library, unpacked, at most."""
 REFERENCE = Path(__file__).parent / "reference.lib"
 
 
@@ -168,11 +171,12 @@ def find_library(name: str, build: Path) -> Library:
         path = Path(name)
         if not path.is_file():
             raise LibraryError(f"library must be a file or one of reference, {', '.join(KNOWN)}, not {name}")
+    title = name if name == "reference" or name in KNOWN else path.name.removesuffix(".gz").removesuffix(".lib")
+    text = _content(path)
+    cells = _cells(text.decode(errors="replace"), path)
+    if not any(cell.flip_flop for cell in cells.values()):
+        raise LibraryError(f"library {path} has no flip-flop")
     if path.suffix == ".gz":
-        try:
-            text = gzip.decompress(path.read_bytes())
-        except (OSError, EOFError, zlib.error) as error:
-            raise LibraryError(f"library {path} does not unpack: {error}") from error
         # Beside others of the same name, of other content.
         unpacked = build / "libraries" / hashlib.sha256(text).hexdigest()[:16] / path.with_suffix("").name
         if not unpacked.exists():
@@ -181,10 +185,6 @@ def find_library(name: str, build: Path) -> Library:
             part.write_bytes(text)
             part.rename(unpacked)
         path = unpacked
-    title = name if name == "reference" or name in KNOWN else path.name.removesuffix(".lib")
-    cells = parse_liberty(path)
-    if not any(cell.flip_flop for cell in cells.values()):
-        raise LibraryError(f"library {path} has no flip-flop")
     return Library(title, path.resolve(), cells)
 
 
@@ -212,20 +212,48 @@ def parse_liberty(path: Path) -> dict[str, Cell]:
     LibraryError
         when the text is no Liberty library.
     """
+    return _cells(_content(path).decode(errors="replace"), path)
+
+
+def _content(path: Path) -> bytes:
+    """A library's text, unpacked."""
     try:
-        text = path.read_text(errors="replace")
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+            text = file.read(LARGEST + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise LibraryError(f"library {path} does not unpack: {error}") from error
     except OSError as error:
         raise LibraryError(f"library {path} cannot be read: {error}") from error
+    if len(text) > LARGEST:
+        raise LibraryError(f"library {path} must have at most {LARGEST >> 20} MiB")
+    return text
+
+
+def _cells(text: str, path: Path) -> dict[str, Cell]:
+    """Cells by name; ``path`` is for messages."""
     cells = {}
     for start in CELL.finditer(text):
         try:
             group = parse_group(text, start.end(), SKIPPED)[0]
         except IndexError:
             raise LibraryError(f"library {path} does not parse: cell {start[1]} has no end") from None
+        except RecursionError:
+            raise LibraryError(f"library {path} does not parse: cell {start[1]} is nested too deep") from None
+        area = group.attributes.get("area", "0")
+        if not (_is_number(area) and 0 <= float(area) < inf):
+            raise LibraryError(f"library {path}: area of cell {start[1]} must be a number from 0 on, not {area[:40]}")
         cells[start[1]] = _cell(start[1], group)
     if not cells or not re.search(r"^\s*library\s*\(", text, re.MULTILINE):
         raise LibraryError(f"library {path} does not parse: it has no cells")
     return cells
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def parse_group(text: str, position: int, skipped: frozenset[str] | set[str] = frozenset()) -> tuple[Group, int]:

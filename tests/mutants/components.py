@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["COMPONENTS", "Nearest"]
+__all__ = ["COMPONENTS", "PARTS", "Nearest"]
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,9 @@ def _simulated(name: str, *tests: str) -> Nearest:
     return Nearest(tests, simulated=name)
 
 
-_GEARBOX, _UART, _AXI, _SERIAL = (
-    f"tests/{name}.py::test_" for name in ("bus/test_gearbox", "serial/test_uart", "bus/test_axi_core", "board/test_serial_board")
+_GEARBOX, _GUARD, _UART, _AXI, _SERIAL = (
+    f"tests/{name}.py::test_"
+    for name in ("bus/test_gearbox", "bus/test_line_guard", "serial/test_uart", "bus/test_axi_core", "board/test_serial_board")
 )
 _BOARD = (
     f"{_SERIAL}frames_are_checked_and_not_executed_twice",
@@ -81,7 +82,10 @@ COMPONENTS = {
         "Gearbox", f"{_GEARBOX}a_packet_takes_no_more_beats_than_it_fills[2-3-0.5]",
         f"{_GEARBOX}packets_come_out_whole_in_full_beats[2-3-0.5-0.5]",
     ),
-    "hw/bus/line_guard.py": _simulated("LineGuard", "tests/bus/test_line_guard.py"),
+    "hw/bus/line_guard.py": _simulated(
+        "LineGuard", f"{_GUARD}every_packet_is_one_line_cut_or_filled_up[0-0.5]", f"{_GUARD}a_wrong_packet_is_told[9-short-1]",
+        f"{_GUARD}a_wrong_packet_is_told[11-long-3]",
+    ),
     "hw/bus/axi_lite.py": _compiled(f"{_AXI}axi_core[32]", modules="axi_lite*"),
     "hw/bus/register_bank.py": _compiled(f"{_AXI}axi_core[32]", modules="register_bank*"),
     "hw/bus/stream_core.py": _compiled(f"{_AXI}axi_core[32]", modules="stream_core*"),
@@ -96,3 +100,8 @@ COMPONENTS = {
     "hw/board/clock.py": _simulated("LockReset", "tests/board/test_clock.py"),
 }  # fmt: skip
 """By module, and by its class where it has several."""
+PARTS = (
+    "hw/baseline/small_float.py", "hw/dot/adder_cells.py", "hw/dot/compressor_tree.py", "hw/dot/product.py",
+    "hw/dot/sum_of_products.py",
+)  # fmt: skip
+"""Modules whose components are nothing but parts of the netlists above."""

@@ -72,7 +72,7 @@ def _operators() -> dict[str, object]:
     return {name: get_operator(name)() for name in sorted(operator_names()) if not name.endswith(LEFT_OUT)}
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def _mutated(text: str, operator: str, occurrence: int) -> str:
     return mutate_code(text, _operators()[operator], occurrence)
 

@@ -20,6 +20,10 @@ NAMED = {prop.name: prop for prop in PROPERTIES}
 BROKEN = {
     "a packet's end stays inside": ("stream/gearbox 1 to 2", r"(assign o__valid = \S+ )\s*\| ending", r"\1"),
     "a gearbox takes more than it holds": ("stream/gearbox 1 to 2", r"(assign i__ready = \S+)\s+& \S+ ;", r"\1 ;"),
+    "a packet's words behind its line pass": ("stream/line guard", r"(= line_start) & (\\inside)", r"\1 | \2"),
+    "a joined sum loses its rounding": (
+        "joined/2 blocks, sums of 6 bits, scales of 5", r"\{ 1'h0, moved_0_0_8\[0\] \}", "2'h0",
+    ),
     "a refusal is not told": ("control/decoder", r"refused = 1'h1", "refused = 1'h0"),
     "an element's sticky bit is lost": ("quantizer/element, 4 bits, nearest", r"(assign \S+\s+= sticky) \| element\[0\]", r"\1"),
     "an addend's sticky bit is lost": ("float/add (3, 4)", r"(assign align_shift_lost_1 = \S+)\s*\|[^;]*;", r"\1;"),

@@ -117,6 +117,7 @@ FORMATS = (
     ("hbfp4/4", 4), ("hbfp6/4", 4), ("hbfp4-aligned/4", 4), ("hbfp4-bf16/4", 4), ("mixed46/4", 4), ("mxfp4/4", 4),
     ("mxfp6-e2m3/4", 4), ("mxfp6-e3m2/4", 4), ("mxfp8-e4m3/4", 4), ("mxint8/4", 4), ("nvfp4/4", 4), ("msfp12/4", 4),
     ("int8", 4), ("int4", 4), ("fp8-e4m3", 2), ("fp8-e5m2", 2), ("fp16", 2), ("bf16-bf16", 2), ("bf16", 2), ("fp32", 2),
+    ("hbfp4-fp32x2/2", 4), ("hbfp4-fp32x4/2", 8), ("mxfp4-fp32x2/2", 4), ("mxfp6-e2m3-fp32x2/2", 4),
 )  # fmt: skip
 
 

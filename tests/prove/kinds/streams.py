@@ -1,6 +1,9 @@
 """Streams: nothing is lost, doubled or reordered, offers stay, waits end."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import patch
 
 from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import stream
@@ -10,18 +13,22 @@ from amaranth.lib.wiring import Component, In
 from hw.accumulate.bfloat16_packer import Bfloat16Packer
 from hw.accumulate.result_finisher import ResultFinisher
 from hw.bus.gearbox import Gearbox, word_beat
+from hw.bus.line_guard import LineGuard
 from hw.config import FEATURES, CoreConfig
 from hw.core.decoder import CommandDecoder
 from hw.core.output_stage import OutputStage
 from hw.core.requantizer import Requantizer
+from hw.core.result_buffer import ResultBuffer
 from hw.emit import place, ports_of
 from hw.quantize.block_packer import BlockPacker
 from hw.quantize.block_quantizer import BlockQuantizer
 from hw.quantize.block_unpacker import BlockUnpacker
 from hw.quantize.operand_expander import OperandExpander
+from hw.serial.frame_bridge import FrameBridge
 from tests.prove.bench import Stage
 from tests.prove.monitors import conveyor, drive, ends, stays, transfer, unchanged
 from tests.prove.property import Property, every_time
+from tests.prove.solvers import Change
 
 __all__ = ["PROPERTIES"]
 
@@ -96,9 +103,59 @@ def gearbox(i: int, o: int) -> Stage:
     return Stage(f"gearbox_{i}_{o}", shapes, describe)
 
 
+def bridge(folder: Path, seconds: float, change: Change) -> None:
+    """The bridge's bytes; its frames are short, so that its memory is small."""
+    with patch("hw.serial.frame_bridge.MAX_WORDS", 4):
+        every_time(lambda: offers(FrameBridge(8)))(folder, seconds, change)
+
+
+def line_guard(words: int) -> Stage:
+    """Packets of any beats to lines of any beats: the core begins a line when it likes, and goes on with it."""
+
+    def describe(bench: Stage, m: Module, platform: object) -> None:
+        guard = place(m, platform, "guard", LineGuard(words))
+        drive(bench, m, guard.i)
+        beat = guard.i.payload
+        bench.require(Mux(beat.last, beat.count <= words, beat.count == words))  # as a gearbox gives them
+        taken, given = transfer(guard.i), transfer(guard.o)
+        # A line goes on until its last beat, the bench's choice; a packet until its beat that says so.
+        begins, open_, last = Signal(init=1), Signal(), Signal()
+        m.d.comb += [
+            guard.o.ready.eq(bench.o_ready), guard.line_start.eq(begins), last.eq(bench.line_last & given),
+            guard.line_end.eq(last), guard.line_words.eq(bench.line_words),
+        ]  # fmt: skip
+        bench.require(bench.line_words <= words)
+        with m.If(given):
+            m.d.sync += begins.eq(last)
+        with m.If(taken):
+            m.d.sync += open_.eq(~beat.last)
+        stays(bench, m, guard.o)
+        passed = Signal()
+        m.d.comb += passed.eq(taken & given & (beat.count != 0))
+        bench.claim(~passed | (guard.o.payload.as_value() == beat.data.as_value()))
+        bench.claim(~passed | (begins != open_))  # a line's first beat is a packet's first, and so on
+        bench.claim(~given | passed | (~begins & ~open_ & ~guard.o.payload.as_value().any()))  # zeros where a packet is over
+        bench.claim(~taken | passed | (beat.count == 0) | (begins & open_))  # only what is behind a line is dropped
+        bench.claim(~(given & ~passed) | guard.short)
+        bench.claim(~(taken & ~passed & (beat.count != 0)) | guard.long)
+        # The last beat's words against the line's, told a cycle later.
+        ended, few, many, words_there = Signal(), Signal(), Signal(), Signal(range(words + 1))
+        m.d.comb += words_there.eq(Mux(passed, beat.count, 0))
+        m.d.sync += [ended.eq(last), few.eq(words_there < bench.line_words), many.eq(words_there > bench.line_words)]
+        bench.claim(~(ended & few) | guard.short)
+        bench.claim(~(ended & many) | guard.long)
+        bench.claim(~guard.short | (ended & few) | (given & ~passed))
+        bench.claim(~guard.long | (ended & many) | (guard.i.valid & begins & open_ & (beat.count != 0)))
+        ends(bench, m, guard.i.valid & guard.o.ready & ~taken & ~given, 0, "entry")
+
+    shapes = {"i_valid": 1, "i_payload": word_beat(words).size, "o_ready": 1, "line_last": 1, "line_words": range(words + 1)}
+    return Stage(f"line_guard_{words}", shapes, describe)
+
+
 SIZES = {"mantissa_widths": (4,), "block_size": 4, "lanes": 2, "tile_rows": 1, "tile_columns": 2, "operand_depth": 4,
          "queue_depth": 1, "panel_columns": 4}  # fmt: skip
 SMALL, BIASED = CoreConfig(**SIZES, features=FEATURES), CoreConfig(**SIZES, features=("bias",))
+HALVES = replace(BIASED, mesh_rows=2, result_streams=2, features=())
 PARTS: dict[str, Callable[[], Component]] = {
     "quantizer": lambda: BlockQuantizer(SMALL),
     "unpacker": lambda: BlockUnpacker(SMALL),
@@ -108,6 +165,8 @@ PARTS: dict[str, Callable[[], Component]] = {
     "bfloat16 packer": lambda: Bfloat16Packer(2),
     "block packer": lambda: BlockPacker(SMALL),
     "requantizer": lambda: Requantizer(SMALL),
+    "result buffer": lambda: ResultBuffer(BIASED, 32, 3),
+    "result buffer of the second of two streams": lambda: ResultBuffer(HALVES, 32, 3, first=1),
     "output stage with bias": lambda: OutputStage(BIASED),
     "output stage with everything": lambda: OutputStage(SMALL),
 }
@@ -117,6 +176,10 @@ QUEUED = "a queue of 3 passes what it takes, once and in order; it refuses only 
 GEARED = (
     "words and ends of packets pass once and in order; all beats but a packet's last are full; offers stay; a "
     "packet's end leaves at once when it is let, and what waits enters"
+)
+GUARDED = (
+    "a line is one packet's beats once and in order, cut at its end or filled up with zeros; what is dropped, made up or does not "
+    "fill its last beat as it should is told, and nothing else; offers stay; nothing waits but for the other side"
 )
 
 
@@ -135,4 +198,6 @@ PROPERTIES = [
     *(_offers(name) for name in PARTS),
     Property("stream/fifo", QUEUED, "all time", every_time(lambda: fifo(3)), quick=True),
     *(_gearbox(*sizes) for sizes in ((1, 2), (2, 1), (3, 2))),
+    Property("stream/offers of the frame bridge, frames up to 4 words", STAYS, "all time", bridge, seconds=60),
+    Property("stream/line guard", GUARDED, "all time", every_time(lambda: line_guard(2)), quick=True),
 ]

@@ -60,6 +60,11 @@ def test_unknown_library_lists_the_known(tmp_path):
         ("hello", "does not parse: it has no cells"),
         ("library (x) {\n cell (A) { area : 1;\n", "does not parse: cell A has no end"),
         ("library (x) {\n cell (A) { area : 1; pin (Y) { direction : output; } }\n}\n", "has no flip-flop"),
+        ("library (x) {\n cell (A) {" + " g (h) {" * 9000, "does not parse: cell A is nested too deep"),
+        *(
+            (f"library (x) {{\n cell (A) {{ area : {area}; }}\n}}\n", f"area of cell A must be a number from 0 on, not {area}$")
+            for area in ("big", "nan", "inf", "-1", "1e999")
+        ),
     ],
 )
 def test_refuses_bad_libraries(text, reason, tmp_path):
@@ -67,6 +72,15 @@ def test_refuses_bad_libraries(text, reason, tmp_path):
     path.write_text(text)
     with pytest.raises(LibraryError, match=reason):
         find_library(str(path), tmp_path)
+
+
+@pytest.mark.parametrize(("text", "reason"), [(b"", "it has no cells"), (bytes(1 << 20), "must have at most 0 MiB")])
+def test_a_packed_file_that_is_no_library_leaves_nothing(text, reason, tmp_path, monkeypatch):
+    monkeypatch.setattr("synth.mapping.liberty.LARGEST", 1 << 19)
+    (tmp_path / "cells.lib.gz").write_bytes(gzip.compress(text))
+    with pytest.raises(LibraryError, match=reason):
+        find_library(str(tmp_path / "cells.lib.gz"), tmp_path / "build")
+    assert not (tmp_path / "build").exists()
 
 
 @pytest.mark.parametrize("fault", ["plain", "cut", "changed"])
