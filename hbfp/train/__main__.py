@@ -96,7 +96,8 @@ def _main(options: argparse.Namespace) -> int:
     journal = Journal(options.output / FILES[0])
     known = journal.known(wanted)
     left = [point for point in wanted if point not in known]
-    with Progress(console=Console(stderr=True)) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task("training", total=len(wanted), completed=len(known))
         with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
             futures = {pool.submit(run_point, point): point for point in left}

@@ -15,6 +15,8 @@ from hw.host.files import keep
 __all__ = ["layout", "markdown", "summarize", "write"]
 
 Record = dict[str, Any]
+TINY = 1e-9
+"""Differences that vary by less are equal but for their rounding in float64: no test says anything of them."""
 
 
 def value_of(record: Record) -> float:
@@ -58,7 +60,7 @@ def summarize(records: Sequence[Record]) -> list[Record]:
                 "difference": mean(differences) if differences else None,
                 "difference_interval": half_interval(differences),
                 "p": float(stats.ttest_1samp(differences, 0).pvalue)
-                if len(differences) > 1 and stdev(differences) else None,
+                if len(differences) > 1 and stdev(differences) > TINY else None,
             }
         )  # fmt: skip
     return rows

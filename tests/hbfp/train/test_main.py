@@ -83,6 +83,12 @@ def test_perplexities_are_compared_by_their_quotient():
     assert "| +11.1 % ± 6.6 |" in markdown(rows, "transformer")
 
 
+def test_equal_differences_have_no_test():
+    rows = summarize(records("lstm", "FP32", (0.911, 0.926, 0.933)) + records("lstm", "BF16", (0.913, 0.928, 0.935)))
+    assert rows[1]["difference"] == pytest.approx(0.2)
+    assert rows[1]["p"] is None
+
+
 def test_the_published_layout_has_a_column_for_each_task():
     rows = summarize(records("lstm", "FP32", (0.5,)) + records("lstm", "HBFP4", (0.4,)) + records("mlp", "HBFP4", (0.3,)))
     assert layout(rows).splitlines() == [
