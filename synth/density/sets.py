@@ -41,12 +41,13 @@ SLOWER = {"nangate45": 1.0, "sky130": 4.5, "sg13g2": 2.6, "osu018": 4.0, "refere
 CURVES = ("hbfp4", "mxfp4", "mxfp6-e2m3", "int8", "int4", "bf16", "bf16-bf16", "fp32", "hbfp6")
 
 ONE_CLOCK = {
-    name: (3, 2) if FORMATS[name].kind == "float" else (3, 1) if FORMATS[name].block_size else (1, 1)
+    name: (3, 2) if FORMATS[name].kind == "float" or "x4" in name else (3, 1) if FORMATS[name].block_size else (1, 1)
     for name in FORMATS if name not in CURVES and not name.endswith("-bf16")
 }  # fmt: skip
 """Registers in the accumulator and in the sum of formats that are mapped for the equal clock alone.
 
-They are those that every searched format of the kind has at that clock; a test compares them with the published results.
+They are those that every searched format of the kind has at that clock, which a test compares with the published results;
+four blocks are joined in two stages.
 """
 
 
