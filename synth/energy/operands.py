@@ -14,7 +14,7 @@ from hw.baseline.formats import NumberFormat
 
 __all__ = ["STATISTICS", "Encoded", "encode", "layers"]
 
-STATISTICS = ("digits", "uniform")
+STATISTICS = ("digits", "uniform", "hidden")
 Matrix = NDArray[np.float32]
 HIDDEN = (128, 128)
 
@@ -25,8 +25,10 @@ def layers(statistics: str) -> tuple[tuple[Matrix, Matrix], ...]:
 
     "digits": inputs and weights of the first two layers of a perceptron trained on scikit-learn's handwritten digits
     (64 inputs, two hidden layers of 128 with ReLU), for images it was not trained on. "uniform": random numbers in ±1 of the
-    same shapes.
+    same shapes. "hidden": of "digits" the second product alone, whose reduction of 128 fills units that join two blocks.
     """
+    if statistics == "hidden":
+        return layers("digits")[1:] * 2
     if statistics == "uniform":
         rng = np.random.default_rng(1)
         return tuple(

@@ -1,10 +1,10 @@
 """Which designs the documentation shows: every format as small as it gets, and all at one clock."""
 
 from hw.baseline.formats import format_named
-from synth.density.sets import EQUAL_CLOCK, ONE_CLOCK, clocks_of
+from synth.density.sets import EQUAL_CLOCK, clocks_of
 from synth.energy.measure import EnergyDesign
 
-__all__ = ["PIPELINES", "RELAXED", "equal_clock_designs", "relaxed_designs"]
+__all__ = ["JOINED", "PIPELINES", "RELAXED", "equal_clock_designs", "relaxed_designs"]
 
 FLOAT_DOT = 8
 """Products of a unit of floats: a cycle of 64 has some 300 000 gates; a multiply-accumulate of 8 has the same operations."""
@@ -16,8 +16,8 @@ PIPELINES = {
 
 They are those that the search of ``synth.density`` has found; a test compares them with its published results.
 """
-SHORT = (*ONE_CLOCK, "int8")
-"""Formats mapped by the few recipes that give the same tile at that clock."""
+JOINED = {"hbfp4": (3, 1, 2.418), "hbfp4-fp32x2": (3, 1, 1.953)}
+"""The same of one block and two blocks for each FP32 addition, mapped by the few recipes of "clock", with "hidden" operands."""
 BOUNDED = ("hbfp4", "int4")
 UNIFORM = ("hbfp4", "mxfp4", "int4", "fp32")
 """Formats whose transitions are also counted with transport delays, and those that also multiply uniform numbers."""
@@ -35,13 +35,16 @@ def equal_clock_designs(library: str) -> list[EnergyDesign]:
     designs = []
     for name, (cycles, tree, target) in PIPELINES.items():
         ways = [*WAYS, *[("digits", "transport")] * (name in BOUNDED), *[("uniform", "inertial")] * (name in UNIFORM)]
-        effort = "clock" if name in SHORT else "speed"
         designs += [
-            EnergyDesign(name, library, statistics, delays, _dot(name), cycles, tree, effort, round(target * scale, 3),
+            EnergyDesign(name, library, statistics, delays, _dot(name), cycles, tree, "speed", round(target * scale, 3),
                          clocks_of(library)[EQUAL_CLOCK])
             for statistics, delays in ways
         ]  # fmt: skip
-    return designs
+    return designs + [
+        EnergyDesign(name, library, "hidden", delays, None, cycles, tree, "clock", round(target * scale, 3),
+                     clocks_of(library)[EQUAL_CLOCK])
+        for name, (cycles, tree, target) in JOINED.items() for _, delays in WAYS
+    ]  # fmt: skip
 
 
 def relaxed_designs(library: str) -> list[EnergyDesign]:

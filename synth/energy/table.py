@@ -37,8 +37,10 @@ def _title(machine: Machine) -> str:
     return f"All at {clock:g} ns, {library}" if clock else f"Each as small as it gets, {library}"
 
 
-def _formats(rows: list[EnergyRow], machine: Machine) -> list[str]:
-    return list(dict.fromkeys(r.design.format for r in rows if _machine(r.design) == machine))
+def _formats(rows: list[EnergyRow], machine: Machine, hidden: bool = False) -> list[str]:
+    """Formats on a machine; of those with only the second product of the network apart."""
+    of = [row.design for row in rows if _machine(row.design) == machine and (row.design.statistics == "hidden") == hidden]
+    return list(dict.fromkeys(design.format for design in of))
 
 
 def energy_table(rows: list[EnergyRow], machine: Machine) -> Table:
@@ -75,10 +77,24 @@ def parts_table(rows: list[EnergyRow], machine: Machine) -> Table:
     return Table(f"What it is made of: {_title(machine)[0].lower()}{_title(machine)[1:]}", note, headings, lines)
 
 
+def joined_table(rows: list[EnergyRow], machine: Machine) -> Table:
+    """One block and several for each FP32 addition, with a reduction that fills the units of both."""
+    lines = [
+        [name, *(_energy(find(rows, machine, name, "hidden", delays)) for delays in ("none", "inertial")),
+         *(_ratio(rows, machine, name, "hidden", delays) for delays in ("none", "inertial"))]
+        for name in _formats(rows, machine, hidden=True)
+    ]  # fmt: skip
+    note = ("fJ per multiply-accumulate of the network's second product, whose reduction of 128 fills units that join blocks: the "
+            "floor and with glitches, and how many times HBFP4's.")  # fmt: skip
+    title = _title(machine)
+    return Table(f"Joined blocks: {title[0].lower()}{title[1:]}", note,
+                 ("format", "floor", "glitches", "floor, HBFP4 = 1", "glitches"), lines)  # fmt: skip
+
+
 def energy_tables(rows: list[EnergyRow]) -> list[Table]:
     """Tables for each library and clock; those of one clock first."""
     machines = sorted(dict.fromkeys(_machine(row.design) for row in rows), key=lambda machine: machine[1] is None)
-    found = [table(rows, machine) for machine in machines for table in (energy_table, parts_table)]
+    found = [table(rows, machine) for machine in machines for table in (energy_table, parts_table, joined_table)]
     return [table for table in found if table.lines]
 
 

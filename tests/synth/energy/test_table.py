@@ -7,7 +7,7 @@ import pytest
 
 from synth.energy.measure import EnergyDesign, EnergyRow
 from synth.energy.plot import plot_energy
-from synth.energy.sets import PIPELINES, RELAXED, equal_clock_designs, relaxed_designs
+from synth.energy.sets import JOINED, PIPELINES, RELAXED, equal_clock_designs, relaxed_designs
 from synth.energy.table import energy_sections, energy_tables
 from synth.report.clocks import at_clock, equal_clock
 from synth.report.pages import rewrite
@@ -29,7 +29,7 @@ ROWS = [row("hbfp4", 20.0), row("hbfp4", 16.0, delays="none"), row("hbfp4", 90.0
 
 def test_the_pipelines_are_the_smallest_at_equal_clock():
     rows = load(ROOT / "docs" / "density.json")
-    for name, pipeline in PIPELINES.items():
+    for name, pipeline in (PIPELINES | JOINED).items():
         found = at_clock(rows, "nangate45", name, equal_clock("nangate45")).design
         assert (found.cycles, found.tree_cycles, found.target) == pipeline, name
 
@@ -53,6 +53,14 @@ def test_a_line_has_floor_glitches_ceiling_and_ratios_of_one_kind():
     ]
     assert tables[1].lines[0] == ["hbfp4", "1/0", "1.50", "20", "16", "0", "0", "0", "4", "0", "7", "30", "6", "26"]
     assert tables[2].lines == [["hbfp4", "–", "30", "–", "–", "–", "1.00", "–"]]
+
+
+def test_joined_blocks_are_beside_single_ones_on_operands_of_their_own():
+    hidden = [row("hbfp4", 40.0, "hidden"), row("hbfp4-fp32x2", 30.0, "hidden"), row("hbfp4-fp32x2", 24.0, "hidden", "none")]
+    table = energy_tables([*ROWS, *hidden])[2]
+    assert table.title == "Joined blocks: all at 2.1 ns, small"
+    assert table.lines == [["hbfp4", "–", "40", "–", "1.00"], ["hbfp4-fp32x2", "24", "30", "–", "0.75"]]
+    assert [line[0] for line in energy_tables([*ROWS, *hidden])[0].lines] == ["hbfp4", "fp32"]
 
 
 def test_the_first_page_says_both_bounds():
