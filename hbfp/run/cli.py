@@ -21,6 +21,7 @@ from hw.host.program import CommandLineError, Failure, put, run
 if TYPE_CHECKING:
     from hbfp.run.network import Network
     from hbfp.run.result import Result
+    from hbfp.run.widths import Plan
     from sim.devices import Device
 
 __all__ = ["DEVICES", "main"]
@@ -40,6 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", metavar="PORT", help="the board's serial port, for --device board")
     parser.add_argument("--port-rate", metavar="SHARE",
                         help="of cycles, in which a stream of --device cycle or rtl passes a beat: 1/8 (default 1)")  # fmt: skip
+    parser.add_argument("--cores", type=int, metavar="N", help="devices of this kind, each with a part of the --batch")
     add_network_options(parser)
     group = parser.add_argument_group("accuracy")
     group.add_argument("--labels", type=Path, metavar="FILE.npy", help="an integer per sample: says how many are right")
@@ -121,6 +123,8 @@ def run_network(options: Namespace) -> int:
     if is_program(options.model):
         return _run_program(options)
     plan = plan_of(options)
+    if options.cores is not None:
+        return _run_parts(options, plan)
     network = open_network(options)
     inputs = _inputs(options, network)
     labels = read_labels(options.labels) if options.labels else None
@@ -134,12 +138,28 @@ def run_network(options: Namespace) -> int:
     return _report(options, result, device, labels, network.outputs[0])
 
 
+def _run_parts(options: Namespace, plan: "Plan | None") -> int:
+    """The same on several devices."""
+    from hbfp.run.parallel import part_of_batch, run_parts
+
+    if options.device in ("board", "fp32") or options.search is not None or options.input is None:
+        raise ValueError("cores needs an --input and a device of golden, cycle or rtl, and no search")
+    options.batch = part_of_batch(options.batch, options.cores)
+    network, inputs = open_network(options), read_inputs(options.input)
+    labels = read_labels(options.labels) if options.labels else None
+    config = machine_of(options, network.widths(plan).values())
+    devices = [_device(options, config) for _ in range(options.cores)]
+    with progress_bar() as report:
+        result = run_parts(network, inputs, devices, plan, report)
+    return _report(options, result, devices[0], labels, network.outputs[0])
+
+
 def _run_program(options: Namespace) -> int:
     """The same for a program of ``hbfp compile``, which brings its machine, widths and commands."""
     from hbfp.program.execute import check_machine, opened
     from hbfp.program.file import read_program
 
-    given = [name for name in ("schedule", "widths", "search", "batch", "sequence") if getattr(options, name) is not None]
+    given = [name for name in ("schedule", "widths", "search", "batch", "sequence", "cores") if getattr(options, name) is not None]
     if given or options.size or config_from_options(options) != CoreConfig() or options.device == "fp32":
         name = given[0] if given else "size" if options.size else "device fp32" if options.device == "fp32" else "machine"
         raise ValueError(f"{name} must not be given with a program, which was compiled for its own")
