@@ -1,6 +1,7 @@
 """A table as headings and lines of text, whatever it is shown in."""
 
 import html
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -21,10 +22,17 @@ class Table:
 
     def markdown(self, level: str = "##") -> str:
         """With its title as a heading."""
+        return f"{level} {self.title}\n\n{self.note}\n\n{self._rows()}"
+
+    def folded(self, level: str = "##") -> str:
+        """The same with the lines out of sight, under how many there are of each word in their last column."""
+        words = Counter(line[-1] for line in self.lines).most_common()
+        summary = html.escape(f"{len(self.lines)} rows: " + ", ".join(f"{word} {count}" for word, count in words))
+        return f"{level} {self.title}\n\n{self.note}\n\n<details><summary>{summary}</summary>\n\n{self._rows()}\n</details>\n"
+
+    def _rows(self) -> str:
         rows = [self.headings, ["---"] * self.words + ["---:"] * (len(self.headings) - self.words), *self.lines]
-        return (
-            f"{level} {self.title}\n\n{self.note}\n\n" + "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
-        )
+        return "".join("| " + " | ".join(row) + " |\n" for row in rows)
 
     def html(self) -> str:
         """With its title as a heading."""

@@ -28,7 +28,7 @@ def sections(rows: list[Row]) -> dict[str, str]:
     first = next((i for i, table in enumerate(all_tables) if table.title.startswith("Accounting")), len(all_tables))
     return {
         "claims": f"{_summary(rows)}\n\n{formats_table(rows).markdown('###')}\n"
-                  f"{claims_table(rows, headline=True).markdown('###')}\n{accuracy_table().markdown('###')}",
+                  f"{claims_table(rows, headline=True).folded('###')}\n{accuracy_table().folded('###')}",
         "results": "\n".join(table.markdown() for table in all_tables[:first]),
         "tables": "\n".join(table.markdown() for table in all_tables[first:]),
     }

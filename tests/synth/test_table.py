@@ -16,6 +16,14 @@ def test_markdown():
     )
 
 
+def test_folded_lines_are_counted_by_their_last_word():
+    table = Table("Claims", "note", ("claim", "verdict"), [["a", "holds"], ["b", "< half"], ["c", "holds"]], 2)
+    assert table.folded("###") == (
+        "### Claims\n\nnote\n\n<details><summary>3 rows: holds 2, &lt; half 1</summary>\n\n"
+        "| claim | verdict |\n| --- | --- |\n| a | holds |\n| b | < half |\n| c | holds |\n\n</details>\n"
+    )
+
+
 def test_html_is_escaped_and_words_are_marked():
     assert TABLE.html() == (
         "<h2>Areas &lt;1</h2><p>of &quot;cells&quot; &amp; wires</p><table>"
