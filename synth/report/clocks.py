@@ -44,12 +44,14 @@ def best(rows: list[Row], library: str, name: str) -> Row | None:
 def at_clock(rows: list[Row], library: str, name: str, period: float) -> Row | None:
     """The smallest tile of a format that runs at a clock; ``None`` where there is none or nothing was searched.
 
-    What was mapped for the equal clock alone says nothing of others.
+    What was mapped for the equal clock alone says nothing of others. A tile that is as small as it gets needs no search
+    where it runs at the clock as it is.
     """
     front = curve(rows, library, name)
     found = [row for row in front if row.period and row.period <= period]
-    measured = any(row.design.effort != "area" for row in front) if period == equal_clock(library) else _searched(front)
-    return found[-1] if found and measured else None
+    if not found or found[-1].design.effort == "area" or _searched(front):
+        return found[-1] if found else None
+    return found[-1] if period == equal_clock(library) else None
 
 
 def equal_clock(library: str) -> float:

@@ -115,9 +115,10 @@ def best_table(rows: list[Row]) -> Table:
 
 
 def clock_table(rows: list[Row], library: str) -> Table:
-    """Every format's smallest tile at the same clocks."""
+    """The smallest tile at the same clocks of each format that is known at the equal clock."""
     clocks = clocks_of(library)
-    names = dict.fromkeys(row.design.format for row in rows)
+    names = [name for name in dict.fromkeys(row.design.format for row in rows)
+             if at_clock(rows, library, name, equal_clock(library)) or best(rows, library, name)]  # fmt: skip
     lines = []
     for name in names:
         found = [(at_clock(rows, library, name, clock), at_clock(rows, library, "hbfp4", clock)) for clock in clocks]
@@ -125,8 +126,8 @@ def clock_table(rows: list[Row], library: str) -> Table:
             lines.append([name, *(f"{theirs.area:.1f} ({theirs.area / mine.area:.2f})" if theirs and mine else "–"
                                   for theirs, mine in found)])  # fmt: skip
     note = ("Area per MAC of the smallest pipeline and mapping of each format that runs at the clock, and in brackets how many "
-            "times HBFP4's that is: at equal clock and equal throughput. A dash: no pipeline searched is as fast. Formats with "
-            "one figure were mapped for that clock alone, with the pipeline that others of their kind have there.")  # fmt: skip
+            "times HBFP4's that is: at equal clock and equal throughput. A dash: nothing measured is as fast. Formats with "
+            "few figures have those of the relaxed tile, and one that was mapped for that clock alone.")  # fmt: skip
     return Table(f"At equal clock, {library}", note, ("format", *(f"{clock:g} ns" for clock in clocks)), lines)
 
 

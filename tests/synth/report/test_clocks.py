@@ -35,14 +35,16 @@ def test_at_a_clock_the_smallest_that_meets_it_counts():
     assert at_clock(ROWS, "reference", "hbfp4", 0.9) is None
 
 
-def test_a_format_whose_pipelines_were_not_searched_is_not_compared():
-    assert at_clock(ROWS, "reference", "int4", 6.7) is None
+def test_a_format_whose_pipelines_were_not_searched_is_compared_where_its_smallest_tile_runs():
+    assert at_clock(ROWS, "reference", "int4", 6.7) is at_clock(ROWS, "reference", "int4", 2.0) is ONLY
+    assert at_clock(ROWS, "reference", "int4", 1.9) is None
     assert best(ROWS, "reference", "int4") is None
 
 
 def test_what_was_mapped_for_the_equal_clock_is_compared_at_the_equal_clock_alone():
     assert at_clock(ROWS, "reference", "nvfp4", 2.1) is SINGLE
-    assert at_clock(ROWS, "reference", "nvfp4", 6.7) is None
+    assert at_clock(ROWS, "reference", "nvfp4", 4.3) is None
+    assert at_clock(ROWS, "reference", "nvfp4", 6.7).area == 24
     assert best(ROWS, "reference", "nvfp4") is None
 
 
@@ -56,6 +58,7 @@ def test_ratios_at_equal_clock_are_not_those_of_the_smallest_tiles():
 def test_the_table_has_every_clock_and_a_dash_where_none_is_fast_enough():
     lines = clock_table(ROWS, "reference").lines
     assert lines[0][:2] == ["hbfp4", "10.0 (1.00)"]
-    assert [line[0] for line in lines] == ["hbfp4", "fp32", "nvfp4"]
-    assert lines[2] == ["nvfp4", *["–"] * 4, "30.0 (2.50)", *["–"] * 3]
+    assert [line[0] for line in lines] == ["hbfp4", "fp32", "int4", "nvfp4"]
+    assert lines[2] == ["int4", "8.0 (0.80)", *["8.0 (0.67)"] * 4, *["–"] * 3]
+    assert lines[3] == ["nvfp4", "24.0 (2.40)", *["–"] * 3, "30.0 (2.50)", *["–"] * 3]
     assert lines[1][-4:] == ["500.0 (41.67)", "–", "–", "–"]
