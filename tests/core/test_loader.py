@@ -35,6 +35,9 @@ class Job:
         seed = rng.getrandbits(32) | 1
         random = np.random.default_rng(rng.getrandbits(32))
         matrix = (random.normal(size=(lines, inner)) * 2.0 ** random.integers(-9, 9, (lines, inner))).astype(np.float32)
+        if rng.random() < 0.4:  # ties, and their neighbours, which every bit of a word decides
+            ties = (random.integers(-31, 32, (lines, inner)) / 16).astype(np.float32)
+            matrix = np.nextafter(ties, random.choice([-9, 0, 9], (lines, inner)).astype(np.float32))
         if rng.random() < 0.2:
             matrix[0, -1] = np.nan
         tensor = golden.quantize(matrix, golden.BlockFormat(width, CONFIG.block_size), rounding=mode, seed=seed)

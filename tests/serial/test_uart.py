@@ -79,9 +79,10 @@ def test_a_spike_is_no_start_bit():
     assert [byte for _, byte in received(16, line)] == [0x77]
 
 
-@pytest.mark.parametrize("gap", [0, 7])
+@pytest.mark.parametrize("gap", [0, 7, 150])
 @pytest.mark.parametrize("divisor", [4, 9])
 def test_bytes_are_sent_bit_by_bit(divisor, gap):
+    """Each begins when the one before has ended, or at once on a line that is quiet."""
     transmitter, line = SerialTransmitter(divisor), []
     total = (10 * divisor + gap + 2) * len(BYTES)
 
@@ -100,8 +101,10 @@ def test_bytes_are_sent_bit_by_bit(divisor, gap):
             await ctx.tick()
 
     simulate(transmitter, send, watch)
+    quiet = max(0, gap - 10 * divisor) + 2
     for byte in BYTES:
         start = line.index(0)
+        assert start <= quiet
         assert line[start : start + 10 * divisor] == on_line(levels(byte), divisor)
         line = line[start + 10 * divisor :]
     assert set(line) <= {1}
