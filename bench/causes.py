@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from bench.networks import MACHINE, RATES, SHARES, STREAMS
+from bench.networks import MACHINE, RATES, SHARES, WALKED
 from sim import load
 from sim.model import CoreModel
 from sim.network.bounds import compute_bound, port_bound
 from sim.network.cycles import command_fields
 from sim.network.plan import Loop, plan
+from sim.network.walks import walkable, walks
 from sim.study.report import quantity
 from sim.workloads import NETWORKS, LayerProduct
 
@@ -37,14 +38,18 @@ class Causes(NamedTuple):
 
 
 def product_causes(product: LayerProduct) -> Causes:
-    """A product on the machine of ``bench.networks``, with the rates that suit it best."""
-    memory, best = STREAMS["blocks"].behind(MACHINE), None
-    body = plan(MACHINE, product.m, product.k, product.n, 4, 4, **command_fields(memory.operands or "fp32", memory.results, 4))
-    for rates in (RATES, *SHARES):
-        model = CoreModel(MACHINE, rates)
-        model.run([Loop(product.repeats, body)] if product.repeats > 1 else body)
-        if best is None or model.cycles < best.cycles:
-            best = model
+    """A product on the machine of ``bench.networks``, with the plan and the rates that suit it best."""
+    memory, best, window = WALKED.behind(MACHINE), None, product.window
+    fields = command_fields(memory.operands or "fp32", memory.results, 4)
+    bodies = [plan(MACHINE, product.m, product.k, product.n, 4, 4, **fields)]
+    if window is not None and walkable(MACHINE, window, product.n, fields["output"]):
+        bodies.append(tuple(piece.command for piece in walks(MACHINE, window, product.n, 4, 4, **fields)))
+    for body in bodies:
+        for rates in (RATES, *SHARES):
+            model = CoreModel(MACHINE, rates)
+            model.run([Loop(product.repeats, body)] if product.repeats > 1 else body)
+            if best is None or model.cycles < best.cycles:
+                best = model
     assert best is not None
     bound = compute_bound(MACHINE, product, 4)
     found = Counter(best.causes)

@@ -39,7 +39,7 @@ from golden.dot import BlockProducts, block_dot, sum_bound, sum_width
 from golden.finish import finish, to_bfloat16
 from golden.format import BlockFormat, BlockTensor, Health
 from golden.join import join
-from golden.layers.convolution import filters, patches
+from golden.layers.convolution import filters, patch_blocks, patches
 from golden.layers.schedule import WidthSchedule, schedule
 from golden.matmul import matmul
 from golden.mixed import combine_slices, slice_count, split_mantissas
@@ -72,6 +72,7 @@ __all__ = [
     "matmul",
     "pack",
     "packed_size",
+    "patch_blocks",
     "patches",
     "quantize",
     "round_to_float",

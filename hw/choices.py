@@ -11,7 +11,7 @@ ACCUMULATORS = ("fp32", "bf16", "aligned", "fp32x2", "fp32x4")
 """Kinds of accumulators; ``x2`` and ``x4``: so many blocks are joined, as integers, before each addition."""
 DATAPATHS = ("structural", "carry_chain", "dsp", "behavioral")
 FPGA_DATAPATHS = ("carry_chain", "dsp")
-FEATURES = ("packed", "bfloat16", "bias", "requantize")
+FEATURES = ("packed", "bfloat16", "bias", "requantize", "patches")
 
 
 class Rounding(IntEnum):

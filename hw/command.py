@@ -5,8 +5,8 @@ from enum import IntEnum
 from hw.config import Rounding
 
 __all__ = [
-    "ERRORS", "FIELDS", "MEANINGS", "OPERAND_FORMATS", "OUTPUT_FORMATS", "SIZE_WIDTH", "CommandError", "OperandFormat",
-    "OutputFormat", "Rounding", "pack_command", "unpack_command",
+    "ERRORS", "FIELDS", "MEANINGS", "MOST_TAPS", "OPERAND_FORMATS", "OUTPUT_FORMATS", "PATCH_FIELDS", "SIZE_WIDTH", "CommandError",
+    "OperandFormat", "OutputFormat", "Rounding", "pack_command", "unpack_command",
 ]  # fmt: skip
 
 SIZE_WIDTH = 16
@@ -72,6 +72,28 @@ FIELDS: dict[str, int] = {
 }
 """Fields of a command, lowest bits first, with their widths."""
 
+MOST_TAPS = 8
+"""Of a kernel along an axis, where A is a feature map."""
+
+PATCH_FIELDS: dict[str, int] = {
+    "patches": 1,
+    "positions": SIZE_WIDTH,
+    "channels": SIZE_WIDTH,
+    "map_rows": SIZE_WIDTH,
+    "map_columns": SIZE_WIDTH,
+    "out_rows": SIZE_WIDTH,
+    "out_columns": SIZE_WIDTH,
+    "kernel_rows": 4,
+    "kernel_columns": 4,
+    "stride_rows": 4,
+    "stride_columns": 4,
+    "dilation_rows": 4,
+    "dilation_columns": 4,
+    "pad_rows": 4,
+    "pad_columns": 4,
+}
+"""Fields that follow in the commands of a machine with the feature "patches"; in others they are 0."""
+
 MEANINGS: dict[str, str] = {
     "rows": "M",
     "inner": "K",
@@ -92,6 +114,21 @@ MEANINGS: dict[str, str] = {
     "seed_a": "of the stochastic rounding of A; not 0",
     "seed_b": "of B",
     "seed_c": "of C where it becomes blocks",
+    "patches": "A's stream has a feature map, a line for each position; A is the patches under a kernel",
+    "positions": "lines of the map: samples times map_rows times map_columns",
+    "channels": "elements of a line; inner is kernel_rows times kernel_columns times these, padded to whole blocks",
+    "map_rows": "height of a sample's map",
+    "map_columns": "its width",
+    "out_rows": "positions of the kernel from top to bottom; rows is samples times these times out_columns",
+    "out_columns": "from left to right",
+    "kernel_rows": "height of the kernel, 1 to 8",
+    "kernel_columns": "its width, 1 to 8",
+    "stride_rows": "rows of the map from one position of the kernel to the one below",
+    "stride_columns": "columns to the next one",
+    "dilation_rows": "rows of the map from one tap to the one below",
+    "dilation_columns": "columns to the next one",
+    "pad_rows": "rows of zeros above the map",
+    "pad_columns": "columns of zeros left of it",
 }
 """What each field says."""
 
@@ -111,10 +148,10 @@ OUTPUT_FORMATS: dict[OutputFormat, str] = {
 
 ERRORS: dict[CommandError, str] = {
     CommandError.NONE: "accepted",
-    CommandError.ZERO_SIZE: "rows, inner or columns is 0",
-    CommandError.A_TOO_LARGE: "A does not fit its half of the operand buffer",
+    CommandError.ZERO_SIZE: "rows, inner or columns is 0, or positions or channels of a map",
+    CommandError.A_TOO_LARGE: "A, or its map, does not fit its half of the operand buffer",
     CommandError.B_TOO_LARGE: "B does not fit its half of the operand buffer",
-    CommandError.A_NOT_LOADED: "load_a is 0 and the A in the buffer is absent, of another inner size or has fewer rows",
+    CommandError.A_NOT_LOADED: "load_a is 0 and the A in the buffer is absent, of another inner size or kind or has fewer rows",
     CommandError.B_NOT_LOADED: "load_b is 0 and the B in the buffer is absent, of another inner size or has fewer columns",
     CommandError.NOT_HELD: "store is 0 or accumulate is 1 and C is larger than the array, or C in the array has another shape",
     CommandError.WIDTH: "a mantissa width the machine does not have",
@@ -135,11 +172,11 @@ def pack_command(**values: int) -> int:
     ValueError
         for a field that does not exist or a value that does not fit.
     """
-    unknown = set(values) - set(FIELDS)
+    unknown = set(values) - set(FIELDS) - set(PATCH_FIELDS)
     if unknown:
         raise ValueError(f"unknown command field {', '.join(sorted(unknown))}")
     word, position = 0, 0
-    for name, width in FIELDS.items():
+    for name, width in (FIELDS | PATCH_FIELDS).items():
         value = int(values.get(name, 0))
         if not 0 <= value < 1 << width:
             raise ValueError(f"{name} must be between 0 and {(1 << width) - 1}, not {value}")
@@ -149,17 +186,18 @@ def pack_command(**values: int) -> int:
 
 
 def unpack_command(word: int) -> dict[str, int]:
-    """The fields of a command: inverse of ``pack_command``.
+    """The fields of a command: inverse of ``pack_command``; those of ``PATCH_FIELDS`` only where one is not 0.
 
     Raises
     ------
     ValueError
         for a word that is no command's.
     """
-    if not 0 <= word < 1 << sum(FIELDS.values()):
-        raise ValueError(f"a command must have {sum(FIELDS.values())} bits, not be {word:#x}")
+    bits, plain = (sum(fields.values()) for fields in (FIELDS | PATCH_FIELDS, FIELDS))
+    if not 0 <= word < 1 << bits:
+        raise ValueError(f"a command must have {plain} bits, or {bits} with patches, not be {word:#x}")
     values, position = {}, 0
-    for name, width in FIELDS.items():
+    for name, width in (FIELDS if word < 1 << plain else FIELDS | PATCH_FIELDS).items():
         values[name] = word >> position & (1 << width) - 1
         position += width
     return values

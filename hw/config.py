@@ -89,7 +89,7 @@ class CoreConfig:
     features
         what the core has beyond FP32 in and out: "packed" (operands as packed blocks), "bfloat16" (operands and
         results of that format), "bias" (a bias and ReLU on the results), "requantize" (results into blocks, packed
-        or as the next A).
+        or as the next A), "patches" (A as a feature map, of which the array reads patches).
 
     Raises
     ------
@@ -176,6 +176,16 @@ class CoreConfig:
     def whole_groups(self, blocks: Any) -> Any:
         """Groups that so many blocks make, an integer or a value."""
         return (blocks + self.group - 1) >> self.group.bit_length() - 1 if self.group > 1 else blocks
+
+    @property
+    def walks(self) -> bool:
+        """Whether A may be a feature map."""
+        return "patches" in self.features
+
+    @property
+    def position_width(self) -> int:
+        """Bits of a place in a half of an operand buffer; what walks a map is worked out modulo ``2**position_width``."""
+        return (self.operand_depth - 1).bit_length()
 
     @property
     def operand_groups(self) -> int:

@@ -183,10 +183,22 @@ def _check_core(c: Any, rules: Rules) -> None:
         _set(c, "features", tuple(name for name in FEATURES if name in c.features))
         if "requantize" in c.features:
             _check_requantizer(c, rules)
+        if "patches" in c.features:
+            _check_patches(c, rules)
     if c.load_lines != 1 and c.lanes is not None:
         _check_load_lines(c, rules)
     if c.result_streams != 1:
         _check_result_streams(c, rules)
+
+
+def _check_patches(c: Any, rules: Rules) -> None:
+    if rules.sound("accumulator") and c.accumulator not in ("fp32", "bf16"):
+        rules.breaks("accumulator", f"be fp32 or bf16 for patches, not {c.accumulator}")
+    if rules.sound("operand_depth", "load_lines"):
+        least = 2 * c.load_lines
+        if c.operand_depth % c.load_lines or c.operand_depth < least:
+            text = f"be a multiple of load_lines {c.load_lines} from {least} on for patches, not {c.operand_depth}"
+            rules.breaks("operand_depth", text)
 
 
 def _check_result_streams(c: Any, rules: Rules) -> None:

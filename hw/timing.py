@@ -82,13 +82,19 @@ class Timing:
     @property
     def retire_cycles(self) -> int:
         """Cycles after which the last reads of a half have reached every group of its buffer."""
-        return max(self.config.mesh_rows, self.config.mesh_columns)
+        return max(self.config.mesh_rows, self.config.mesh_columns) + self.origin_cycles
+
+    @property
+    def origin_cycles(self) -> int:
+        """From the issue of a step to the reading of its operands: where A may be a map, the table of the patches'
+        origins and a register behind it."""
+        return 2 if self.config.walks else 0
 
     # Array.
     @property
     def read_cycles(self) -> int:
         """From the issue of a step to its operands at tile row 0 and tile column 0: the memory, and a register behind it."""
-        return 2
+        return self.origin_cycles + 2
 
     @property
     def unit_cycles(self) -> int:

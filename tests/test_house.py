@@ -23,6 +23,7 @@ HOMES = {
     "hw.bus.stream_core": "tests/bus/test_axi_core.py",
     "hw.dot.sum_of_products": "tests/dot/test_dot_product.py",
     "hw.sequence.loops": "tests/core/test_sequencer.py",
+    "hw.sequence.taps": "tests/core/whole/test_patches.py",
     "hw.serial.frame_bridge": "tests/board/test_serial_board.py",
     "hw.serial.serial_core": "tests/board/test_serial_board.py",
     "sim.devices.serial_board": "tests/board/test_serial_board.py",
@@ -33,6 +34,7 @@ HOMES = {
     "sim.model.requantizer": "tests/sim/test_exact.py",
     "sim.model.result_buffer": "tests/sim/test_exact.py",
     "sim.model.sequencer": "tests/sim/test_exact.py",
+    "sim.network.walks": "tests/sim/network/test_plan.py",
     "sim.workloads.attention": "tests/sim/workloads/test_tables.py",
     "sim.workloads.convolutional": "tests/sim/workloads/test_tables.py",
 }

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 
 from hw.bus.registers import IDENTITY, VERSION, command_words, register_map
-from hw.command import ERRORS, FIELDS, MEANINGS, OPERAND_FORMATS, OUTPUT_FORMATS, Rounding
+from hw.command import ERRORS, FIELDS, MEANINGS, OPERAND_FORMATS, OUTPUT_FORMATS, PATCH_FIELDS, Rounding
 
 __all__ = ["c_header", "command_page", "register_page", "verilog_header"]
 
@@ -16,10 +16,10 @@ def _table(titles: list[str], rows: list[list[str]]) -> str:
     return "\n".join(["| " + " | ".join(row) + " |" for row in (titles, ["---"] * len(titles), *rows)])
 
 
-def _field_positions() -> list[tuple[str, int, int]]:
-    """Name, lowest bit and width of each field of a command."""
-    positions, at = [], 0
-    for name, width in FIELDS.items():
+def _field_positions(fields: dict[str, int] = FIELDS, at: int = 0) -> list[tuple[str, int, int]]:
+    """Name, lowest bit and width of each field of a command, of which the first begins at bit ``at``."""
+    positions = []
+    for name, width in fields.items():
         positions.append((name, at, width))
         at += width
     return positions
@@ -61,6 +61,9 @@ def command_page() -> str:
         registers = dict.fromkeys((at // 32, (at + width - 1) // 32))
         where = ", ".join(f"`command_{number}`" for number in registers)
         fields.append([_bits(at, width), f"`{name}`", where, MEANINGS[name]])
+    patches = [
+        [_bits(at, width), f"`{name}`", MEANINGS[name]] for name, at, width in _field_positions(PATCH_FIELDS, sum(FIELDS.values()))
+    ]
     values: list[tuple[str, Iterable[tuple[IntEnum, str]]]] = [
         ("`rounding`", [(rounding, rounding.name.lower()) for rounding in Rounding]),
         ("`format_a`, `format_b`", OPERAND_FORMATS.items()),
@@ -74,6 +77,9 @@ def command_page() -> str:
         "# Command word", "",
         "Made by `python -m hw.bus --documents docs` from `hw/command.py`; do not edit.", "",
         _table(["bits", "field", "register", "meaning"], fields), "",
+        "## Patches", "",
+        "The commands of a machine with the feature `patches`, which is not on a bus, go on:", "",
+        _table(["bits", "field", "meaning"], patches), "",
         *tables,
         "## Error codes", "",
         "`status.error` after a command; a refused command does nothing and takes no operands.", "",

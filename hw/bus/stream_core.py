@@ -52,6 +52,8 @@ class StreamCore(Component):
         self.guarded = guarded
         if config.result_streams > 1:
             raise ValueError(f"result_streams must be 1 on a bus, not {config.result_streams}")
+        if config.walks:
+            raise ValueError(f"features must be without patches on a bus, not {', '.join(config.features)}")
         self.core = Core(config)
         beats = stream.Signature(word_beat(words))
         super().__init__(

@@ -15,6 +15,8 @@ from hw.core.decoder import CommandDecoder, command_layout
 from hw.core.loader import Loader, load_layout
 from hw.core.operand_buffer import OperandBuffer
 from hw.core.output_stage import OutputStage
+from hw.core.patch_buffer import PatchBuffer
+from hw.core.patch_origins import walk_layout
 from hw.core.result_buffer import ResultBuffer
 from hw.core.sequencer import Sequencer
 from hw.emit import place
@@ -71,7 +73,7 @@ class Core(Component):
         super().__init__(
             (bias if "bias" in config.features else {})
             | {
-                "i_command": In(stream.Signature(command_layout())),
+                "i_command": In(stream.Signature(command_layout(config))),
                 "i_a": In(stream.Signature(data.ArrayLayout(32, config.lanes))),
                 "i_b": In(stream.Signature(data.ArrayLayout(32, config.lanes))),
                 "idle": Out(1),
@@ -94,9 +96,10 @@ class Core(Component):
         mesh = place(m, platform, "mesh", Mesh(c))
         decoder = place(m, platform, "decoder", CommandDecoder(c))
         kept = "requantize" in c.features and c.result_streams == 1
-        loader_a = place(m, platform, "loader_a", Loader(c, c.rows, results=kept))
+        loader_a = place(m, platform, "loader_a", Loader(c, c.rows, results=kept, walks=c.walks))
         loader_b = place(m, platform, "loader_b", Loader(c, c.columns))
-        buffer_a = place(m, platform, "buffer_a", OperandBuffer(c, c.mesh_rows, c.tile_rows))
+        kind_a = PatchBuffer if c.walks else OperandBuffer
+        buffer_a: Any = place(m, platform, "buffer_a", kind_a(c, c.mesh_rows, c.tile_rows))
         buffer_b = place(m, platform, "buffer_b", OperandBuffer(c, c.mesh_columns, c.tile_columns))
         sequencer = place(m, platform, "sequencer", Sequencer(c, mesh.drain_cycles))
         suffixes = [port.removeprefix("o_c") for port in result_ports(c)]
@@ -118,6 +121,11 @@ class Core(Component):
             buffer_a.read.eq(sequencer.read_a),
             buffer_b.read.eq(sequencer.read_b),
         ]
+        if c.walks:
+            m.d.comb += [
+                buffer_a.broadcast.eq(loader_a.broadcast), buffer_a.origin.eq(loader_a.origin),
+                buffer_a.origin_half.eq(loader_a.write.half),
+            ]  # fmt: skip
         for name, loader in (("a", loader_a), ("b", loader_b)):
             m.d.comb += [
                 getattr(sequencer, f"full_{name}").eq(loader.full),
@@ -224,7 +232,7 @@ class Core(Component):
     def _queues(self, m: Module, decoder: CommandDecoder, loader_a: Loader, loader_b: Loader, sequencer: Any, outputs: Any) -> Any:
         """Commands wait in front of the decoder; its jobs wait in front of each of the three stages they concern."""
         c = self.config
-        m.submodules.commands = commands = SyncFIFO(width=command_layout().size, depth=c.queue_depth)
+        m.submodules.commands = commands = SyncFIFO(width=command_layout(c).size, depth=c.queue_depth)
         m.d.comb += [
             commands.w_data.eq(self.i_command.payload.as_value()),
             commands.w_en.eq(self.i_command.valid),
@@ -234,9 +242,10 @@ class Core(Component):
             commands.r_en.eq(decoder.i.ready),
         ]
         job = decoder.o.payload
-        load_a, load_b, product = Signal(load_layout()), Signal(load_layout()), Signal(product_layout())
+        walk = c if c.walks else None
+        load_a, load_b, product = Signal(load_layout(walk)), Signal(load_layout()), Signal(product_layout(c))
         groups = {"blocks": c.whole_groups(job.blocks)}
-        m.d.comb += [getattr(product, name).eq(groups.get(name, getattr(job, name))) for name in product_layout().members]
+        m.d.comb += [getattr(product, name).eq(groups.get(name, getattr(job, name))) for name in product_layout(c).members]
         for load, name, lines in ((load_a, "a", job.rows), (load_b, "b", job.columns)):
             m.d.comb += [
                 load.lines.eq(lines),
@@ -247,6 +256,15 @@ class Core(Component):
                 load.format.eq(job[f"format_{name}"]),
                 load.seed.eq(job[f"seed_{name}"]),
             ]
+        if c.walks:
+            m.d.comb += [
+                load_a.patches.eq(job.patches), load_a.pitch.eq(job.pitch),
+                *(getattr(load_a.walk, name).eq(getattr(job, name)) for name in walk_layout(c).members),
+            ]  # fmt: skip
+            with m.If(job.patches):
+                m.d.comb += [
+                    load_a.lines.eq(job.positions), load_a.inner.eq(job.channels), load_a.blocks.eq(job.channel_blocks),
+                ]  # fmt: skip
         idle = ~commands.r_rdy & decoder.idle
         ready = 1
         queues = []

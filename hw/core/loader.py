@@ -9,6 +9,7 @@ from amaranth.lib.wiring import Component, In, Out
 from hw.command import SIZE_WIDTH, OperandFormat
 from hw.config import CoreConfig
 from hw.core.operand_buffer import write_layout
+from hw.core.patch_origins import PatchOrigins, origin_layout, walk_layout
 from hw.emit import place
 from hw.names import named
 from hw.quantize.block_quantizer import BlockQuantizer
@@ -19,8 +20,13 @@ from hw.timing import FULL_CYCLES
 __all__ = ["Loader", "load_layout"]
 
 
-def load_layout() -> data.StructLayout:
-    """What a loader needs of a job: ``lines`` rows of A (or columns of B) of ``inner`` elements, ``blocks`` blocks each."""
+def load_layout(config: CoreConfig | None = None) -> data.StructLayout:
+    """What a loader needs of a job: ``lines`` rows of A (or columns of B) of ``inner`` elements, ``blocks`` blocks each.
+
+    One of a ``config`` that may load a map: whether lines are the positions of one (``patches``), the places between the
+    blocks of a position (``pitch``), and the walk over it.
+    """
+    walk = {} if config is None else {"patches": 1, "pitch": SIZE_WIDTH, "walk": walk_layout(config)}
     return data.StructLayout(
         {
             "lines": SIZE_WIDTH,
@@ -31,6 +37,7 @@ def load_layout() -> data.StructLayout:
             "format": 2,
             "seed": 32,
         }
+        | walk
     )
 
 
@@ -69,20 +76,26 @@ class Loader(Component):
         a line (packed: the operand) ends, with its last beat of ``i`` or later, before the next is taken.
     line_words
         with ``line_end``: how many words of its last beat belong to it.
+    broadcast, origin
+        of a loader that ``walks``, see ``PatchBuffer``: of a map, block k of position p goes to place ``p + k * pitch``, and
+        the half is full when also the origins of all patches are there.
     """
 
     full_cycles = FULL_CYCLES
 
-    def __init__(self, config: CoreConfig, lines: int, results: bool = False) -> None:
+    def __init__(self, config: CoreConfig, lines: int, results: bool = False, walks: bool = False) -> None:
         self.config = config
         self.lines = lines
         self.results = results
+        self.walks = walks
+        self.load_layout = load_layout(config if walks else None)
         self.quantizer = BlockQuantizer(config)
         blocks = stream.Signature(self.quantizer.o.payload.shape())
         super().__init__(
             ({"i_results": In(blocks)} if results else {})
+            | ({"broadcast": Out(1), "origin": Out(origin_layout(config, lines))} if walks else {})
             | {
-                "i_job": In(stream.Signature(load_layout())),
+                "i_job": In(stream.Signature(self.load_layout)),
                 "i": In(stream.Signature(data.ArrayLayout(32, config.lanes))),
                 "write": Out(write_layout(config, lines)),
                 "full": Out(1),
@@ -98,12 +111,12 @@ class Loader(Component):
 
     @property
     def module_name(self) -> str:
-        return named("loader", self.config.name, l=self.lines, results=self.results)
+        return named("loader", self.config.name, l=self.lines, results=self.results, walks=self.walks)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         quantizer = place(m, platform, "quantizer", self.quantizer)
-        job = Signal(load_layout())
+        job = Signal(self.load_layout)
         entering, leaving = Signal(), Signal()
         in_use = Signal(range(3))
         filled = Signal(range(3))
@@ -119,12 +132,15 @@ class Loader(Component):
         done = Signal()
         starting = Signal()
         m.d.comb += starting.eq(self.i_job.valid & self.i_job.ready)
+        written: Any = done
+        if self.walks:
+            written = self._walk(m, platform, job, starting, done)
         m.d.sync += [in_use.eq(in_use + starting - self.retire), filled.eq(filled + done - self.take)]
 
         last_block = Signal()
         self._enter(m, platform, quantizer, job, entering)
         beats = self._blocks(m, platform, quantizer, job, leaving, last_block)
-        self._leave(m, beats, job, leaving, half, last_block, done)
+        self._leave(m, beats, job, leaving, half, last_block, written)
         with m.If(starting):
             wanted = self.i_job.payload.format
             numbers = (wanted == OperandFormat.FP32) | (wanted == OperandFormat.BFLOAT16)
@@ -133,7 +149,23 @@ class Loader(Component):
             m.d.sync += self.line_start.eq(entering & self._line_ends)
         with m.If(done):
             m.d.sync += self.line_start.eq(1)
+            if self.walks:
+                m.d.sync += half.eq(~half)
         return m
+
+    def _walk(self, m: Module, platform: object, job: Any, starting: Value, done: Value) -> Signal:
+        """The origins of patches. Returns what is to say that the last block is written; then, or later, it is ``done``."""
+        origins = place(m, platform, "origins", PatchOrigins(self.config, self.lines))
+        offered = self.i_job.payload
+        written, waiting = Signal(), Signal()
+        m.d.comb += [
+            origins.start.eq(starting & offered.patches), origins.i.eq(offered.walk), self.origin.eq(origins.o),
+            self.broadcast.eq(job.patches), done.eq((written | waiting) & (~origins.walking | origins.last)),
+        ]  # fmt: skip
+        m.d.sync += waiting.eq((written | waiting) & ~done)
+        with m.If(waiting):
+            m.d.comb += self.i_job.ready.eq(0)
+        return written
 
     def _blocks(self, m: Module, platform: object, quantizer: Any, job: Any, leaving: Any, last_block: Any) -> Any:
         """The stream of blocks that the job asks for."""
@@ -235,7 +267,7 @@ class Loader(Component):
                 *(kept.eq(offered.inner <= c.lanes) for kept in (line_ends, single)),
             ]  # fmt: skip
 
-    def _leave(self, m: Module, beats: Any, job: Any, leaving: Any, half: Any, last_block: Any, done: Any) -> None:
+    def _leave(self, m: Module, beats: Any, job: Any, leaving: Any, half: Any, last_block: Any, written: Any) -> None:
         """Beats of blocks to the buffer: line l lies in array row l mod lines, at l div lines times a line's blocks.
 
         Where blocks are joined, a line takes whole groups of them.
@@ -248,10 +280,11 @@ class Loader(Component):
         block_ends, block_last, line_last = Signal(), Signal(), Signal()
         together = job.format == OperandFormat.PACKED if c.load_lines > 1 else 0
         step = Mux(together, c.load_lines, 1)
+        pitch = Mux(job.patches, job.pitch, 1) if self.walks else 1
         m.d.comb += [
             block_ends.eq(beats.valid & beats.payload.last),
             last_block.eq(block_last & line_last),
-            done.eq(block_ends & last_block),
+            written.eq(block_ends & last_block),
             self.write.enable.eq(beats.valid),
             self.write.half.eq(half),
             self.write.line.eq(array_line),
@@ -265,7 +298,7 @@ class Loader(Component):
             m.d.sync += beat.eq(beat + 1)
         with m.If(block_ends):
             m.d.sync += [
-                beat.eq(0), block.eq(block + 1), blocks_left.eq(blocks_left - 1), block_last.eq(blocks_left == 2),
+                beat.eq(0), block.eq(block + pitch), blocks_left.eq(blocks_left - 1), block_last.eq(blocks_left == 2),
             ]  # fmt: skip
             with m.If(block_last):
                 m.d.sync += [
@@ -274,8 +307,11 @@ class Loader(Component):
                 ]  # fmt: skip
                 with m.If(array_line == self.lines - step):
                     m.d.sync += [array_line.eq(0), base.eq(base + line_blocks)]
-        with m.If(done):
-            m.d.sync += [leaving.eq(0), half.eq(~half)]
+                if self.walks:
+                    with m.If(job.patches):
+                        m.d.sync += base.eq(base + step)
+        with m.If(written):
+            m.d.sync += leaving.eq(0) if self.walks else [leaving.eq(0), half.eq(~half)]
         with m.If(self.i_job.valid & self.i_job.ready):
             offered, lines = self.i_job.payload, self._turns(self.i_job.payload)
             m.d.sync += [

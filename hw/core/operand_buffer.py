@@ -8,6 +8,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
+from hw.command import MOST_TAPS
 from hw.config import CoreConfig
 from hw.core.ram import Ram
 from hw.emit import place
@@ -58,11 +59,13 @@ def write_layout(config: CoreConfig, lines: int) -> data.StructLayout:
     )
 
 
-def read_layout(config: CoreConfig) -> data.StructLayout:
+def read_layout(config: CoreConfig, walks: bool = False) -> data.StructLayout:
     """One cycle's read: ``dot`` mantissas of slice ``slice`` at ``step`` of a block, for every line.
 
-    Of blocks that are joined, ``block`` counts groups.
+    Of blocks that are joined, ``block`` counts groups. Where it ``walks`` over a map, ``patches`` says that each line reads
+    ``block`` places from the origin of its patch of those in ``group``, for the tap in ``tap_row`` and ``tap_column``.
     """
+    walk = {"patches": 1, "group": range(config.operand_depth), "tap_row": range(MOST_TAPS), "tap_column": range(MOST_TAPS)}
     return data.StructLayout(
         {
             "half": 1,
@@ -70,6 +73,7 @@ def read_layout(config: CoreConfig) -> data.StructLayout:
             "step": range(config.steps),
             "slice": range(config.slices(config.mantissa_widths[-1])),
         }
+        | (walk if walks else {})
     )
 
 
@@ -136,6 +140,10 @@ class OperandBuffer(Component):
         if c.group > 1:
             write_word, write_granule = 0, joined * (c.block_size // c.lanes) + self.write.beat
         read = self.read
+        for cycle in range(Timing(c).origin_cycles):
+            late = Signal(read.shape(), name=f"late_read_{cycle}")
+            m.d.sync += late.eq(read)
+            read = late
         blocks = [self._block(m, line % c.load_lines) for line in range(self.group_lines)]
         for group in range(self.groups):
             mantissas = Ram(self.group_lines * granules, granule_width, depth * c.block_words)

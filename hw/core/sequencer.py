@@ -15,6 +15,7 @@ from hw.sequence.layouts import product_layout, tile_layout
 from hw.sequence.loops import Loops, Steps
 from hw.sequence.panels import Panels
 from hw.sequence.passes import current_pass
+from hw.sequence.taps import Taps
 from hw.sequence.throttle import may_issue
 from hw.timing import Timing
 
@@ -48,8 +49,8 @@ class Sequencer(Component):
         self.config = config
         self.drain_cycles = drain_cycles
         members = {
-            "i": In(stream.Signature(product_layout())),
-            "read_a": Out(read_layout(config)),
+            "i": In(stream.Signature(product_layout(config))),
+            "read_a": Out(read_layout(config, config.walks)),
             "read_b": Out(read_layout(config)),
             "control": Out(control_layout(config)),
             "o_tile": Out(tile_layout(config)),
@@ -96,6 +97,8 @@ class Sequencer(Component):
         self._step(m, steps, jobs, loops, jobs.running & may, block_done)
         loops.look_ahead(m, steps, jobs, panels)
         self._read(m, jobs, loops, slice_a, slice_b)
+        if self.config.walks:
+            self._walk(m, jobs, steps)
         loops.count(m, steps, accept, pass_last)
         self._control(m, steps, job, loops, panels.current, shift, block_done)
         self._tile(m, steps, job, loops, panels.current)
@@ -120,6 +123,17 @@ class Sequencer(Component):
             self.read_b.half.eq(jobs.halves["b"]), self.read_b.block.eq(loops.address_b), self.read_b.step.eq(loops.step),
             self.read_b.slice.eq(slice_b),
         ]  # fmt: skip
+
+    def _walk(self, m: Module, jobs: Jobs, steps: Steps) -> None:
+        """What the buffer of A reads where A is a map."""
+        taps = Taps(self.config)
+        taps.count(m, steps, jobs.job, jobs.accept)
+        m.d.comb += [
+            self.read_a.patches.eq(jobs.job.patches), self.read_a.group.eq(taps.group),
+            self.read_a.tap_row.eq(taps.row), self.read_a.tap_column.eq(taps.column),
+        ]  # fmt: skip
+        with m.If(jobs.job.patches):
+            m.d.comb += self.read_a.block.eq(taps.offset)
 
     def _control(self, m: Module, steps: Steps, job: Any, loops: Loops, panel: Any, shift: Value, block_done: Value) -> None:
         """What the step is to the array; slots that no row of C needs run empty."""

@@ -29,9 +29,10 @@ class Jobs:
     """
 
     def __init__(self, m: Module, sequencer: Any) -> None:
-        self.job, self.running = Signal(product_layout()), Signal()
+        layout = product_layout(sequencer.config)
+        self.job, self.running = Signal(layout), Signal()
         self.accept, self.last_issue = Signal(), Signal()
-        self.next_job, self.single_block, self.single_tile = Signal(product_layout()), Signal(), Signal()
+        self.next_job, self.single_block, self.single_tile = Signal(layout), Signal(), Signal()
         self.halves: dict[str, Signal] = {}
         ready_a, ready_b = (self._read_half(m, sequencer, name) for name in "ab")
         with_operands, may_begin = ready_a & ready_b, ~self.running | self.last_issue

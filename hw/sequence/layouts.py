@@ -2,17 +2,20 @@
 
 from amaranth.lib import data
 
-from hw.command import SIZE_WIDTH
+from hw.command import PATCH_FIELDS, SIZE_WIDTH
 from hw.config import CoreConfig
 
 __all__ = ["product_layout", "tile_layout"]
 
 
-def product_layout() -> data.StructLayout:
+def product_layout(config: CoreConfig) -> data.StructLayout:
     """What the sequencer needs of a job."""
     sizes = ("rows", "columns", "row_groups", "blocks", "column_groups")
     flags = ("load_a", "load_b", "accumulate", "store")
-    return data.StructLayout(dict.fromkeys(sizes, SIZE_WIDTH) | dict.fromkeys(flags, 1) | {"width_a": 4, "width_b": 4})
+    walk = {name: PATCH_FIELDS[name] for name in ("patches", "kernel_rows", "kernel_columns", "dilation_columns")}
+    walk |= {"channel_blocks": SIZE_WIDTH, "pitch": SIZE_WIDTH, "tap_jump": config.position_width}
+    shapes = dict.fromkeys(sizes, SIZE_WIDTH) | dict.fromkeys(flags, 1) | {"width_a": 4, "width_b": 4}
+    return data.StructLayout(shapes | (walk if config.walks else {}))
 
 
 def tile_layout(config: CoreConfig) -> data.StructLayout:

@@ -173,6 +173,8 @@ class CoreModel(Stage):
         start = loader.start(sent + 1)
         product = self.pending
         if form != OperandFormat.RESULTS or product is None:  # ``step`` has checked that there is one
+            if name == "a" and (walk := command.walk) is not None:
+                return loader.load(port, start, walk.positions, walk.channels, form, width, command.rows)
             return loader.load(port, start, lines, command.inner, form, width)
         self._hold(None)
         self._issue(product, start + 1)

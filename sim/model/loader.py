@@ -107,8 +107,13 @@ class Loader(Stage):
         self.idle = last + self.full_cycles
         return Load(start, self.idle)
 
-    def load(self, port: Source, start: int, lines: int, inner: int, form: OperandFormat, width: int) -> Load:
-        """Fill a half with ``lines`` lines of ``inner`` elements from a stream, by a job that begins in ``start``."""
+    def load(self, port: Source, start: int, lines: int, inner: int, form: OperandFormat, width: int, patches: int = 0) -> Load:
+        """Fill a half with ``lines`` lines of ``inner`` elements from a stream, by a job that begins in ``start``; lines of a
+        map of so many ``patches``, whose origins come one per cycle from then on."""
+        load = self._load(port, start, lines, inner, form, width)
+        return self.filled(start, max(load.full - self.full_cycles, start + patches))
+
+    def _load(self, port: Source, start: int, lines: int, inner: int, form: OperandFormat, width: int) -> Load:
         blocks = -(-inner // self.config.block_size)
         rest = -(-(inner - (blocks - 1) * self.config.block_size) // self.config.lanes)
         if form == OperandFormat.PACKED:

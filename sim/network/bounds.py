@@ -10,7 +10,7 @@ operands that are loaded again are the plan's doing and do not count.
 A network's bounds are the sums over its products, and no plan beats the larger one.
 """
 
-
+from hw.command import MOST_TAPS
 from hw.config import CoreConfig
 from sim.model import Rates
 from sim.network.memory import Memory, element_bits
@@ -26,9 +26,10 @@ def port_width(config: CoreConfig, rates: Rates) -> float:
 
 
 def on_chip_bits(config: CoreConfig) -> int:
-    """Bits of the core's memories: two halves of each operand buffer, the panels of results in FP32."""
+    """Bits of the core's memories: two halves of each operand buffer, origins of patches, the panels of results in FP32."""
     block = config.block_size * config.storage_width + config.exponent_width
-    operands = 2 * config.operand_depth * (config.rows + config.columns) * block
+    origin = config.position_width + 2 * MOST_TAPS if config.walks else 0
+    operands = 2 * config.operand_depth * ((config.rows + config.columns) * block + config.rows * origin)
     return operands + config.result_panels * config.output_rows * config.panel_columns * 32
 
 

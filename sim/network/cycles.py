@@ -8,7 +8,9 @@ from hw.command import OperandFormat, OutputFormat
 from hw.config import CoreConfig
 from hw.timing import Timing
 from sim.model import CoreModel, Rates
-from sim.network.plan import CommandFields, Loop, plan
+from sim.network.plan import Command, CommandFields, Loop, plan
+from sim.network.walks import walks
+from sim.workloads.window import Window
 
 __all__ = ["OUTPUT_FORMATS", "Cycles", "check_width", "command_fields", "product_cycles"]
 
@@ -70,6 +72,7 @@ def product_cycles(
     operands: str = "fp32",
     results: str = "fp32",
     rates: Rates | None = Rates(),  # noqa: B008
+    window: Window | None = None,
 ) -> Cycles:
     """Counters of a core after ``repeats`` independent products C (m x n) = A (m x k) B (k x n), one after another.
 
@@ -85,6 +88,8 @@ def product_cycles(
         of ``STORAGES``: how A and B come and C leaves. C becomes blocks of ``width_a``.
     rates
         of the ports.
+    window
+        of a convolution whose map the machine walks, see ``sim.network.walks``, so that its patches do not cross the port.
 
     Raises
     ------
@@ -94,7 +99,11 @@ def product_cycles(
     check_width(config, width_a)
     check_width(config, width_b)
     if rates is not None:
-        body = plan(config, m, k, n, width_a, width_b, **command_fields(operands, results, width_a))
+        fields = command_fields(operands, results, width_a)
+        body: tuple[Command | Loop, ...] = (
+            plan(config, m, k, n, width_a, width_b, **fields) if window is None
+            else tuple(piece.command for piece in walks(config, window, n, width_a, width_b, **fields))
+        )  # fmt: skip
         model = CoreModel(config, rates)
         model.run([Loop(repeats, body)] if repeats > 1 else body)
         counters = model.counters

@@ -15,6 +15,7 @@ from sim.network.parallel import Cluster, exchange_cycles, split
 from sim.network.plan import panels
 from sim.network.result import Estimate, ProductRow, TrainingRun
 from sim.network.synthesis import Physical
+from sim.network.walks import walkable
 from sim.workloads import Layer, LayerProduct, WidthSchedule, Workload, load
 from sim.workloads import schedule as find_schedule
 
@@ -34,10 +35,22 @@ class _Machine:
     def product(self, part: LayerProduct, width: int) -> Cycles:
         """Counters after all repeats of a product on one core."""
         forms = {"operands": self.memory.operands, "results": self.memory.results, "repeats": part.repeats}
-        counted = (
+        counted = [
             self.cycles(self.config, part.m, part.k, part.n, width, width, rates=rates, **forms) for rates in self.rates
-        )
+        ]
+        if self._walks(part):
+            counted += [
+                self.cycles(self.config, part.m, part.k, part.n, width, width, rates=rates, window=part.window, **forms)
+                for rates in self.rates
+            ]
         return min(counted, key=lambda cycles: cycles.total)
+
+    def _walks(self, part: LayerProduct) -> bool:
+        """Whether the core can take the map of a convolution, all of which it gets, instead of its patches."""
+        window, output = part.window, OUTPUT_FORMATS[self.memory.results]
+        if window is None or self.memory.patches != "gathered" or self.rates[0] is None:
+            return False
+        return part.m == window.rows and walkable(self.config, window, part.n, output)
 
 
 _Key = tuple[LayerProduct, int, str, str | None]
@@ -150,8 +163,9 @@ def estimate(
 
     Products run one after another, because each needs the results of those before: the core starts on a layer when
     it has sent the last of C. Repeats of a product (heads, groups) do not, and follow without a gap. Within a product,
-    loading, computing, storing and memory overlap. Element-wise operations, the update of the weights and the unfolding
-    of patches are not modelled.
+    loading, computing, storing and memory overlap. Element-wise operations, the update of the weights and, where patches
+    are streamed, their unfolding are not modelled. With patches "gathered" in the memory's description, a core with the
+    feature "patches" takes the map of a convolution where that is faster.
 
     Parameters
     ----------

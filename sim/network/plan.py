@@ -8,6 +8,7 @@ from typing import NamedTuple, TypedDict, Unpack
 from hw.command import SIZE_WIDTH, OperandFormat, OutputFormat
 from hw.config import CoreConfig
 from hw.timing import Timing
+from sim.workloads.window import Walk
 
 __all__ = ["Command", "CommandFields", "Cut", "Loop", "Piece", "commands", "panels", "pieces", "plan", "whole_blocks"]
 
@@ -19,7 +20,8 @@ PARTS = 8
 class Command(NamedTuple):
     """What decides the time a command takes: those fields of the command word, by their names.
 
-    A ``refused`` one is one that the core does not do, whatever the reason.
+    A ``refused`` one is one that the core does not do, whatever the reason. One whose A is a feature map has the ``walk``
+    over it.
     """
 
     rows: int
@@ -37,6 +39,7 @@ class Command(NamedTuple):
     width_c: int = 0
     bias: bool = False
     refused: bool = False
+    walk: Walk | None = None
 
     @classmethod
     def of(cls, fields: Mapping[str, int]) -> "Command":
@@ -45,7 +48,7 @@ class Command(NamedTuple):
             fields["rows"], fields["inner"], fields["columns"], fields["width_a"], fields["width_b"],
             bool(fields["load_a"]), bool(fields["load_b"]), bool(fields["accumulate"]), bool(fields["store"]),
             OperandFormat(fields["format_a"]), OperandFormat(fields["format_b"]), OutputFormat(fields["output"]),
-            fields["width_c"], bool(fields["bias"]),
+            fields["width_c"], bool(fields["bias"]), walk=Walk.of(fields),
         )  # fmt: skip
 
 

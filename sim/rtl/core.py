@@ -84,6 +84,9 @@ class RtlProduct:
         where the formats say so, the operands as ``golden.pack`` makes them (B along its columns).
     bias
         where the command has one, float32, shape (columns,).
+    map
+        of a command of patches, float32, shape (positions, channels): what comes instead of A, of which then only the shape
+        counts.
     """
 
     a: np.ndarray
@@ -92,6 +95,7 @@ class RtlProduct:
     packed_a: bytes = b""
     packed_b: bytes = b""
     bias: np.ndarray | None = None
+    map: np.ndarray | None = None
 
     @property
     def stores(self) -> bool:
@@ -105,7 +109,8 @@ class RtlProduct:
             return []
         if form == OperandFormat.PACKED:
             return [packed_beats(getattr(self, f"packed_{name}"), config)]
-        return [operand_beats(self.a if name == "a" else self.b.T, config, form == OperandFormat.BFLOAT16)]
+        lines = self.b.T if name == "b" else self.a if self.map is None else self.map
+        return [operand_beats(lines, config, form == OperandFormat.BFLOAT16)]
 
     def result_beats(self, config: CoreConfig) -> int:
         """Beats in which C leaves, by each stream."""

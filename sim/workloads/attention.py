@@ -22,7 +22,7 @@ class _Blocks:
 
     def linear(self, name: str, inputs: int, outputs: int, positions: int, **flags: bool) -> None:
         """Append a linear layer over ``positions`` vectors of each sequence."""
-        self.layers.append(Layer(name, "linear", self.batch * positions, inputs, outputs, **flags))
+        self.layers.append(Layer(name, "linear", self.batch * positions, inputs, outputs, window=None, **flags))
         self.other_parameters += outputs if self.biases else 0
 
     def attention(self, name: str, queries: int, keys: int, *, memory: bool = False, first: bool = False) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from sim.workloads.window import Window
+
 __all__ = ["FORWARD", "INPUT_GRADIENT", "KINDS", "WEIGHT_GRADIENT", "Layer", "LayerProduct", "Workload", "convolution"]
 
 FORWARD = "forward"
@@ -24,6 +26,8 @@ class LayerProduct:
     tensors
         distinct elements behind all A's, all B's and all C's; fewer than m k, k n or m n times ``repeats`` where a
         matrix repeats the elements of its tensor, as the unfolded patches of a convolution do.
+    window
+        of a forward convolution, the kernel over the map whose patches each A is, where that is known.
     """
 
     stage: str
@@ -32,6 +36,7 @@ class LayerProduct:
     n: int
     repeats: int
     tensors: tuple[int, int, int]
+    window: Window | None = None
 
     @property
     def macs(self) -> int:
@@ -59,6 +64,8 @@ class Layer:
         whether training needs the gradient of A; a layer that reads the data does not.
     input_elements
         distinct elements behind A, if fewer than m k ``repeats``.
+    window
+        of a convolution: the kernel over the map behind each A.
 
     Raises
     ------
@@ -77,6 +84,7 @@ class Layer:
     last: bool = False
     input_gradient: bool = True
     input_elements: int | None = None
+    window: Window | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -113,7 +121,7 @@ class Layer:
         m, k, n, repeats = self.m, self.k, self.n, self.repeats
         a = m * k * repeats if self.input_elements is None else min(self.input_elements, m * k * repeats)
         b, c = k * n * repeats, m * n * repeats
-        products = [LayerProduct(FORWARD, m, k, n, repeats, (a, b, c))]
+        products = [LayerProduct(FORWARD, m, k, n, repeats, (a, b, c), self.window)]
         if training and self.input_gradient:
             products.append(LayerProduct(INPUT_GRADIENT, m, n, k, repeats, (c, b, a)))
         if training:
@@ -204,6 +212,7 @@ def convolution(
         n=filters // groups,
         repeats=groups,
         input_elements=batch * channels * size[0] * size[1],
+        window=Window(batch, channels // groups, size, kernel, (stride, stride), 4 * (padding,)),
         **flags,
     )
     return layer, (height, width)

@@ -5,7 +5,7 @@ from random import Random
 import cocotb
 import pytest
 
-from hw.command import FIELDS, CommandError, OperandFormat, OutputFormat, Rounding, pack_command
+from hw.command import FIELDS, PATCH_FIELDS, CommandError, OperandFormat, OutputFormat, Rounding, pack_command
 from hw.config import CoreConfig
 from hw.core.decoder import CommandDecoder, job_layout
 from tests.bench import parameters, simulate
@@ -19,6 +19,10 @@ CONFIGS = {
         panel_columns=12, rounding_modes=("nearest", "stochastic"),
         features=("packed", "bfloat16", "bias", "requantize"),
     ),
+    "patches": CoreConfig(
+        block_size=16, lanes=16, tile_rows=4, tile_columns=4, operand_depth=20, load_lines=4, panel_columns=16,
+        rounding_modes=("nearest", "stochastic"), features=("packed", "requantize", "patches"),
+    ),
 }  # fmt: skip
 
 
@@ -28,6 +32,7 @@ class Machine:
     def __init__(self, config: CoreConfig):
         self.config = config
         self.loaded = {"a": None, "b": None}  # groups of lines, inner size, width
+        self.map = 0  # whether A is a map
         self.held = None  # shape of C in the array
         self.waiting = None  # shape and width of C as blocks
 
@@ -35,7 +40,22 @@ class Machine:
         c = self.config
         divisors = {"rows": c.rows, "inner": c.block_size, "columns": c.columns}
         names = ("row_groups", "blocks", "column_groups")
-        return {name: -(-command[size] // divisors[size]) for name, size in zip(names, divisors, strict=True)}
+        sizes = {name: -(-command[size] // divisors[size]) for name, size in zip(names, divisors, strict=True)}
+        if command.get("patches"):
+            sizes |= {"channel_blocks": -(-command["channels"] // c.block_size)}
+        return sizes
+
+    def walk(self, command) -> dict:
+        """What a walk needs besides, where A is a map."""
+        c, over = self.config, 1 << self.config.position_width
+        jumps = {
+            "tap_jump": command["dilation_rows"] * command["map_columns"],
+            "row_jump": command["stride_rows"] * command["map_columns"],
+            "sample_jump": command["map_rows"] * command["map_columns"],
+            "corner": command["pad_rows"] * command["map_columns"] + command["pad_columns"],
+        }
+        pitch = -(-command["positions"] // c.load_lines) * c.load_lines
+        return {"pitch": pitch} | {name: value % over for name, value in jumps.items()}
 
     def broken_rules(self, command) -> set[CommandError]:
         """Codes of all rules that the command breaks."""
@@ -48,7 +68,10 @@ class Machine:
             if not fulfilled:
                 broken.add(code)
 
+        patches = values.get("patches", 0)
         rule(CommandError.ZERO_SIZE, values["rows"] and values["inner"] and values["columns"])
+        rule(CommandError.ZERO_SIZE, not patches or (values["positions"] and values["channels"]))
+        rule(CommandError.FORMAT, not (patches and from_results))
         widths = [values["width_a"], values["width_b"]] + [values["width_c"]] * stores_blocks
         rule(CommandError.WIDTH, set(widths) <= set(c.mantissa_widths))
         rule(CommandError.ROUNDING, values["rounding"] in [Rounding[mode.upper()] for mode in c.rounding_modes])
@@ -77,16 +100,23 @@ class Machine:
             ("a", sizes["row_groups"], CommandError.A_TOO_LARGE, CommandError.A_NOT_LOADED),
             ("b", sizes["column_groups"], CommandError.B_TOO_LARGE, CommandError.B_NOT_LOADED),
         ):
-            rule(large, groups * sizes["blocks"] <= c.operand_depth)
+            if name == "a" and patches:
+                rule(large, groups <= c.operand_depth)
+                rule(large, self.walk(values)["pitch"] * sizes["channel_blocks"] <= c.operand_depth)
+            else:
+                rule(large, groups * sizes["blocks"] <= c.operand_depth)
             if not values[f"load_{name}"]:
                 held = self.loaded[name]
                 rule(missing, held and held[0] >= groups and held[1:] == (values["inner"], values[f"width_{name}"]))
+        rule(CommandError.A_NOT_LOADED, values["load_a"] or self.map == patches)
         if from_results:
             rule(CommandError.A_NOT_LOADED, self.waiting == (values["rows"], values["inner"], values["width_a"]))
         return broken
 
     def accept(self, command) -> None:
         sizes, values = self.sizes(command), command
+        if values["load_a"]:
+            self.map = values.get("patches", 0)
         for name, groups in (("a", sizes["row_groups"]), ("b", sizes["column_groups"])):
             if values[f"load_{name}"]:
                 self.loaded[name] = groups, values["inner"], values[f"width_{name}"]
@@ -128,12 +158,19 @@ def random_command(rng: Random, config: CoreConfig, machine: Machine, previous: 
         {"output": OutputFormat.RESULTS, "columns": config.panel_columns + 1},
         {"output": OutputFormat.RESULTS, "columns": config.panel_columns},
     ]  # fmt: skip
+    if config.walks:
+        walk = {name: rng.getrandbits(width) for name, width in PATCH_FIELDS.items()}
+        walk |= {"patches": rng.random() < 0.6, "positions": rng.randint(1, 24), "channels": rng.randint(1, 2 * n)}
+        command |= {name: int(value) for name, value in walk.items()}
+        if rng.random() < 0.5:
+            command |= {name: value for name, value in previous.items() if name in PATCH_FIELDS}
+        changes += [{"positions": 0}, {"channels": 0}, {"positions": 65534}, {"patches": 1 - command["patches"]}]
     for _ in range(rng.choice((0, 0, 1, 1, 2))):
         command |= rng.choice(changes)
     return command
 
 
-async def decode(dut, command: dict, rng: Random):
+async def decode(dut, command: dict, rng: Random, config: CoreConfig):
     """The job and the cycles it took, or ``None`` if the command was refused; then the error."""
     while not (await step(dut, ["i__ready"], i__valid=1, i__payload=pack_command(**command)))[0]:
         pass
@@ -150,7 +187,7 @@ async def decode(dut, command: dict, rng: Random):
         for _ in range(rng.choice((0, 0, 3))):
             assert (await step(dut, ports))[:3] == [1, payload, 0]
         await step(dut, o__ready=1)
-        job = unpack(job_layout(), payload)
+        job = unpack(job_layout(config), payload)
     valid, refused, error = await step(dut, ["o__valid", "refused", "error"], o__ready=0)
     assert not valid
     assert not refused
@@ -166,16 +203,16 @@ async def refuses_what_breaks_a_rule_and_nothing_else(dut):
     start_clock(dut)
     await reset(dut, i__valid=0, i__payload=0, o__ready=0)
     outcomes = dict.fromkeys(CommandError, 0)
-    for _ in range(900):
+    for _ in range(700):
         command = random_command(rng, config, machine, previous)
         broken = machine.broken_rules(command)
-        job, cycles, error = await decode(dut, command, rng)
+        job, cycles, error = await decode(dut, command, rng, config)
         outcomes[error] += 1
         assert error in (broken or {CommandError.NONE}), (command, machine.loaded, machine.held, machine.waiting)
         assert (job is None) == bool(broken)
         if job is not None:
             assert cycles == CommandDecoder(config).decode_cycles
-            wanted = command | machine.sizes(command)
+            wanted = command | machine.sizes(command) | (machine.walk(command) if command.get("patches") else {})
             assert {name: getattr(job, name) for name in wanted} == wanted
             machine.accept(command)
             previous = command

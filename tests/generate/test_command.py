@@ -2,17 +2,28 @@
 
 import pytest
 
-from hw.command import FIELDS, CommandError, OperandFormat, OutputFormat, Rounding, pack_command, unpack_command
+from hw.command import (
+    FIELDS,
+    PATCH_FIELDS,
+    CommandError,
+    OperandFormat,
+    OutputFormat,
+    Rounding,
+    pack_command,
+    unpack_command,
+)
+from hw.config import CoreConfig
 from hw.core.decoder import command_layout
 
 
 def test_fields_lie_one_above_the_other():
     position = 0
-    for name, width in FIELDS.items():
+    for name, width in (FIELDS | PATCH_FIELDS).items():
         for value in (1, (1 << width) - 1):
             assert pack_command(**{name: value}) == value << position
         position += width
-    assert position == command_layout().size
+    assert position == command_layout(CoreConfig(features=("patches",))).size
+    assert command_layout(CoreConfig()).size == command_layout().size == sum(FIELDS.values())
 
 
 def test_layout_has_the_same_places():
@@ -25,8 +36,10 @@ def test_layout_has_the_same_places():
 def test_unpacked_as_it_was_packed():
     values = {name: (0x5A5A5A5A ^ place) & (1 << width) - 1 for place, (name, width) in enumerate(FIELDS.items())}
     assert unpack_command(pack_command(**values)) == values
-    with pytest.raises(ValueError, match=r"^a command must have 170 bits, not be 0x4"):
-        unpack_command(1 << 170)
+    values |= {name: (0x5A5A5A5A ^ place) & (1 << width) - 1 for place, (name, width) in enumerate(PATCH_FIELDS.items())}
+    assert unpack_command(pack_command(**values)) == values
+    with pytest.raises(ValueError, match=r"^a command must have 170 bits, or 299 with patches, not be 0x8"):
+        unpack_command(1 << 299)
 
 
 @pytest.mark.parametrize(("values", "message"), [

@@ -91,8 +91,8 @@ RANGES = {
         "panel_columns": 64,
     },
     "queue_depth must be between 1 and 64, not 0": {"queue_depth": 0},
-    "features must be distinct names out of packed, bfloat16, bias, requantize, not relu": {"features": ("relu",)},
-    "features must be distinct names out of packed, bfloat16, bias, requantize, not bias, bias": {
+    "features must be distinct names out of packed, bfloat16, bias, requantize, patches, not relu": {"features": ("relu",)},
+    "features must be distinct names out of packed, bfloat16, bias, requantize, patches, not bias, bias": {
         "features": ("bias", "bias")
     },
     "tile_columns must divide lanes 16 to requantize, not be 3": {

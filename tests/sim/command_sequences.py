@@ -10,6 +10,7 @@ from hw.config import CoreConfig
 from sim.model import Rates
 from sim.network.plan import Command
 from sim.rtl.core import RtlProduct
+from sim.workloads.window import Walk, Window
 
 __all__ = ["Sequence", "as_product", "random_rates"]
 
@@ -36,6 +37,8 @@ class Sequence:
     ----------
     loaded
         by operand, (groups of array rows or columns, inner size, width).
+    walk
+        over the map that is loaded as A, or None.
     held
         sizes of the C in the array.
     waiting
@@ -47,6 +50,7 @@ class Sequence:
     loaded: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     held: tuple[int, int] | None = None
     waiting: tuple[int, int, int] | None = None
+    walk: Walk | None = None
 
     def commands(self, count: int) -> list[Command]:
         """The next ``count`` commands, some refused; the last of the others keeps no results for another."""
@@ -69,8 +73,42 @@ class Sequence:
         config = self.config
         return self._size(config.block_size, min(config.operand_depth, int(self.rng.choice([1, 2, 4, 9]))))
 
+    def window(self) -> Window:
+        """A convolution of a map that fits the buffer, over one sample or two."""
+        config, rng = self.config, self.rng
+        while True:
+            kernel, strides, dilations, size = (tuple(map(int, rng.integers(1, most, 2))) for most in (4, 3, 3, 7))
+            pads = 2 * tuple(int(rng.integers(0, taps)) for taps in kernel)
+            window = Window(
+                int(rng.integers(1, 3)), int(rng.integers(1, 2 * config.block_size + 2)), size, kernel, strides, pads, dilations
+            )
+            spans = zip(size, kernel, pads, dilations, strict=False)
+            fits = all(extent + 2 * pad > (taps - 1) * dilation for extent, taps, pad, dilation in spans)
+            if fits and window.walkable(config) and window.inner(config.block_size) <= config.operand_depth * config.block_size:
+                return window
+
+    def _patches(self, last: bool) -> Command:
+        """A command whose A is a feature map."""
+        config, rng, window = self.config, self.rng, self.window()
+        band = self._choice(window.bands(config, int(rng.integers(1, 4))))
+        walk, inner = window.walk(band), window.inner(config.block_size)
+        columns = self._size(config.columns, min(2, config.operand_groups // config.groups(inner)))
+        rows, widths = band.samples * band.rows * window.out[1], [int(rng.choice(config.mantissa_widths)) for _ in "abc"]
+        for name, lines, unit, width in (("a", rows, config.rows, widths[0]), ("b", columns, config.columns, widths[1])):
+            self.loaded[name] = -(-lines // unit), inner, width
+        fits = -(-rows // config.rows) <= config.interleave and columns <= config.columns
+        self.held, self.walk = (rows, columns) if fits else None, walk
+        output = self._output(rows, columns, not last)
+        self.waiting = (rows, columns, widths[2]) if output == OutputFormat.RESULTS else None
+        return Command(
+            rows, inner, columns, *widths[:2], format_a=self._operand(), format_b=self._operand(), output=output,
+            width_c=widths[2], walk=walk,
+        )  # fmt: skip
+
     def _command(self, last: bool) -> Command:
         config, rng, waiting = self.config, self.rng, self.waiting
+        if config.walks and waiting is None and rng.random() < 0.5:
+            return self._patches(last)
         reuse = {name: name in self.loaded and rng.random() < 0.3 for name in "ab"}
         inner = self._inner() if waiting is None else waiting[1]
         reuse["a"] &= waiting is None
@@ -94,6 +132,8 @@ class Sequence:
         groups = {"a": -(-rows // config.rows), "b": -(-columns // config.columns)}
         fits = groups["a"] <= config.interleave and groups["b"] == 1
         store = not fits or rng.random() < 0.6
+        if not reuse["a"]:
+            self.walk = None
         for name in "ab":
             if not reuse[name]:
                 self.loaded[name] = groups[name], inner, width[name]
@@ -106,7 +146,7 @@ class Sequence:
         bias = store and "bias" in config.features and rng.random() < 0.5
         return Command(
             rows, inner, columns, width["a"], width["b"], not reuse["a"], not reuse["b"], accumulate, store,
-            forms["a"], forms["b"], output, width_c, bias,
+            forms["a"], forms["b"], output, width_c, bias, walk=self.walk,
         )  # fmt: skip
 
     def _operand(self) -> OperandFormat:
@@ -140,8 +180,8 @@ class Sequence:
 def as_product(command: Command, config: CoreConfig, rng) -> RtlProduct:
     """The command for a compiled core, on operands of zeros; at random with what does not change the time."""
 
-    def packed(lines: int, width: int) -> bytes:
-        blocks = -(-lines // config.load_lines) * config.load_lines * -(-command.inner // config.block_size)
+    def packed(lines: int, inner: int, width: int) -> bytes:
+        blocks = -(-lines // config.load_lines) * config.load_lines * -(-inner // config.block_size)
         return bytes(-(-blocks * (config.exponent_width + config.block_size * width) // 8))
 
     if command.refused:
@@ -153,7 +193,9 @@ def as_product(command: Command, config: CoreConfig, rng) -> RtlProduct:
     modes = [mode for mode in config.rounding_modes if not (in_panels and mode == "stochastic")]
     values |= {"rounding": Rounding[str(rng.choice(modes)).upper()]}
     values |= {"relu": int("bias" in config.features and rng.random() < 0.5)}
+    lines_a = (command.rows, command.inner) if command.walk is None else (command.walk.positions, command.walk.channels)
     return RtlProduct(
-        a, b, values, packed(command.rows, command.width_a), packed(command.columns, command.width_b),
-        np.zeros(command.columns, np.float32) if command.bias else None,
+        a, b, values | (command.walk.fields if command.walk else {}), packed(*lines_a, command.width_a),
+        packed(command.columns, command.inner, command.width_b), np.zeros(command.columns, np.float32) if command.bias else None,
+        np.zeros(lines_a, np.float32) if command.walk else None,
     )  # fmt: skip

@@ -58,10 +58,14 @@ MACHINES = {
         mantissa_widths=(4, 6), block_size=8, lanes=4, tile_rows=2, tile_columns=2, mesh_columns=2, operand_depth=16,
         accumulator="fp32x4", accumulator_cycles=3, interleave=2, tree_cycles=1, panel_columns=8, features=("requantize",),
     ),
-    # C by two streams.
-    "streams": CoreConfig(
-        mantissa_widths=(4, 6), block_size=16, lanes=16, tile_rows=2, tile_columns=4, mesh_rows=4, operand_depth=20,
-        panel_columns=16, load_lines=2, result_streams=2, features=("packed", "bfloat16", "requantize"),
+    # C by two streams, and A as a feature map, two positions at a time; then one at a time, into words of several beats.
+    "maps": CoreConfig(
+        mantissa_widths=(4, 6), block_size=16, lanes=16, tile_rows=2, tile_columns=4, mesh_rows=4, operand_depth=42,
+        panel_columns=16, load_lines=2, result_streams=2, features=("packed", "bfloat16", "requantize", "patches"),
+    ),
+    "walks": CoreConfig(
+        block_size=8, dot=4, lanes=2, tile_rows=3, tile_columns=2, mesh_columns=2, interleave=2, accumulator_cycles=3,
+        operand_depth=40, accumulator="bf16", rounding_modes=("nearest", "stochastic"), features=("packed", "patches"),
     ),
     "single": CoreConfig(
         mantissa_widths=(3, 5, 7), block_size=1, tile_rows=1, tile_columns=1, operand_depth=64, panel_columns=3

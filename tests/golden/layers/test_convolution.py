@@ -49,3 +49,34 @@ def test_channels_are_innermost():
 def test_rejects_a_kernel_larger_than_its_input():
     with pytest.raises(ValueError, match=r"^kernel must fit its padded input of 4, not span 5$"):
         golden.patches(np.ones((1, 1, 2), np.float32), (3,), (1,), (1, 1), (2,))
+
+
+@pytest.mark.parametrize("channels", [3, 4, 9])
+def test_blocks_of_a_map_are_those_of_its_patches(channels):
+    """Of zero, NaN and ordinary blocks, beside positions outside the map."""
+    rng, form = np.random.default_rng(channels), golden.BlockFormat(4, 4)
+    x = rng.normal(size=(2, channels, 4, 5)).astype(np.float32)
+    x[0, :, 1, 2], x[1, 0, 0, 0] = 0, np.nan
+    of_map = np.moveaxis(x, 1, -1).reshape(-1, channels)
+    window = (3, 2), (2, 1), (1, 1, 1, 0), (1, 2)
+    wanted = golden.quantize(golden.patches(x, *window, multiple=4), form)
+    made = golden.patch_blocks(golden.quantize(of_map, form), (4, 5), *window)
+    assert np.array_equal(made.mantissas, wanted.mantissas)
+    assert np.array_equal(made.fields, wanted.fields)
+    assert made.shape == wanted.shape
+
+
+def test_whole_blocks_of_channels_do_not_change_a_convolution():
+    rng = np.random.default_rng(0)
+    x, w = (rng.integers(-4, 5, shape).astype(np.float32) for shape in ((2, 5, 4, 4), (3, 5, 2, 2)))
+    whole = golden.patches(x, (2, 2), multiple=4) @ golden.filters(w, multiple=4)
+    assert np.array_equal(whole, golden.patches(x, (2, 2)) @ golden.filters(w))
+
+
+def test_a_map_is_rounded_once():
+    """Stochastically: the same element has the same mantissa under every tap."""
+    x, form = np.full((9, 4), 0.3, np.float32), golden.BlockFormat(4, 4)
+    blocks = golden.quantize(x, form, rounding="stochastic", seed=9)
+    made = golden.patch_blocks(blocks, (3, 3), (2, 2))
+    assert np.array_equal(made.mantissas[0, 3], made.mantissas[3, 0])
+    assert len(np.unique(blocks.mantissas)) > 1

@@ -92,7 +92,7 @@ def test_operands_in_blocks_give_the_same_bits(packed_devices, shape, rounding):
     assert {name: rtl.counters[name] for name in cycle.counters} == cycle.counters
 
 
-@pytest.mark.parametrize("name", ["sides", "streams"])
+@pytest.mark.parametrize("name", ["sides", "maps"])
 def test_lines_side_by_side_give_the_same_bits(name):
     """Through a port that A and B share; C by one stream, or by two."""
     config, rates = MACHINES[name], Rates(operands=Fraction(3, 4), c=Fraction(1, 2))

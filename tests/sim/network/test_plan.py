@@ -9,6 +9,8 @@ import pytest
 from hw.command import SIZE_WIDTH, OperandFormat, OutputFormat
 from hw.config import CoreConfig
 from sim.network.plan import Command, Loop, commands, panels, pieces, plan, whole_blocks
+from sim.network.walks import walkable, walks
+from sim.workloads.window import Window
 from tests.sim.machines import MACHINES
 from tests.sim.messages import rejects
 
@@ -149,3 +151,31 @@ def test_rejects_blocks_of_results_that_find_no_room():
     text = "results in blocks need room for 16 columns of B, but there is for 2: operand_depth must be at least 64, not 8"
     with rejects(ValueError, text):
         panels(config, 20, 16 * 8, 40, OutputFormat.PACKED)
+
+
+@pytest.mark.parametrize("name", ["maps", "walks"])
+def test_walks_cover_a_convolution_within_what_the_core_holds(name):
+    """Every patch and filter once; a map or filters that are not loaded are those of the command before."""
+    config, seen = MACHINES[name], set()
+    for size, channels, n in (((6, 6), 5, 3), ((5, 7), 20, 30), ((12, 3), 8, 9), ((4, 4), 16, 100), ((9, 9), 3, 40)):
+        for samples, kernel, strides in ((1, (3, 3), (1, 1)), (7, (2, 1), (1, 2)), (2, (1, 1), (2, 2))):
+            window = Window(samples, channels, size, kernel, strides)
+            if not walkable(config, window, n):
+                continue
+            covered = np.zeros((window.rows, n), int)
+            before = None
+            for command, row, inner, column in walks(config, window, n, 4, 4, width_c=4):
+                assert inner == 0
+                assert command.inner == window.inner(config.block_size)
+                assert -(-command.columns // config.columns) * config.groups(command.inner) <= config.operand_depth
+                assert command.load_a or command.walk == before[0].walk
+                assert command.load_b or (before[1], before[0].columns) == (column, command.columns)
+                covered[row : row + command.rows, column : column + command.columns] += 1
+                seen.add((command.load_a, command.load_b))
+                before = command, column
+            assert (covered == 1).all()
+    assert seen == {(True, True), (True, False), (False, True)}
+
+
+def test_filters_that_do_not_fit_are_no_walk():
+    assert not walkable(MACHINES["maps"], Window(1, 16 * 6, (3, 3), (3, 3)), 4)

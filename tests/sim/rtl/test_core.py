@@ -89,7 +89,7 @@ def test_any_shape_at_any_rate_equals_golden(core):
 @pytest.mark.parametrize("slow", [0, 1])
 def test_streams_of_c_may_stall_apart(slow, monkeypatch):
     """One of two lags behind by up to a panel's worth, and nothing is lost, overwritten or done early."""
-    core, random = RtlCore(MACHINES["streams"], quick=True), np.random.default_rng(slow)
+    core, random = RtlCore(MACHINES["maps"], quick=True), np.random.default_rng(slow)
     mark, describe, number = Fraction(7, 11), core._describe, count()
 
     def uneven(beats, rate):
