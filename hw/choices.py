@@ -3,7 +3,7 @@
 from enum import IntEnum
 
 __all__ = [
-    "ACCUMULATORS", "DATAPATHS", "FEATURES", "FPGA_DATAPATHS", "ROUNDING_MODES", "Rounding", "accumulator_kind",
+    "ACCUMULATORS", "CORE_FEATURES", "DATAPATHS", "FEATURES", "FPGA_DATAPATHS", "ROUNDING_MODES", "Rounding", "accumulator_kind",
     "blocks_per_addition",
 ]  # fmt: skip
 
@@ -11,7 +11,9 @@ ACCUMULATORS = ("fp32", "bf16", "aligned", "fp32x2", "fp32x4")
 """Kinds of accumulators; ``x2`` and ``x4``: so many blocks are joined, as integers, before each addition."""
 DATAPATHS = ("structural", "carry_chain", "dsp", "behavioral")
 FPGA_DATAPATHS = ("carry_chain", "dsp")
-FEATURES = ("packed", "bfloat16", "bias", "requantize", "patches")
+FEATURES = ("packed", "bfloat16", "bias", "requantize")
+CORE_FEATURES = (*FEATURES, "patches")
+"""Those of a core; on a bus only ``FEATURES``."""
 
 
 class Rounding(IntEnum):

@@ -3,7 +3,7 @@
 from math import ceil
 from typing import Any
 
-from hw.choices import ACCUMULATORS, DATAPATHS, FEATURES, ROUNDING_MODES
+from hw.choices import ACCUMULATORS, CORE_FEATURES, DATAPATHS, ROUNDING_MODES
 
 __all__ = ["Rules", "check_machine"]
 
@@ -178,9 +178,9 @@ def _check_core(c: Any, rules: Rules) -> None:
     rules.integer("result_panels", 2, 16)
     rules.integer("result_streams", 1, 4)
     rules.integer("queue_depth", 1, 64)
-    rules.names("features", FEATURES)
+    rules.names("features", CORE_FEATURES)
     if rules.sound("features"):
-        _set(c, "features", tuple(name for name in FEATURES if name in c.features))
+        _set(c, "features", tuple(name for name in CORE_FEATURES if name in c.features))
         if "requantize" in c.features:
             _check_requantizer(c, rules)
         if "patches" in c.features:

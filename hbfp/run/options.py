@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import Progress
 
-from hw.config import FEATURES, CoreConfig
+from hw.choices import CORE_FEATURES
+from hw.config import CoreConfig
 from hw.host.options import config_from_options
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def machine_of(options: Namespace, widths: Iterable[int]) -> CoreConfig:
     if options.mantissa == CoreConfig.mantissa_widths:
         options.mantissa = tuple(sorted(set(widths)))
     needed = {"bias"} | {"packed"} & {options.operands}
-    options.features = tuple(name for name in FEATURES if name in needed.union(options.features))
+    options.features = tuple(name for name in CORE_FEATURES if name in needed.union(options.features))
     return config_from_options(options)
 
 

@@ -5,7 +5,7 @@ from amaranth.lib.wiring import Component, In, Member, Out, PureInterface
 
 from hw.bus.axi_lite import AxiLite, axi_lite_ports
 from hw.bus.register_bank import RegisterBank
-from hw.bus.stream_core import StreamCore, place_resettable
+from hw.bus.stream_core import StreamCore, check_bus, place_resettable
 from hw.config import CoreConfig
 from hw.emit import place
 from hw.lint import waived
@@ -51,12 +51,13 @@ class AxiCore(Component):
     Raises
     ------
     ValueError
-        for another bus width.
+        for another bus width, and for a machine that no bus has.
     """
 
     def __init__(self, config: CoreConfig, bus_width: int = 128, clock_hz: int = 0):
         if bus_width not in BUS_WIDTHS:
             raise ValueError(f"bus_width must be one of {', '.join(map(str, BUS_WIDTHS))}, not {bus_width}")
+        check_bus(config)
         self.config = config
         self.bus_width = bus_width
         self.clock_hz = clock_hz

@@ -13,7 +13,21 @@ from hw.core.decoder import command_layout
 from hw.emit import Emitter, place, ports_of
 from hw.names import named
 
-__all__ = ["StreamCore", "place_resettable"]
+__all__ = ["StreamCore", "check_bus", "place_resettable"]
+
+
+def check_bus(config: CoreConfig) -> None:
+    """Refuse a machine that no bus has.
+
+    Raises
+    ------
+    ValueError
+        naming the parameter, the rule and the value.
+    """
+    if config.result_streams > 1:
+        raise ValueError(f"result_streams must be 1 on a bus, not {config.result_streams}")
+    if config.walks:
+        raise ValueError(f"features must be without patches on a bus, not {', '.join(config.features)}")
 
 
 class StreamCore(Component):
@@ -50,10 +64,7 @@ class StreamCore(Component):
         self.config = config
         self.words = words
         self.guarded = guarded
-        if config.result_streams > 1:
-            raise ValueError(f"result_streams must be 1 on a bus, not {config.result_streams}")
-        if config.walks:
-            raise ValueError(f"features must be without patches on a bus, not {', '.join(config.features)}")
+        check_bus(config)
         self.core = Core(config)
         beats = stream.Signature(word_beat(words))
         super().__init__(

@@ -4,7 +4,8 @@ import argparse
 from collections.abc import Callable
 from dataclasses import MISSING, fields
 
-from hw.config import ACCUMULATORS, FEATURES, ROUNDING_MODES, CoreConfig
+from hw.choices import CORE_FEATURES
+from hw.config import ACCUMULATORS, ROUNDING_MODES, CoreConfig
 from hw.host.program import CommandLineError
 
 __all__ = ["add_config_options", "config_from_options"]
@@ -98,7 +99,7 @@ def add_config_options(parser: argparse.ArgumentParser, unset: bool = False) -> 
     )  # fmt: skip
     group.add_argument(
         "--features", type=_names, default=starts["features"], metavar="NAMES",
-        help=f"what the core has beyond FP32 in and out, of {', '.join(FEATURES)} (default: none)",
+        help=f"what the core has beyond FP32 in and out, of {', '.join(CORE_FEATURES)} (default: none)",
     )  # fmt: skip
     for name, text in HELP.items():
         default = defaults[name]

@@ -18,6 +18,8 @@ def test_writes_the_core_and_names_its_top(tmp_path, capsys):
     [
         *((["--clock=" + value], f"clock must be between 0 and 4294 MHz, not {value}") for value in ("inf", "-inf", "nan", "4294")),
         (["--clock", "1e400"], "clock must be between 0 and 4294 MHz, not inf"),
+        (["--features", "packed,patches"], "features must be without patches on a bus, not packed, patches"),
+        (["--result-streams", "2", "--mesh", "2x1"], "result_streams must be 1 on a bus, not 2"),
         (["--bus-width", "48"], "bus_width must be one of 32, 64, 128, 256, 512, not 48"),
         (["-o", "."], "output must be a file in a writable folder, not ."),
         (["-o", "/dev/null/axi.v"], "output must be a file in a writable folder, not /dev/null/axi.v"),

@@ -6,7 +6,7 @@ from math import ceil
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from hw.choices import blocks_per_addition
+from hw.choices import CORE_FEATURES, blocks_per_addition
 from hw.config import ACCUMULATORS, DATAPATHS, FEATURES, ROUNDING_MODES, CoreConfig
 
 __all__ = ["machines", "pairs"]
@@ -36,7 +36,7 @@ def machines(draw, **fixed) -> CoreConfig:
         "tree_cycles": draw(st.integers(0, 2)), "datapath": draw(st.sampled_from(DATAPATHS)),
         "lanes": draw(st.sampled_from((None, 1, 2, 4))), "operand_depth": group * draw(st.integers(2, 6)),
         "queue_depth": draw(st.integers(1, 3)), "result_panels": draw(st.integers(2, 3)),
-        "features": draw(_some(FEATURES)),
+        "features": draw(_some(CORE_FEATURES if accumulator in ("fp32", "bf16") else FEATURES)),
     } | fixed  # fmt: skip
     try:
         config = CoreConfig(**drawn)
