@@ -10,6 +10,7 @@ from bench.causes import causes, product_causes
 from hw.config import CoreConfig
 from sim import Cluster, Cycles, Link, Memory, Physical, estimate, load
 from sim.model import Rates
+from sim.network.cycles import product_cycles
 from sim.network.energy import Energy
 from sim.workloads import NETWORKS, Layer, LayerProduct, Workload
 from tests.sim.messages import rejects
@@ -236,3 +237,18 @@ def test_public_names_exist():
         assert getattr(sim, name) is not None
     with rejects(AttributeError, "module sim has no attribute nothing"):
         _ = sim.nothing
+
+
+def test_a_core_that_walks_maps_takes_them_where_that_is_faster():
+    """The forward convolutions of ResNet-20, one map or its patches; never slower than patches alone."""
+    config = CoreConfig(block_size=16, tile_rows=4, tile_columns=4, lanes=16, features=("packed", "patches"))
+    rates = Rates(operands=Fraction(1, 2))
+    streamed, gathered = (
+        estimate("resnet20", config, memory=Memory(patches=patches), rates=rates, merge=False).rows
+        for patches in ("streamed", "gathered")
+    )
+    assert all(new.core.total <= old.core.total for old, new in zip(streamed, gathered, strict=True))
+    assert sum(new.core.total for new in gathered) < sum(old.core.total for old in streamed)
+    layer, product = load("resnet20").products()[1]
+    walked = product_cycles(config, product.m, product.k, product.n, 4, 4, operands="packed", rates=rates, window=product.window)
+    assert gathered[1].core == walked, layer.name
