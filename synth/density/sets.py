@@ -123,6 +123,7 @@ def full(libraries: list[str]) -> list[Design]:
     designs += [
         Design(name, first, accounting="array", mesh=mesh) for mesh in (1, 2) for name in (*HEADLINE, "mixed46")
     ]
+    designs.append(Design("hbfp4", first, accounting="array", mesh=4))
     designs += _units(first, (16, 64, 256, 576), (4, 5, 6, 8))
     for library in others:
         designs += [Design(name, library, accounting="array") for name in ("mxfp6-e2m3", "bf16-bf16")]
