@@ -140,7 +140,7 @@ def run_network(options: Namespace) -> int:
 
 def _run_parts(options: Namespace, plan: "Plan | None") -> int:
     """The same on several devices."""
-    from hbfp.run.parallel import part_of_batch, run_parts
+    from hbfp.run.many.parallel import part_of_batch, run_parts
 
     if options.device in ("board", "fp32") or options.search is not None or options.input is None:
         raise ValueError("cores needs an --input and a device of golden, cycle or rtl, and no search")
@@ -176,7 +176,7 @@ def _run_program(options: Namespace) -> int:
 
 
 def _fp32(options: Namespace, network: "Network", inputs: Arrays, labels: Labels | None) -> int:
-    from hbfp.run.search import accuracy
+    from hbfp.run.many.search import accuracy
 
     outputs = network.fp32(inputs)
     values: dict[str, Any] = {"device": "fp32"}
@@ -189,8 +189,8 @@ def _fp32(options: Namespace, network: "Network", inputs: Arrays, labels: Labels
 
 
 def _search(options: Namespace, network: "Network", inputs: Arrays, labels: Labels) -> int:
+    from hbfp.run.many.search import search
     from hbfp.run.report import show_choice
-    from hbfp.run.search import search
     from sim.devices import CycleDevice
 
     device = CycleDevice(machine_of(options, (4, 6)), operands=options.operands)
@@ -204,8 +204,8 @@ def _search(options: Namespace, network: "Network", inputs: Arrays, labels: Labe
 
 
 def _report(options: Namespace, result: "Result", device: "Device", labels: Labels | None, first: str) -> int:
+    from hbfp.run.many.search import accuracy
     from hbfp.run.report import show, summary
-    from hbfp.run.search import accuracy
 
     more = {"accuracy": accuracy(result.outputs[first], labels)} if labels is not None else {}
     values = summary(result, options.device, machine=device.config.to_dict(), **more)

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from hbfp.run.many.search import Choice
 from hbfp.run.network import LayerResult, Result
-from hbfp.run.search import Choice
 
 __all__ = ["show", "show_choice", "summary"]
 

@@ -6,9 +6,9 @@ from io import StringIO
 import numpy as np
 from rich.console import Console
 
+from hbfp.run.many.search import Choice, Step
 from hbfp.run.report import show, show_choice, summary
 from hbfp.run.result import LayerResult, Result
-from hbfp.run.search import Choice, Step
 
 LAYER = LayerResult("[red]conv", "Conv", 4, 1_234_567, 20.04, 1_003, 5, 40_000, 0.5)
 

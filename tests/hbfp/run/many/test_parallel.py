@@ -7,7 +7,7 @@ import pytest
 
 from hbfp.cli import main
 from hbfp.run import Network
-from hbfp.run.parallel import part_of_batch, run_parts
+from hbfp.run.many.parallel import part_of_batch, run_parts
 from hw.config import CoreConfig
 from sim.devices import CycleDevice, GoldenDevice
 from tests.sim.graphs.graphs import constant, model, node, save, tensor

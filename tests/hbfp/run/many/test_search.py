@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from hbfp.run.many.search import Step, accuracy, search
 from hbfp.run.result import LayerResult, Result
-from hbfp.run.search import Step, accuracy, search
 
 LABELS = np.zeros(10, np.int64)
 WRONG = {"a": 1, "b": 4, "c": 0}
