@@ -20,8 +20,8 @@ FAST = {nn.TransformerEncoderLayer: "activation_relu_or_gelu", nn.TransformerEnc
 
 
 def convert(
-    model: nn.Module, schedule: "Schedule | int | str" = "booster", format: Format | None = None, *, epochs: int = 1,
-    seed: int = 1, skip: str | Sequence[str] = (), nonfinite: str = "raise",
+    model: nn.Module, schedule: "Schedule | int | str" = "booster", format: Format | None = None, *,
+    epochs: int | None = None, seed: int = 1, skip: str | Sequence[str] = (), nonfinite: str = "raise",
 ) -> Run:  # fmt: skip
     """Replace the layers of a model that multiply by theirs in HBFP, in place; ``restore`` takes it back.
 
@@ -48,8 +48,8 @@ def convert(
     Raises
     ------
     TypeError, ValueError
-        for a layer or dtype it cannot replace, a model without layers to replace, one in HBFP already, a pattern of
-        the schedule or of ``skip`` that names no layer.
+        for a schedule that counts epochs from the last one without ``epochs``, a layer or dtype it cannot replace, a model
+        without layers to replace, one in HBFP already, a pattern of the schedule or of ``skip`` that names no layer.
     """
     run = Run(schedule, format, epochs=epochs, seed=seed, nonfinite=nonfinite)
     modules = [(name, module) for name, module in model.named_modules() if not isinstance(module, nn.Sequential)]

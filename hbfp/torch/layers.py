@@ -13,6 +13,7 @@ from torch.nn import functional
 from hbfp.torch.functions import convolution, linear, matmul, transposed_convolution
 from hbfp.torch.kernels.geometry import geometry
 from hbfp.torch.run import Run, Slot
+from hbfp.torch.schedule import Schedule
 
 __all__ = [
     "LAYERS", "LSTM", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "ConvertedLayer",
@@ -34,7 +35,8 @@ class ConvertedLayer:
 
     def __init__(self, *arguments: Any, run: Run | None = None, **options: Any):
         super().__init__(*arguments, **options)
-        self.enter(run if run is not None else Run(), type(self).__name__.lower())
+        alone = Run(Schedule(4).ends(6))  # Booster's widths but for its last epoch; a layer alone is both ends
+        self.enter(run if run is not None else alone, type(self).__name__.lower())
 
     def enter(self, run: Run, name: str) -> None:
         """Take places in a run."""

@@ -98,7 +98,7 @@ class Run:
     format
         everything about the blocks but their mantissa width; or another format, which has no schedule.
     epochs
-        of the whole run; the schedule may count back from the last.
+        of the whole run; needed by a schedule that counts back from the last, as "booster" does.
     seed
         of stochastic rounding, 1 … 2**32 - 1.
     nonfinite
@@ -113,17 +113,20 @@ class Run:
     """
 
     def __init__(
-        self, plan: "Schedule | int | str" = "booster", format: Format | None = None, *, epochs: int = 1,
-        seed: int = 1, nonfinite: str = "raise",
+        self, plan: "Schedule | int | str" = "booster", format: Format | None = None, *,
+        epochs: int | None = None, seed: int = 1, nonfinite: str = "raise",
     ):  # fmt: skip
-        check_range("epochs", epochs, 1, 1 << 20)
+        if epochs is not None:
+            check_range("epochs", epochs, 1, 1 << 20)
         check_range("seed", seed, 1, 2**32 - 1)
         check_choice("nonfinite", nonfinite, ("raise", "count"))
         self.schedule = schedule(plan)
         self.format = format if format is not None else HBFP()
         if not isinstance(self.format, Format):
             raise TypeError(f"format must be a Format, not {format!r}")
-        self.epochs, self.seed, self.nonfinite = epochs, seed, nonfinite
+        if epochs is None and any(rule.kind == "last_epochs" for rule in self.schedule.rules):
+            raise ValueError("epochs must be given for a schedule with widths of its own in the last ones, not left out")
+        self.epochs, self.seed, self.nonfinite = epochs or 1, seed, nonfinite
         self.step = self.epoch = self.nonfinite_products = 0
         self.slots: list[Slot] = []
 

@@ -97,6 +97,7 @@ class Half(nn.Linear):
         (model, {"skip": ["9"]}, "skip must name layers of the model, not 9"),
         (model, {"skip": "head"}, "skip must name layers of the model, not head"),
         (model, {"schedule": Schedule(4).layers("head", 6)}, "schedule must name layers of the model, not head"),
+        (model, {"epochs": None}, "epochs must be given for a schedule with widths of its own in the last ones, not left out"),
         (model, {"seed": 0}, "seed must be between 1 and 4294967295, not 0"),
         (model, {"nonfinite": "hide"}, "nonfinite must be one of raise, count, not hide"),
         (model, {"format": "hbfp"}, "format must be a Format, not 'hbfp'"),
@@ -106,7 +107,7 @@ def test_rejects(make, options, text):
     net = make()
     kinds = [type(layer) for layer in net.modules()]
     with pytest.raises((TypeError, ValueError)) as error:
-        convert(net, **options)
+        convert(net, **{"epochs": 2} | options)
     assert str(error.value) == text
     assert [type(layer) for layer in net.modules()] == kinds
 
