@@ -184,7 +184,7 @@ class CoreModel(Stage):
         """All steps of a product; if its results stay, the loader of A takes them from cycle ``loading`` on."""
         command, sequencer = product.command, self.sequencer
         if command.store:
-            self.output.begin(command.output, command.width_c, command.bias, loading)
+            self.output.begin(command.output, command.width_c, command.bias, command.columns, loading)
         sequencer.issue(command)
         issued = sequencer.now - 1
         end = max(issued, sequencer.results.newest)

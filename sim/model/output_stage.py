@@ -75,12 +75,13 @@ class OutputStage(Stage):
         self.port, self.bias = port, bias
         self._arrange()
 
-    def begin(self, output: OutputFormat, width: int, bias: bool, loading: int = -1) -> None:
-        """A C of this format, with its mantissa width where it becomes blocks, and with a bias or not."""
+    def begin(self, output: OutputFormat, width: int, bias: bool, columns: int = 0, loading: int = -1) -> None:
+        """A C of this format and width, with its mantissa width where it becomes blocks, and with a bias or not."""
         timing = self.timing
         self.open, self.loading = self.sent + 1, loading
         self.first: int | None = None
         self.adds = bias
+        self.whole = columns % self.block_size == 0
         self.finisher = RigidRegisters(timing.finisher_cycles)
         self.packer = BlockPacker(timing, width, self._leave) if output == OutputFormat.PACKED else None
         self.way: Requantizer | _Numbers
@@ -110,7 +111,7 @@ class OutputStage(Stage):
                 return self._unhindered(offered, rows * beats, way.halves and beats > 1)
             if not self.latency:
                 return self._direct(offered, rows * beats)
-        elif self.jump and open_ports and self.packer is not None and columns % self.block_size == 0:
+        elif self.jump and open_ports and self.packer is not None and self.whole:
             return self._whole_blocks(self.packer, offered, rows * beats, last)
         self.taken = offered - 1
         self._row(beats, self.adds, last and rows == 1)
@@ -137,7 +138,7 @@ class OutputStage(Stage):
         return before
 
     def _whole_blocks(self, packer: BlockPacker, offered: int, count: int, last: bool) -> int:
-        """Blocks enter the requantizer no sooner than they leave it, so nothing waits."""
+        """Blocks enter the requantizer no sooner than they leave it, so nothing waits; a part of one behind them might."""
         timing = self.timing
         time = max(offered, self.open)
         self.taken = time + count - 1

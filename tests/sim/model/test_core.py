@@ -102,6 +102,23 @@ def test_stripes_of_ragged_blocks_are_worked_out_once():
         assert len(worked_out) < 24 * 20 / 2
 
 
+def test_stripes_of_results_in_blocks_of_another_width_are_worked_out_anew():
+    """From the same state they take another time."""
+    wide = Command(86, 24, 29, 4, 4, output=OutputFormat.PACKED, width_c=6)
+    body = [wide._replace(width_c=width) for width in (6, 6, 6, 4, 4, 6, 4, 6, 6, 4)]
+    quick, slow = (CoreModel(MACHINES["features"], Rates(c=Fraction(1, 2)), jump=jump) for jump in (True, False))
+    assert quick.run(body) == slow.run(body)
+    assert quick.counters == slow.counters
+
+
+def test_a_last_panel_of_less_than_a_block_waits_for_the_blocks_before():
+    """Panels of 32 and then 6 columns, in blocks of 16; ``tests.sim.test_exact`` holds the machine to the compiled core."""
+    for columns in (64, 70):
+        command = Command(4, 14, columns, 4, 4, output=OutputFormat.PACKED, width_c=6)
+        cycles = [CoreModel(MACHINES["features"], jump=jump).run([command] * 3) for jump in (True, False)]
+        assert cycles[0] == cycles[1]
+
+
 def test_results_that_stay_may_be_a_loop():
     """Each command's C is the next one's A, many times over."""
     config = MACHINES["features"]
