@@ -152,6 +152,10 @@ def compute_report(result: Estimate) -> str:
     return "\n".join(lines) + "\n"
 
 
+PARTS = ("machine", "memory", "rates", "cluster")
+"""Of a report: what the network ran on."""
+
+
 def read_report(path: str | Path) -> dict[str, Any]:
     """A report written as JSON.
 
@@ -165,7 +169,9 @@ def read_report(path: str | Path) -> dict[str, Any]:
         raise FileNotFoundError(f"{path} does not exist")
     try:
         report: dict[str, Any] = read_json(path)
-        if all(isinstance(report["summary"][key], int | float) for key in ("cycles", "macs", "bytes", "utilization")):
+        figures = (report["summary"][key] for key in ("cycles", "macs", "bytes", "utilization"))
+        parts = (report.get(part, {}) for part in PARTS)
+        if all(isinstance(figure, int | float) for figure in figures) and all(isinstance(part, dict) for part in parts):
             return report
     except (ValueError, KeyError, TypeError, RecursionError):
         pass
@@ -184,7 +190,7 @@ def compare(console: Console, left: dict[str, Any], right: dict[str, Any], names
             table.add_row(key, f"{value:,.6g}", f"{other:,.6g}", f"{other / value:.4g}" if value else "")
         elif value != other and isinstance(value, str):
             table.add_row(key, value, str(other), "")
-    for part in ("machine", "memory", "rates", "cluster"):
+    for part in PARTS:
         before, after = left.get(part, {}), right.get(part, {})
         for key in sorted({*before, *after}):
             if before.get(key) != after.get(key):

@@ -165,7 +165,7 @@ async def issues_the_loop_nest_step_by_step(dut, patience):
         "i__ready", "read_a", "read_b", "control", "o_tile", "active", "stalled_load", "stalled_store", "finished",
         "take_a", "take_b", "retire_a", "retire_b",
     ]  # fmt: skip
-    words = [pack(product_layout(), job) for job in jobs]
+    words = [pack(product_layout(config), job) for job in jobs]
     position, tile_end, cycle = 0, -DRAIN_CYCLES, 0
     while position < len(issues):
         cycle += 1
@@ -212,7 +212,7 @@ async def never_waits_when_products_are_long(dut):
     }  # fmt: skip
     start_clock(dut)
     await reset(dut, i__valid=0, full_a=0, full_b=0, panel_free=0)
-    word, busy, jobs = pack(product_layout(), job), [], 3
+    word, busy, jobs = pack(product_layout(config), job), [], 3
     per_job = 2 * config.interleave * job["blocks"] * config.steps
     for _ in range(jobs * per_job + 10):
         ready, control, tile = await step(

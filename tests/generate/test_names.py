@@ -117,7 +117,7 @@ def test_one_name_one_text_in_every_format():
         form = format_named(name)
         shapes = ((2, 1, 0), (2, 1, 1), (4, 2, 0)) if name in ("mxfp4", "fp8-e4m3", "int4", "nvfp4") else ((2, 1, 0),)
         for dot, cycles, tree in shapes:
-            whole = form.block_size if form.kind == "paired" and form.block_size else dot
+            whole = form.block_size if form.kind in ("paired", "integer") and form.block_size else dot
             emissions.append(modules(element_for(form)(config_for(form, whole, 1, 2, cycles, tree))))
     assert len(agree(*emissions)) > 60
 

@@ -69,6 +69,8 @@ COMPONENTS = {
     "hw/core/loader.py": _compiled("tests/core/test_loader.py::test_loader", modules="loader*"),
     "hw/core/operand_buffer.py": _compiled("tests/core/test_operand_buffer.py::test_operand_buffer[steps_in_a_word]"),
     "hw/core/output_stage.py": _compiled("tests/core/test_output_stage.py::test_output_stage[blocks]"),
+    "hw/core/patch_buffer.py": _compiled("tests/core/test_patch_buffer.py::test_patch_buffer[positions_side_by_side]"),
+    "hw/core/patch_origins.py": _compiled("tests/core/test_patch_origins.py::test_patch_origins"),
     "hw/core/ram.py": _compiled("tests/core/test_ram.py::test_ram[shape0]"),
     "hw/core/requantizer.py": _compiled("tests/core/test_requantizer.py::test_requantizer[parts]"),
     "hw/core/result_buffer.py": _compiled("tests/core/test_result_buffer.py::test_result_buffer[panels]"),
@@ -78,6 +80,7 @@ COMPONENTS = {
         _compiled("tests/baseline/test_elements.py::test_every_block_is_added_as_others_would[pipelined]"),
     "hw/baseline/float_multiply.py": _compiled("tests/baseline/test_float_multiply.py"),
     "hw/baseline/scaled_product.py": _compiled("tests/baseline/test_scaled_product.py"),
+    "hw/baseline/weighted_sum.py": _compiled("tests/baseline/test_weighted_sum.py::test_every_pair[2]"),
     "hw/bus/gearbox.py": _simulated(
         "Gearbox", f"{_GEARBOX}a_packet_takes_no_more_beats_than_it_fills[2-3-0.5]",
         f"{_GEARBOX}packets_come_out_whole_in_full_beats[2-3-0.5-0.5]",
@@ -103,7 +106,7 @@ COMPONENTS = {
 }  # fmt: skip
 """By module, and by its class where it has several."""
 PARTS = (
-    "hw/baseline/small_float.py", "hw/dot/adder_cells.py", "hw/dot/compressor_tree.py", "hw/dot/product.py",
+    "hw/baseline/element.py", "hw/baseline/small_float.py", "hw/dot/adder_cells.py", "hw/dot/compressor_tree.py", "hw/dot/product.py",
     "hw/dot/sum_of_products.py",
 )  # fmt: skip
 """Modules whose components are nothing but parts of the netlists above."""

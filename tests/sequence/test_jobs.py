@@ -21,7 +21,7 @@ def run(vectors: list[dict]) -> list[dict]:
         for vector in vectors:
             job = vector.get("job")
             ctx.set(ports.i.valid, job is not None)
-            ctx.set(ports.i.payload, product_layout().const(job or {}))
+            ctx.set(ports.i.payload, product_layout(CONFIG).const(job or {}))
             ctx.set(ports.full_a, vector.get("full", "ab").count("a"))
             ctx.set(ports.full_b, vector.get("full", "ab").count("b"))
             ctx.set(jobs.last_issue, vector.get("ends", 0))

@@ -22,7 +22,7 @@ def test_a_tile_s_extremes_fit(config):
 
 
 def test_sizes_of_a_product_have_those_of_a_command():
-    layout = product_layout()
+    layout = product_layout(CoreConfig())
     for name in ("rows", "columns", "row_groups", "blocks", "column_groups"):
         assert layout[name].width == 16
     assert layout["width_a"].width == layout["width_b"].width == 4

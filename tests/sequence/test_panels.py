@@ -30,7 +30,7 @@ def walk(config: CoreConfig, least: int, jobs: list[int]) -> list[dict]:
     """What the current panel is, from a job's start to its end, job by job."""
 
     def logic(m, rows, groups, taken, accept, steps):
-        offered, waiting = Signal(product_layout()), Signal(product_layout())
+        offered, waiting = (Signal(product_layout(config)) for _ in range(2))
         m.d.comb += [offered.rows.eq(rows), offered.row_groups.eq(groups)]
         with m.If(taken):
             m.d.sync += waiting.eq(offered)
@@ -70,7 +70,7 @@ def test_the_first_panel_is_known_before_its_job_begins():
     """A job's start asks it, and so it is registered when the job is taken."""
 
     def logic(m, rows, groups, taken, accept):
-        offered, waiting = Signal(product_layout()), Signal(product_layout())
+        offered, waiting = (Signal(product_layout(CONFIG)) for _ in range(2))
         m.d.comb += [offered.rows.eq(rows), offered.row_groups.eq(groups)]
         return Panels(m, CONFIG, offered, taken, waiting, accept, 0, 1).first.rows, accept
 
