@@ -106,7 +106,7 @@ COMPONENTS = {
 }  # fmt: skip
 """By module, and by its class where it has several."""
 PARTS = (
-    "hw/baseline/element.py", "hw/baseline/small_float.py", "hw/dot/adder_cells.py", "hw/dot/compressor_tree.py", "hw/dot/product.py",
-    "hw/dot/sum_of_products.py",
+    "hw/baseline/element.py", "hw/baseline/small_float.py", "hw/dot/adder_cells.py", "hw/dot/compressor_tree.py",
+    "hw/dot/product.py", "hw/dot/sum_of_products.py",
 )  # fmt: skip
 """Modules whose components are nothing but parts of the netlists above."""

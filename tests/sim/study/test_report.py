@@ -87,9 +87,9 @@ def test_comparison_of_two_reports(tmp_path):
 WHOLE = '"summary": {"cycles": 1, "macs": 1, "bytes": 1, "utilization": 1}'
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"summary": {"cycles": 1}}', '{"summary": 3}', f'{{{WHOLE}, "machine": 1.5}}', f'{{{WHOLE}, "rates": []}}']
-)
+@pytest.mark.parametrize("text", [
+    "", "[]", "{}", '{"summary": {"cycles": 1}}', '{"summary": 3}', f'{{{WHOLE}, "machine": 1.5}}', f'{{{WHOLE}, "rates": []}}',
+])  # fmt: skip
 def test_rejects_what_is_no_report(tmp_path, text):
     (tmp_path / "a.json").write_text(text)
     with rejects(ValueError, "a.json is not a report of python -m sim --json"):
