@@ -45,7 +45,7 @@ def nothing_is_measured(monkeypatch, tmp_path):
         ("density --build empty", "build must be a writable folder, not empty"),
         ("density --json .", "output must be a file in a writable folder, not ."),
         ("density more", "unrecognized arguments: more"),
-        ("report --set most", "set must be one of quick, full, clocks, silicon, not most"),
+        ("report --set most", "set must be one of quick, full, clock, clocks, silicon, not most"),
         ("report --from empty", "empty is not JSON: Expecting value: line 1 column 1 (char 0)"),
         ("report --again none.json", "none.json cannot be read: No such file or directory"),
         ("report --from rows.json --into empty", "empty has no markers <!-- name --> … <!-- /name --> to write between"),

@@ -61,7 +61,7 @@ def test_bad_input_is_one_line(source, capsys):
     for line, error in (
         ("missing.v --top t", "missing.v does not exist"),
         (f"{source} --top 1x", "top must be a module's name, not 1x"),
-        (f"{source} --top multiply --effort best", "effort must be one of area, speed, not best"),
+        (f"{source} --top multiply --effort best", "effort must be one of area, speed, clock, not best"),
     ):
         assert main(["outside", *line.split(), "--library", "reference", "--build", str(source.parent)]) == 2
         assert capsys.readouterr().err == f"python -m synth: {error}\n"

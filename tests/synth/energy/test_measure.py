@@ -26,7 +26,7 @@ def test_a_stimulus_brings_the_blocks_of_one_output_after_the_other():
 
 
 def test_unknown_statistics_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"^statistics must be one of digits, uniform, not cats$"):
+    with pytest.raises(ValueError, match=r"^statistics must be one of digits, uniform, hidden, not cats$"):
         measure_energy(EnergyDesign("int4", statistics="cats"), build=tmp_path)
 
 
