@@ -125,9 +125,13 @@ def _grouped(rng: Random, form: NumberFormat, count: int) -> Operand:
     return Operand(plain.codes, fields, values)
 
 
+WEIGHTS = {1: [1, -1], 2: [0, 1, 0, -1]}
+"""Of each code of a weight of one bit, or of two; minus zero is zero."""
+
+
 def _weights(rng: Random, form: NumberFormat, count: int) -> Operand:
-    """Weights of one bit, or of two, of which two codes are zero."""
-    values = {1: [1, -1], 2: [0, 1, 0, -1]}[form.weight_width]
+    """Weights of one bit, or of two."""
+    values = WEIGHTS[form.weight_width]
     codes = _codes(rng, list(range(len(values))), count)
     return Operand(codes, {}, [values[code] for code in codes])
 
