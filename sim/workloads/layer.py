@@ -201,18 +201,19 @@ def convolution(
 
     Row i of A is the patch under output position i: k = channels / groups x kernel height x kernel width.
     """
-    height, width = ((extent + 2 * padding - taps) // stride + 1 for extent, taps in zip(size, kernel, strict=True))
+    window = Window(batch, channels // groups, size, kernel, (stride, stride), 4 * (padding,))
+    height, width = window.out
     if height < 1 or width < 1:
         raise ValueError(f"{name}: kernel {kernel[0]}x{kernel[1]} is larger than its padded input {size[0]}x{size[1]}")
     layer = Layer(
         name,
         "conv",
-        m=batch * height * width,
+        m=window.rows,
         k=channels // groups * kernel[0] * kernel[1],
         n=filters // groups,
         repeats=groups,
         input_elements=batch * channels * size[0] * size[1],
-        window=Window(batch, channels // groups, size, kernel, (stride, stride), 4 * (padding,)),
+        window=window,
         **flags,
     )
     return layer, (height, width)
