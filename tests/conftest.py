@@ -1,6 +1,10 @@
 """Marks what runs under cocotb, and sums it up at the end."""
 
+import os
 from dataclasses import asdict
+
+# Threads of linear algebra that wait for the next small matrix would take the other worker's core.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 

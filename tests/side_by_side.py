@@ -1,8 +1,10 @@
 """Many components under one top, built once and driven in the same cycles."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import cocotb
 from amaranth.hdl import Module
 from amaranth.lib.wiring import Component, Out, connect, flipped
 from cocotb.triggers import ReadOnly, RisingEdge, Timer
@@ -11,7 +13,7 @@ from hw.emit import place
 from tests.layouts import number
 from tests.streams import start_clock
 
-__all__ = ["SideBySide", "Vectors", "compare"]
+__all__ = ["SideBySide", "Vectors", "compare", "drive_together"]
 
 
 class SideBySide(Component):
@@ -65,3 +67,20 @@ async def compare(dut, vectors: dict[str, Vectors]) -> None:
                 assert got == wanted, f"{name} of {operands} gives {got:#x} instead of {wanted:#x}"
         if edge:
             await edge
+
+
+class _Part:
+    """The ports of one part by their own names, and the clock that all share."""
+
+    def __init__(self, dut: Any, name: str):
+        self._dut, self._name = dut, name
+
+    def __getattr__(self, port: str) -> Any:
+        return getattr(self._dut, port if port == "clk" else f"{self._name}__{port}")
+
+
+async def drive_together(dut: Any, benches: Mapping[str, Callable[[Any], Awaitable[None]]]) -> None:
+    """Every part by its own bench, a coroutine that gets the part as if it were alone, under one clock."""
+    start_clock(dut)
+    for task in [cocotb.start_soon(bench(_Part(dut, name))) for name, bench in benches.items()]:
+        await task

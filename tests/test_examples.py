@@ -18,7 +18,7 @@ def test_an_exported_network_has_equal_bits_on_golden_and_rtl(tmp_path, capsys):
     assert export_networks([name, "-o", str(tmp_path)]) == 0
     onnx.checker.check_model(str(tmp_path / f"{name}.onnx"))
     for device in ("golden", "rtl"):
-        arguments = [f"{tmp_path}/{name}.onnx", "--input", f"{tmp_path}/{name}.npz", "--schedule", "booster"]
+        arguments = [f"{tmp_path}/{name}.onnx", "--input", f"{tmp_path}/{name}.npz", "--schedule", "booster", "--tile", "2x2"]
         assert hbfp(["run", *arguments, "--device", device, "-o", f"{tmp_path}/{device}.npz"]) == 0
     with np.load(tmp_path / "golden.npz") as golden, np.load(tmp_path / "rtl.npz") as rtl:
         assert golden.files

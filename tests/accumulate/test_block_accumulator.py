@@ -3,11 +3,11 @@
 import random
 import struct
 from fractions import Fraction
+from functools import partial
 from math import isnan
 
 import cocotb
 import pytest
-from cocotb.clock import Clock
 from cocotb.triggers import ReadOnly, RisingEdge, Timer
 
 from golden import scalar
@@ -15,23 +15,20 @@ from hw.accumulate.block_accumulator import BlockAccumulator, ResultConverter
 from hw.accumulate.float_accumulator import FORMATS
 from hw.config import CoreConfig
 from tests.bench import parameters, simulate
+from tests.side_by_side import SideBySide, drive_together
 
 MODULE = "tests.accumulate.test_block_accumulator"
 SUM_WIDTH, SCALE_WIDTH = 13, 9
 LARGEST = 64 * 49
-CASES = [
-    ("fp32", 1, 1),
-    ("fp32", 1, 2),
-    ("fp32", 2, 3),
-    ("fp32", 4, 4),
-    ("fp32", 4, 5),
-    ("fp32", 7, 11),
-    ("fp32", 8, 12),
-    ("bf16", 1, 1),
-    ("bf16", 4, 6),
-    ("bf16", 5, 8),
-]
-WIDE = [("fp32", 1, 1, 29, 9), ("fp32", 4, 5, 29, 9), ("bf16", 1, 1, 5, 6), ("fp32", 1, 1, 2, 9)]
+CASES = {
+    "fp32": [
+        *((*shape, SUM_WIDTH, SCALE_WIDTH) for shape in ((1, 1), (1, 2), (2, 3), (4, 4), (4, 5), (7, 11), (8, 12))),
+        (1, 1, 29, SCALE_WIDTH), (4, 5, 29, SCALE_WIDTH), (1, 1, 2, 9),
+    ],
+    "bf16": [*((*shape, SUM_WIDTH, SCALE_WIDTH) for shape in ((1, 1), (4, 6), (5, 8))), (1, 1, 5, 6)],
+    "aligned": [(*shape, SCALE_WIDTH) for shape in ((1, 1, 13), (2, 2, 13), (2, 3, 13), (4, 4, 13), (4, 5, 29))],
+}  # fmt: skip
+"""Slots, register stages, widths of sums and scales by kind."""
 
 
 def to_word(value: float, kind: str) -> int:
@@ -123,64 +120,60 @@ def stimulus(rng, count, slots, loop, sum_width, scale_width):
     return result
 
 
-async def run(dut, steps, values, expected):
+async def run(dut, accumulator, sum_width, scale_width, steps, expected):
     """Drive additions at their cycles; ``expected(step)`` gives the value each must write."""
-    canonical = FORMATS[values["kind"]].canonical_word if values["kind"] in FORMATS else int
-    read_cycle, write_cycle = values["read_cycle"], values["write_cycle"]
-    sum_width, slot_width = values["sum_width"], values["slot_width"]
-    scale_width = values["scale_width"]
+    kind = accumulator.kind
+    canonical = FORMATS[kind].canonical_word if kind in FORMATS else int
+    slot_width = (accumulator.interleave - 1).bit_length()
     by_cycle = {step[0]: step for step in steps}
-    cocotb.start_soon(Clock(dut.clk, 10, "ns").start(start_high=False))
     dut.write.value = 0
     rng = random.Random(1)
-    for cycle in range(steps[-1][0] + write_cycle + 1):
+    for cycle in range(steps[-1][0] + accumulator.write_cycle + 1):
         await RisingEdge(dut.clk)
-        await Timer(1, "ns")
         if cycle in by_cycle:
             _, _, _, total, scale, is_nan = by_cycle[cycle]
             word = (total % 2**sum_width) | (scale % 2 ** (scale_width + 1)) << sum_width
             dut.i.value = word | is_nan << (sum_width + scale_width + 1)
         else:
             dut.i.value = rng.getrandbits(len(dut.i))
-        _, slot, first, *_ = by_cycle.get(cycle - read_cycle, (0, 0, rng.getrandbits(1)))
+        _, slot, first, *_ = by_cycle.get(cycle - accumulator.read_cycle, (0, 0, rng.getrandbits(1)))
         dut.read.value = slot | first << slot_width
-        written = by_cycle.get(cycle - write_cycle)
+        written = by_cycle.get(cycle - accumulator.write_cycle)
         dut.write.value = written[1] | 1 << slot_width if written else 0
         await ReadOnly()
         if written:
             wanted = expected(*written[1:])
             got = canonical(int(dut.value.value))
-            assert got == wanted, f"cycle {cycle}, {written}: {got:#x} instead of {wanted:#x}"
+            named = f"{accumulator.module_name}, cycle {cycle}, {written}"
+            assert got == wanted, f"{named}: {got:#x} instead of {wanted:#x}"
 
 
-@cocotb.test()
-async def float_words_follow_the_definition(dut):
-    values = parameters()
-    model = FloatModel(values["kind"], values["interleave"])
-    steps = stimulus(
-        random.Random(7), values["count"], values["interleave"], values["loop"], values["sum_width"],
-        values["scale_width"],
-    )  # fmt: skip
-    await run(dut, steps, values, model.step)
-
-
-@cocotb.test()
-async def aligned_states_follow_the_definition(dut):
-    values = parameters()
-    model = AlignedModel(values["interleave"], values["sum_width"])
+async def follow_the_definition(dut, accumulator, sum_width, scale_width):
+    """One accumulator among others."""
+    seed, slots = 8 if accumulator.kind == "aligned" else 7, accumulator.interleave
+    steps = stimulus(random.Random(seed), 3000, slots, accumulator.loop_cycles, sum_width, scale_width)
+    drive = partial(run, dut, accumulator, sum_width, scale_width, steps)
+    if accumulator.kind != "aligned":
+        return await drive(FloatModel(accumulator.kind, slots).step)
+    model = AlignedModel(slots, sum_width)
 
     def expected(*step):
         state = model.step(*step)
         word = int(dut.value.value)
         if state.is_nan:
-            return word | 1 << 32 + values["scale_width"] + 1
-        return state.total % 2**32 | (state.exponent % 2 ** (values["scale_width"] + 1)) << 32
+            return word | 1 << 32 + scale_width + 1
+        return state.total % 2**32 | (state.exponent % 2 ** (scale_width + 1)) << 32
 
-    steps = stimulus(
-        random.Random(8), values["count"], values["interleave"], values["loop"], values["sum_width"],
-        values["scale_width"],
-    )  # fmt: skip
-    await run(dut, steps, values, expected)
+    await drive(expected)
+
+
+@cocotb.test()
+async def words_follow_the_definition(dut):
+    benches = {
+        part.module_name: partial(follow_the_definition, accumulator=part, sum_width=sum_width, scale_width=scale_width)
+        for part, sum_width, scale_width in accumulators(parameters()["kind"])
+    }
+    await drive_together(dut, benches)
 
 
 @cocotb.test()
@@ -219,46 +212,32 @@ async def float_results_are_words_of_ieee_754(dut):
         assert int(dut.o.value) == wanted, (sign, exponent, fraction)
 
 
-def bench(component, testcase, sum_width, scale_width, interleave=1, count=3000):
-    values = {"sum_width": sum_width, "scale_width": scale_width, "interleave": interleave, "count": count}
-    if isinstance(component, BlockAccumulator):
-        values |= {
-            "kind": component.kind, "loop": component.loop_cycles, "read_cycle": component.read_cycle,
-            "write_cycle": component.write_cycle, "slot_width": (interleave - 1).bit_length(),
-        }  # fmt: skip
-    else:
-        values["kind"] = component.kind
-    simulate(component, MODULE, values, testcase=testcase)
+def accumulators(kind: str) -> list[tuple[BlockAccumulator, int, int]]:
+    """One of each case of a kind, with the widths of its sums and scales."""
+    return [(BlockAccumulator(kind, *case[2:], *case[:2]), *case[2:]) for case in CASES[kind]]
 
 
-@pytest.mark.parametrize(("kind", "interleave", "cycles"), CASES)
-def test_float_words_follow_the_definition(kind, interleave, cycles):
-    component = BlockAccumulator(kind, SUM_WIDTH, SCALE_WIDTH, interleave, cycles)
-    bench(component, "float_words_follow_the_definition", SUM_WIDTH, SCALE_WIDTH, interleave)
+@pytest.mark.parametrize("kind", CASES)
+def test_words_follow_the_definition(kind):
+    parts = {part.module_name: part for part, *_ in accumulators(kind)}
+    assert len(parts) == len(CASES[kind])
+    component = SideBySide(f"{kind}_accumulators", parts)
+    assert simulate(component, MODULE, {"kind": kind}, testcase="words_follow_the_definition") == 1
 
 
-@pytest.mark.parametrize(("kind", "interleave", "cycles", "sum_width", "scale_width"), WIDE)
-def test_sums_of_other_widths(kind, interleave, cycles, sum_width, scale_width):
-    component = BlockAccumulator(kind, sum_width, scale_width, interleave, cycles)
-    bench(component, "float_words_follow_the_definition", sum_width, scale_width, interleave)
-
-
-@pytest.mark.parametrize(
-    ("interleave", "cycles", "sum_width"), [(1, 1, 13), (2, 3, 13), (4, 4, 13), (4, 5, 29), (2, 2, 13)]
-)
-def test_aligned_states_follow_the_definition(interleave, cycles, sum_width):
-    component = BlockAccumulator("aligned", sum_width, SCALE_WIDTH, interleave, cycles)
-    bench(component, "aligned_states_follow_the_definition", sum_width, SCALE_WIDTH, interleave)
+def bench(kind, testcase, sum_width):
+    values = {"kind": kind, "sum_width": sum_width, "scale_width": SCALE_WIDTH}
+    simulate(ResultConverter(kind, sum_width, SCALE_WIDTH), MODULE, values, testcase=testcase)
 
 
 @pytest.mark.parametrize("sum_width", [13, 29])
 def test_aligned_results_round_once(sum_width):
-    bench(ResultConverter("aligned", sum_width, SCALE_WIDTH), "aligned_results_round_once", sum_width, SCALE_WIDTH)
+    bench("aligned", "aligned_results_round_once", sum_width)
 
 
 @pytest.mark.parametrize("kind", ["fp32", "bf16"])
 def test_float_results_are_words_of_ieee_754(kind):
-    bench(ResultConverter(kind, SUM_WIDTH, SCALE_WIDTH), "float_results_are_words_of_ieee_754", SUM_WIDTH, SCALE_WIDTH)
+    bench(kind, "float_results_are_words_of_ieee_754", SUM_WIDTH)
 
 
 def test_rejects_unknown_kind():

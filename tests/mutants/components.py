@@ -36,6 +36,7 @@ _GEARBOX, _GUARD, _UART, _AXI, _SERIAL = (
     f"tests/{name}.py::test_"
     for name in ("bus/test_gearbox", "bus/test_line_guard", "serial/test_uart", "bus/test_axi_core", "board/test_serial_board")
 )
+_ACCUMULATOR = "tests/accumulate/test_block_accumulator.py::test_words_follow_the_definition"
 _BOARD = (
     f"{_SERIAL}frames_are_checked_and_not_executed_twice",
     f"{_SERIAL}refused_commands_name_their_error_and_leave_a_working_device",
@@ -57,9 +58,9 @@ COMPONENTS = {
     "hw/array/tile.py": _compiled("tests/array/test_tile.py::test_tile[mixed]"),
     "hw/array/mesh.py": _compiled("tests/array/test_mesh.py::test_mesh[units]"),
     "hw/accumulate/block_accumulator.py":
-        _compiled("tests/accumulate/test_block_accumulator.py::test_float_words_follow_the_definition[fp32-4-5]"),
+        _compiled(f"{_ACCUMULATOR}[fp32]", modules="block_accumulator_fp32_s13_e9_l4_c5*"),
     "hw/accumulate/aligned_accumulator.py":
-        _compiled("tests/accumulate/test_block_accumulator.py::test_aligned_states_follow_the_definition[2-3-13]"),
+        _compiled(f"{_ACCUMULATOR}[aligned]", modules="block_accumulator_aligned_s13_e9_l2_c3*"),
     "hw/accumulate/block_joiner.py":
         _compiled("tests/array/test_processing_element.py::test_processing_element[joined]", modules="block_joiner*"),
     "hw/accumulate/result_finisher.py": _compiled("tests/accumulate/test_result_finisher.py::test_result_finisher"),

@@ -83,6 +83,7 @@ def _compiled(nearest: Nearest, count: int, number: int) -> None:
     def emit_mutated(component, *options):
         return mutated_netlist(emit(component, *options), component.module_name, count, nearest.modules)
 
+    FOLDER.mkdir(parents=True, exist_ok=True)
     CHOSEN.write_text(f"{number:x}\n")
     os.environ |= {"HBFP_CACHE": str(FOLDER / "cores"), "COCOTB_MAX_FAILURES": "1"}
     hw.emit.emit_verilog = emit_mutated
