@@ -7,7 +7,8 @@ from pathlib import Path
 from hbfp.program.file import ProductProgram, Program, read_program
 from hw.command import OperandFormat, OutputFormat, Rounding, pack_command
 from hw.host.program import CommandLineError, run
-from sim.devices.jobs import Job
+from sim.devices.job import Job
+from sim.workloads.window import Walk
 
 __all__ = ["disassemble", "main"]
 
@@ -32,7 +33,10 @@ def _product(product: ProductProgram) -> str:
 def _command(job: Job) -> str:
     fields, words = job.fields, []
     rows, inner, columns = (f"{part.start}:{part.stop}" for part in (job.rows, job.inner, job.columns))
-    for name, part in (("a", f"[{rows}, {inner}]"), ("b", f"[{inner}, {columns}]")):
+    of_a, walk = f"[{rows}, {inner}]", Walk.of(fields)
+    if walk is not None:
+        of_a += f" of {walk.kernel_rows}x{walk.kernel_columns} taps over {walk.positions} positions of {walk.channels} channels"
+    for name, part in (("a", of_a), ("b", f"[{inner}, {columns}]")):
         form = OperandFormat(fields[f"format_{name}"]).name.lower()
         load = f"load {form} {name.upper()}{part}" if fields[f"load_{name}"] else f"keep {name.upper()}"
         words.append(f"{load} in {fields[f'width_{name}']} bits")

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from hbfp.program.file import Program
 from hbfp.run.network import Network
 from hw.config import CoreConfig
-from sim.devices.jobs import Prepared
+from sim.devices.job import Prepared
 
 __all__ = ["check_machine", "opened"]
 

@@ -3,7 +3,7 @@
 A program is a ZIP archive:
 
 =========================  ===================================================================================
-``program.json``           an object: ``format`` "hbfp-program", ``version`` 2, ``machine`` (the parameters of the core),
+``program.json``           an object: ``format`` "hbfp-program", ``version`` 3, ``machine`` (the parameters of the core),
                            ``network`` (a name), ``operands`` ("packed" or "fp32"), ``layers``
 ``network.onnx``           the network, for all that is no product; weights that are in blocks stand in it as sparse tensors without
                            elements
@@ -13,6 +13,7 @@ A program is a ZIP archive:
 A layer has ``name``, ``operation``, ``width`` (of both mantissas) and ``products``, in the order in which the layer asks
 for them. A product has ``sizes`` [M, K, N], ``bias`` (whether one is added), ``weights`` (whether B is in the file) and
 ``commands``: each the command word in hexadecimal and the row, inner place and column at which its part of the product begins.
+A convolution may be a walk over its feature map (version 3): then the command says how, and K and B have whole blocks of channels.
 """
 
 import json
@@ -27,14 +28,15 @@ from golden import packed_size
 from hw.command import pack_command, unpack_command
 from hw.config import CoreConfig
 from hw.host.files import write_files
-from sim.devices.jobs import Job, block_format
+from sim.devices.job import Job
+from sim.devices.jobs import block_format
 
 __all__ = ["FORMAT", "VERSION", "LayerProgram", "ProductProgram", "Program", "is_program", "read_program", "write_program"]
 
 FORMAT = "hbfp-program"
-VERSION = 2
-READ = (1, 2)
-"""Versions that are read; in the first the graph holds all weights in FP32 too."""
+VERSION = 3
+READ = (1, 2, 3)
+"""Versions that are read; in the first the graph holds all weights in FP32 too, and in the first two no map is walked."""
 LARGEST = 1 << 32
 """Bytes of the largest member that is read."""
 
@@ -148,7 +150,7 @@ def read_program(path: Path) -> Program:
         with zipfile.ZipFile(path) as archive:
             header = json.loads(_member(archive, "program.json"))
             if not isinstance(header, dict) or header.get("format") != FORMAT or header.get("version") not in READ:
-                raise ValueError(f"program.json must be of format {FORMAT}, version {' or '.join(map(str, READ))}")
+                raise ValueError(f"program.json must be of format {FORMAT}, version {', '.join(map(str, READ[:-1]))} or {READ[-1]}")
             machine = CoreConfig.from_dict(header["machine"])
             layers = tuple(_layer(machine, i, layer, archive) for i, layer in enumerate(header["layers"]))
             if header["operands"] not in ("packed", "fp32"):

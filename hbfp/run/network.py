@@ -18,10 +18,12 @@ from hbfp.run.result import LayerResult, Result, with_sqnr
 from hbfp.run.segment import Segment, computed, reads, session
 from hbfp.run.widths import METADATA, Plan, check_widths, layer_widths
 from sim.devices import Device
-from sim.devices.jobs import Prepared
+from sim.devices.job import Prepared
+from sim.devices.jobs import Matrix
 from sim.graphs.load import check_graph, parse_graph
 from sim.graphs.nodes import GraphError, subgraphs
 from sim.graphs.sizes import check_tensors
+from sim.graphs.windows import Geometry
 
 if TYPE_CHECKING:
     from torch import nn
@@ -246,27 +248,37 @@ class Network:
         results: list[LayerResult], products: Iterator[Prepared] | None = None,
     ) -> NDArray[np.float32]:  # fmt: skip
         """One layer on the device, and its record."""
-        before, macs = device.counters, 0
+        before, macs, walked = device.counters, 0, False
 
-        def multiply(a: Array, b: Array, bias: Array | None) -> Array:
-            nonlocal macs
-            macs += a.shape[0] * a.shape[1] * b.shape[1]
+        def on_device(product: Callable[..., Matrix], *operands: Any, bias: Array | None) -> Array:
             fused = bias is not None and "bias" in device.config.features
             prepared = next(products, None) if products is not None else None
             if products is not None and prepared is None:
                 raise ValueError(f"layer {name}: the program has fewer products than it asks for")
             added = bias if fused else None
-            c = device.matmul(a, b, width_a=width, width_b=width, rounding=rounding, bias=added, prepared=prepared)
+            c = product(*operands, width_a=width, width_b=width, rounding=rounding, bias=added, prepared=prepared)
             assert isinstance(c, np.ndarray)
             return c if fused or bias is None else golden.finish(c, bias)
 
+        def multiply(a: Array, b: Array, bias: Array | None) -> Array:
+            nonlocal macs
+            macs += a.shape[0] * a.shape[1] * b.shape[1]
+            return on_device(device.matmul, a, b, bias=bias)
+
+        def convolve(x: Array, w: Array, bias: Array | None, geometry: Geometry) -> Array:
+            nonlocal macs, walked
+            c = on_device(device.convolve, x, w, *geometry, bias=bias)
+            macs += len(c) * w.size
+            walked |= device.walked
+            return c
+
         inputs = [values[x] if x in values else self.constants[x] for x in node.input if x]
-        result = compute(node, inputs, multiply)
+        result = compute(node, inputs, multiply, convolve)
         grown = {key: count - before.get(key, 0) for key, count in device.counters.items()}
         cycles = grown.get("cycles")
         busy = grown["busy"] / cycles if cycles else None
         lost = grown["saturated"], grown["flushed"]
-        results.append(LayerResult(name, node.op_type, width, macs, None, *lost, cycles, busy))
+        results.append(LayerResult(name, node.op_type, width, macs, None, *lost, cycles, busy, walked))
         return result
 
     def _reference(self, inputs: Mapping[str, ArrayLike]) -> Arrays:

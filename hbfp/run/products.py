@@ -1,6 +1,7 @@
 """The products of a node, on a device."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -12,15 +13,17 @@ import golden
 from golden.layers.convolution import output_size
 from sim.graphs.nodes import GraphError, attributes, label
 from sim.graphs.sizes import check_tensors
+from sim.graphs.windows import Geometry, geometry
 
 __all__ = ["OPERATIONS", "compute"]
 
 Array = NDArray[np.float32]
 Multiply = Callable[[Array, Array, Array | None], Array]
+Convolve = Callable[[Array, Array, Array | None, Geometry], Array]
 Attributes = dict[str, Any]
 
 
-def compute(node: NodeProto, inputs: list[Array], multiply: Multiply) -> Array:
+def compute(node: NodeProto, inputs: list[Array], multiply: Multiply, convolve: Convolve | None = None) -> Array:
     """The result of a node that is nothing but products, and a bias per column.
 
     Parameters
@@ -31,6 +34,9 @@ def compute(node: NodeProto, inputs: list[Array], multiply: Multiply) -> Array:
         its inputs, float32.
     multiply
         a function of matrices A and B and the bias that does the products.
+    convolve
+        one of a map, filters, the bias and the geometry of the kernel, with a row of results for each position (default: a
+        product of patches).
 
     Raises
     ------
@@ -40,7 +46,12 @@ def compute(node: NodeProto, inputs: list[Array], multiply: Multiply) -> Array:
     for name, value in zip(node.input, inputs, strict=False):
         if value.dtype != np.float32:
             raise GraphError(f"{label(node)}: {name} must be float32 to run on a device, not {value.dtype}")
-    return OPERATIONS[node.op_type](attributes(node) | {"label": label(node)}, inputs, multiply)
+    product = (convolve or partial(_unfolded, multiply)) if node.op_type == "Conv" else multiply
+    return OPERATIONS[node.op_type](attributes(node) | {"label": label(node)}, inputs, product)
+
+
+def _unfolded(multiply: Multiply, x: Array, w: Array, bias: Array | None, of_kernel: Geometry) -> Array:
+    return multiply(golden.patches(x, w.shape[2:], *of_kernel), golden.filters(w), bias)
 
 
 def _gemm(values: Attributes, inputs: list[Array], multiply: Multiply) -> Array:
@@ -65,13 +76,12 @@ def _matmul(values: Attributes, inputs: list[Array], multiply: Multiply) -> Arra
     return result[..., 0] if vector_b else result
 
 
-def _convolution(values: Attributes, inputs: list[Array], multiply: Multiply) -> Array:
-    """Each group's patches times its filters."""
+def _convolution(values: Attributes, inputs: list[Array], convolve: Convolve) -> Array:
+    """Each group's channels with its filters."""
     x, w, *bias = inputs
     axes, groups = x.ndim - 2, values.get("group", 1)
     kernel = w.shape[2:]
-    strides, dilations = values.get("strides", [1] * axes), values.get("dilations", [1] * axes)
-    pads = _pads(values, x.shape[2:], kernel, strides, dilations)
+    strides, pads, dilations = geometry(values, x.shape[2:], kernel)
     positions = output_size(x.shape[2:], kernel, strides, pads, dilations)
     padded = [n + before + behind for n, before, behind in zip(x.shape[2:], pads[:axes], pads[axes:], strict=True)]
     rows, taps = len(x) * prod(positions), x.shape[1] // groups * prod(kernel)
@@ -79,31 +89,12 @@ def _convolution(values: Attributes, inputs: list[Array], multiply: Multiply) ->
     parts = []
     biases = np.split(bias[0], groups) if bias else [None] * groups
     for part, weights, addend in zip(np.split(x, groups, 1), np.split(w, groups), biases, strict=True):
-        a = golden.patches(np.ascontiguousarray(part), kernel, strides, pads, dilations)
-        parts.append(multiply(a, golden.filters(weights), addend))
+        parts.append(convolve(np.ascontiguousarray(part), weights, addend, (strides, pads, dilations)))
     result = np.concatenate(parts, 1).reshape(len(x), *positions, len(w))
     return np.ascontiguousarray(np.moveaxis(result, -1, 1))
 
 
-def _pads(
-    values: Attributes, size: Sequence[int], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
-) -> list[int]:
-    """Zeros before and behind each axis, from ``pads`` or ``auto_pad``."""
-    kind = values.get("auto_pad", b"NOTSET").decode()
-    if kind == "NOTSET" and "pads" in values:
-        return list(values["pads"])
-    if kind in ("NOTSET", "VALID"):
-        return [0] * (2 * len(size))
-    before, behind = [], []
-    for extent, taps, step, dilation in zip(size, kernel, strides, dilations, strict=True):
-        total = max(0, (-(-extent // step) - 1) * step + (taps - 1) * dilation + 1 - extent)
-        less, more = total // 2, total - total // 2
-        before.append(more if kind == "SAME_LOWER" else less)
-        behind.append(less if kind == "SAME_LOWER" else more)
-    return before + behind
-
-
-OPERATIONS: dict[str, Callable[[Attributes, list[Array], Multiply], Array]] = {
+OPERATIONS: dict[str, Callable[[Attributes, list[Array], Any], Array]] = {
     "MatMul": _matmul, "FusedMatMul": _matmul, "Gemm": _gemm, "Conv": _convolution,
 }  # fmt: skip
 """What runs on a device as it is."""

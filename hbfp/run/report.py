@@ -24,7 +24,8 @@ def _cells(layer: LayerResult) -> list[str]:
     time = ["–", "–"] if layer.cycles is None else [f"{layer.cycles:,}", f"{layer.utilization:.1%}"]
     lost = [f"{layer.saturated:,}", f"{layer.flushed:,}"]
     sqnr = "–" if layer.sqnr is None else f"{layer.sqnr:.1f}"
-    return [escape(layer.name), layer.operation, str(layer.width), f"{layer.macs:,}", sqnr, *lost, *time]
+    operation = f"{layer.operation}, map" if layer.walked else layer.operation
+    return [escape(layer.name), operation, str(layer.width), f"{layer.macs:,}", sqnr, *lost, *time]
 
 
 def show(console: Console, result: Result) -> None:

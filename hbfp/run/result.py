@@ -28,6 +28,8 @@ class LayerResult:
         elements of the operands that were clipped, or became zero.
     cycles, utilization
         of the device, and the share of them in which its array was busy; None where the device has no time.
+    walked
+        whether the array walked the layer's feature map, see ``Device.convolve``.
     """
 
     name: str
@@ -39,6 +41,7 @@ class LayerResult:
     flushed: int
     cycles: int | None
     utilization: float | None
+    walked: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready values."""

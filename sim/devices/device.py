@@ -1,15 +1,23 @@
 """The one interface to a machine, wherever it is."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import golden
+from golden.layers.convolution import output_size
+from hw.command import OutputFormat
 from hw.config import CoreConfig
-from sim.devices.jobs import FORMATS, Matrix, Prepared, Task, widest_rows
+from sim.devices.job import Prepared
+from sim.devices.jobs import FORMATS, Matrix, Task, widest_rows
 from sim.network.cycles import check_width
 from sim.network.plan import panels
+from sim.network.walks import saves, walkable
+from sim.workloads.window import Window
 
 __all__ = ["HEALTH", "RESULTS", "Device"]
 
@@ -34,6 +42,8 @@ class Device:
 
     operands = "fp32"
     """What operands are sent as, of ``OPERANDS``."""
+    walked = False
+    """Whether the latest product's A was a feature map."""
 
     def __init__(self, config: CoreConfig):
         self.config = config
@@ -52,11 +62,11 @@ class Device:
             raise ValueError(f"operands must be one of the machine's {', '.join(known)}, not {operands}")
         self.operands = operands
 
-    def _count_converted(self, task: Task, blocks: dict[str, golden.BlockTensor]) -> None:
+    def _count_converted(self, task: Task, blocks: Mapping[str, golden.BlockTensor]) -> None:
         """Add what was lost where golden converted operands, each as often as it is loaded."""
-        for operand, loads in zip(blocks.values(), task.loads(self.config), strict=False):
+        for health, loads in task.losses(self.config, blocks) if blocks else ():
             for name in HEALTH:
-                self._converted[name] += loads * getattr(operand.health, name)
+                self._converted[name] += loads * getattr(health, name)
 
     def _with_converted(self, counters: dict[str, int]) -> dict[str, int]:
         """A core's counters with what golden converted for it."""
@@ -66,7 +76,7 @@ class Device:
         self, a: ArrayLike, b: ArrayLike, *, width_a: int | None = None, width_b: int | None = None,
         rounding: str = "nearest", seed_a: int | None = None, seed_b: int | None = None,
         bias: NDArray[np.float32] | None = None, relu: bool = False, output: str = "fp32", width_c: int | None = None,
-        seed_c: int | None = None, prepared: Prepared | None = None,
+        seed_c: int | None = None, prepared: Prepared | None = None, window: Window | None = None,
     ) -> Matrix:  # fmt: skip
         """``a @ b`` in the machine's blocks, and what the machine does to its results: the same bits from every device.
 
@@ -90,6 +100,9 @@ class Device:
             "fp32", "bfloat16" or "blocks"; these are made with ``width_c``, ``rounding`` and ``seed_c``.
         prepared
             the commands of a compiled program that do this product on this machine, instead of the plan's.
+        window
+            walks over the feature map that ``a`` then is, shape (positions, channels): the product is that of its patches,
+            and ``b`` has whole blocks of channels. ``convolve`` is a form of this that every machine has.
 
         Returns
         -------
@@ -114,7 +127,9 @@ class Device:
                 raise TypeError(f"{name} must be float32, not {x.dtype}")
             if x.ndim != 2 or not x.size:
                 raise ValueError(f"{name} must be a matrix with elements, not of shape {x.shape}")
-        if a.shape[1] != b.shape[0]:
+        if window is not None:
+            self._check_window(a.shape, b.shape, window, output)
+        elif a.shape[1] != b.shape[0]:
             raise ValueError(f"a's {a.shape[1]} columns must be as many as b's {b.shape[0]} rows")
         narrowest = self.config.mantissa_widths[0]
         widths = (narrowest if width is None else width for width in (width_a, width_b, width_c))
@@ -123,14 +138,74 @@ class Device:
             check_width(self.config, width)
         self._check_output(b.shape[1], bias, relu, output)
         wanted = {"seed_a": seed_a, "seed_b": seed_b} | ({"seed_c": seed_c} if output == "blocks" else {})
-        seeds = self._seeds(a.shape[0], a.shape[1], b.shape[1], rounding, wanted)
-        # Raises where a block of C has no room.
-        panels(self.config, a.shape[0], a.shape[1], b.shape[1], FORMATS[output])
+        sizes = len(a) if window is None else window.rows, b.shape[0], b.shape[1]
+        seeds = self._seeds(*sizes, rounding, wanted, window)
+        if window is None:
+            panels(self.config, *sizes, FORMATS[output])  # raises where a block of C has no room
         packed = self.operands == "packed"
-        if prepared is not None and prepared.sizes != (*a.shape, b.shape[1]):
-            asked = " x ".join(map(str, (*a.shape, b.shape[1])))
-            raise ValueError(f"prepared must be a product of {asked}, not {' x '.join(map(str, prepared.sizes))}")
-        return self._product(Task(a, b, width_a, width_b, width_c, rounding, seeds, bias, bool(relu), output, packed, prepared))
+        if prepared is not None:
+            if prepared.sizes != sizes or prepared.walks != (window is not None):
+                asked, kind = " x ".join(map(str, sizes)), "a map" if prepared.walks else "matrices"
+                raise ValueError(f"prepared must be a product of {asked}, not {' x '.join(map(str, prepared.sizes))} of {kind}")
+            prepared = prepared if window is None else prepared.over(window)
+        self.walked = window is not None
+        return self._product(
+            Task(a, b, width_a, width_b, width_c, rounding, seeds, bias, bool(relu), output, packed, prepared, window)
+        )
+
+    def convolve(
+        self, x: NDArray[np.float32], w: NDArray[np.float32], strides: Sequence[int] | None = None,
+        pads: Sequence[int] | None = None, dilations: Sequence[int] | None = None, **options: Any,
+    ) -> Matrix:  # fmt: skip
+        """``golden.patches(x, …) @ golden.filters(w)`` in the machine's blocks, of a map that ``walks`` with a block for each tap.
+
+        Parameters
+        ----------
+        x
+            float32, shape (samples, channels, size…).
+        w
+            float32, shape (filters, channels, kernel…).
+        strides, pads, dilations
+            as of ``golden.patches``.
+        options
+            as of ``matmul``.
+
+        Returns
+        -------
+        NDArray[np.float32] | golden.BlockTensor
+            shape (samples · positions, filters), as of ``matmul``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            as of ``matmul``; where a kernel is larger than its padded input.
+        """
+        for name, tensor in (("x", x), ("w", w)):
+            if not isinstance(tensor, np.ndarray) or tensor.dtype != np.float32:
+                raise TypeError(f"{name} must be a float32 array, not {getattr(tensor, 'dtype', tensor)!s}")
+        if x.ndim != w.ndim or x.ndim < 3 or x.shape[1] != w.shape[1]:
+            raise ValueError(f"x and w must have as many axes and channels, not shapes {x.shape} and {w.shape}")
+        axes = x.ndim - 2
+        geometry = (strides or [1] * axes, pads or [0] * 2 * axes, dilations or [1] * axes)
+        output_size(x.shape[2:], w.shape[2:], *geometry)  # raises where the kernel is too large
+        window = Window.of(len(x), x.shape[1], x.shape[2:], w.shape[2:], *geometry)
+        prepared = options.get("prepared")
+        walks = self.walks(window, len(w), options.get("output", "fp32")) if prepared is None else prepared.walks
+        if window is None or not walks:
+            return self.matmul(golden.patches(x, w.shape[2:], *geometry), golden.filters(w), **options)
+        positions = np.moveaxis(x, 1, -1).reshape(-1, x.shape[1])
+        return self.matmul(positions, golden.filters(w, self.block_size), window=window, **options)
+
+    def walks(self, window: Window | None, filters: int, output: str = "fp32") -> bool:
+        """Whether ``convolve`` sends a convolution's map instead of its patches: see ``sim.network.walks.saves``."""
+        return window is not None and output in OUTPUTS and saves(self.config, window, filters, FORMATS[output])
+
+    def _check_window(self, a: tuple[int, ...], b: tuple[int, ...], window: Window, output: str) -> None:
+        wanted = (window.samples * prod(window.size), window.channels), window.inner(self.block_size)
+        if a != wanted[0] or b[0] != wanted[1]:
+            raise ValueError(f"a and b must have shapes {wanted[0]} and ({wanted[1]}, columns) for the window, not {a} and {b}")
+        if not walkable(self.config, window, b[1], FORMATS.get(output, OutputFormat.FP32)):
+            raise ValueError(f"window must be one that the machine walks, with {b[1]} filters, not {window}")
 
     def _check_output(self, columns: int, bias: object, relu: object, output: str) -> None:
         if not isinstance(relu, bool | np.bool_):
@@ -149,7 +224,7 @@ class Device:
                 raise ValueError(f"{name} needs a machine with the feature {feature}; this one has {has}")
 
     def _seeds(
-        self, rows: int, inner: int, columns: int, rounding: str, seeds: dict[str, int | None]
+        self, rows: int, inner: int, columns: int, rounding: str, seeds: dict[str, int | None], window: Window | None
     ) -> dict[str, int]:
         """The seeds of stochastic rounding, of which there are none in another."""
         config = self.config
@@ -163,7 +238,7 @@ class Device:
             if not isinstance(seed, int | np.integer) or not 0 < seed < 1 << 32:
                 raise ValueError(f"{name} must be between 1 and 4294967295, not {seed}")
             checked[name] = int(seed)
-        if panels(config, rows, inner, columns).inner_panels > 1:
+        if window is None and panels(config, rows, inner, columns).inner_panels > 1:
             longest = config.operand_depth * config.block_size
             raise ValueError(f"stochastic rounding needs an inner size of at most {longest}, not {inner}")
         widest = widest_rows(config, inner)

@@ -12,7 +12,8 @@ from hw.config import ACCUMULATORS, FEATURES, ROUNDING_MODES, CoreConfig
 from hw.core.counters import COUNTERS
 from sim.devices.command_queue import CommandQueue, Parcel, RegisterStreams, Streams, Stuck, Transport
 from sim.devices.device import OPERANDS, Device
-from sim.devices.jobs import Assembly, Job, Matrix, Task, jobs, part_of
+from sim.devices.job import Job
+from sim.devices.jobs import Assembly, Matrix, Task, jobs, part_of
 from sim.devices.packets import Words, bias_packets, block_packets, matrix_packets, result_from_words, result_words
 
 __all__ = ["DriverError", "RegisterDevice"]

@@ -1,6 +1,6 @@
 """What a device is asked for, cut into the commands of its core, and put together from their results."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,10 +10,13 @@ import golden
 from golden.stochastic import leap
 from hw.command import FIELDS, OperandFormat, OutputFormat, Rounding
 from hw.config import CoreConfig
+from sim.devices.job import Job, Prepared
 from sim.network.plan import Command, CommandFields, Loop, Piece, panels, pieces, plan
+from sim.network.walks import walks
 from sim.rtl.beats import result_blocks
+from sim.workloads.window import Window
 
-__all__ = ["FORMATS", "Assembly", "Job", "Matrix", "Prepared", "Task", "block_format", "commands", "jobs", "part_of", "widest_rows"]
+__all__ = ["FORMATS", "Assembly", "Matrix", "Task", "block_format", "commands", "jobs", "part_of", "widest_rows"]
 
 Matrix = NDArray[np.float32] | golden.BlockTensor
 """C: float32, shape (rows, columns), or that matrix in blocks along axis 1."""
@@ -27,48 +30,12 @@ def block_format(config: CoreConfig, width: int) -> golden.BlockFormat:
     return golden.BlockFormat(width, config.block_size, config.exponent_width)
 
 
-@dataclass(frozen=True)
-class Job:
-    """A command: its fields, and the rows, columns and part of the reduction it is about."""
-
-    fields: dict[str, int]
-    rows: slice
-    inner: slice
-    columns: slice
-
-    @property
-    def stores(self) -> bool:
-        """Whether a part of C comes back."""
-        return bool(self.fields["store"])
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Of its part of C."""
-        return self.fields["rows"], self.fields["columns"]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A product of a compiled program.
-
-    Attributes
-    ----------
-    sizes
-        M, K, N.
-    jobs
-        its commands, instead of those of the plan.
-    b
-        B in packed blocks, where the program has it.
-    """
-
-    sizes: tuple[int, int, int]
-    jobs: tuple[Job, ...]
-    b: bytes | None = None
-
-
 @dataclass(frozen=True, eq=False)
 class Task:
-    """The arguments of ``Device.matmul``, checked and complete; ``seeds`` only where rounding is stochastic."""
+    """The arguments of ``Device.matmul``, checked and complete; ``seeds`` only where rounding is stochastic.
+
+    Of a convolution that walks, ``a`` is the map, shape (positions, channels), and ``b`` has whole blocks of channels.
+    """
 
     a: NDArray[np.float32]
     b: NDArray[np.float32]
@@ -83,11 +50,14 @@ class Task:
     packed: bool = False
     """Whether operands come as packed blocks, which golden has made."""
     prepared: Prepared | None = None
+    window: Window | None = None
+    """Of a convolution that walks."""
 
     @property
     def sizes(self) -> tuple[int, int, int]:
         """Rows, inner size, columns."""
-        return *self.a.shape, self.b.shape[1]
+        rows, (inner, columns) = len(self.a) if self.window is None else self.window.rows, self.b.shape
+        return rows, inner, columns
 
     @property
     def in_rows(self) -> bool:
@@ -95,13 +65,24 @@ class Task:
         return "seed_c" in self.seeds
 
     def loads(self, config: CoreConfig) -> tuple[int, int]:
-        """How often each element of A and of B is loaded."""
+        """How often each element of A and of B is loaded; of a map see ``losses``."""
         if self.prepared is not None:
             m, k, n = self.sizes
             loaded = [sum(j.fields[f"load_{x}"] * j.fields[lines] * j.fields["inner"] for j in self.prepared.jobs)
                       for x, lines in (("a", "rows"), ("b", "columns"))]  # fmt: skip
             return loaded[0] // (m * k), loaded[1] // (k * n)
-        return (1, 1) if self.in_rows else panels(config, *self.sizes, FORMATS[self.output]).loads
+        return (1, 1) if self.in_rows or self.window else panels(config, *self.sizes, FORMATS[self.output]).loads
+
+    def losses(self, config: CoreConfig, blocks: Mapping[str, golden.BlockTensor]) -> Iterator[tuple[golden.Health, int]]:
+        """What was lost where A and B became blocks, and how often that is loaded: of a map command by command."""
+        of_a, of_b = self.loads(config)
+        if self.window is None:
+            yield blocks["a"].health, of_a
+        for job in jobs(config, self) if self.window is not None else ():
+            if job.fields["load_a"] and job.positions is not None:
+                seed = job.fields["seed_a"] if "seed_a" in self.seeds else None
+                yield golden.quantize(self.a[job.positions], blocks["a"].format, 1, self.rounding, seed).health, 1
+        yield blocks["b"].health, of_b
 
     def blocks(self, name: str, config: CoreConfig) -> golden.BlockTensor:
         """Operand "a" or "b" as golden converts it, and as the core would; or as the program has it."""
@@ -112,14 +93,19 @@ class Task:
         x, axis = (self.a, 1) if name == "a" else (self.b, 0)
         return golden.quantize(x, block_format(config, width), axis, self.rounding, None if seed is None else int(seed))
 
+    def rows_of(self, a: golden.BlockTensor) -> golden.BlockTensor:
+        """A from its ``blocks``, which may be those of its map."""
+        w = self.window
+        return a if w is None else golden.patch_blocks(a, w.size, w.kernel, w.strides, w.pads, w.dilations)
+
     @property
     def form(self) -> OperandFormat:
         """What the operands of its commands come as."""
         return OperandFormat.PACKED if self.packed else OperandFormat.FP32
 
     def operands(self, job: Job) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The parts of A and B that a command multiplies."""
-        return self.a[job.rows, job.inner], self.b[job.inner, job.columns]
+        """The lines that a command's A brings, rows of it or positions of its map, and the part of B."""
+        return self.a[job.lines_of_a], self.b[job.inner, job.columns]
 
     def bias_of(self, job: Job) -> NDArray[np.float32] | None:
         """The part of the bias that a command adds."""
@@ -139,24 +125,29 @@ def jobs(config: CoreConfig, task: Task) -> Iterator[Job]:
     if task.prepared is not None:
         yield from task.prepared.jobs
         return
-    line, line_c = (-(-size // config.block_size) * config.block_size for size in task.sizes[1:])
+    line_a, line_b, line_c = (-(-size // config.block_size) * config.block_size for size in (task.a.shape[1], *task.sizes[1:]))
     for command, row, inner, column in _pieces(config, task):
         fields = {name: int(value) for name, value in command._asdict().items() if name in FIELDS}
+        rows, columns = slice(row, row + command.rows), slice(column, column + command.columns)
+        if command.walk is not None:
+            fields |= command.walk.fields
+        job = Job(fields, rows, slice(inner, inner + command.inner), columns)
+        if task.window is not None:
+            job = job.over(task.window)
         fields |= {"rounding": Rounding[task.rounding.upper()], "bias": 0, "format_a": task.form, "format_b": task.form}
         if command.store:
             fields |= {"output": FORMATS[task.output], "width_c": task.width_c, "relu": int(task.relu)}
             fields |= {"bias": int(task.bias is not None)}
-        for name, draws in (("seed_a", row * line), ("seed_b", column * line), ("seed_c", row * line_c)):
+        for name, draws in (("seed_a", job.lines_of_a[0].start * line_a), ("seed_b", column * line_b), ("seed_c", row * line_c)):
             if name in task.seeds:
                 fields[name] = _later(task.seeds[name], draws)
-        rows, columns = slice(row, row + command.rows), slice(column, column + command.columns)
-        yield Job(fields, rows, slice(inner, inner + command.inner), columns)
+        yield job
 
 
 def commands(config: CoreConfig, task: Task) -> Iterable[Command | Loop]:
     """The commands of ``jobs`` as the cycle model takes them, equal ones in loops."""
-    if task.prepared is not None:
-        return (Command.of(job.fields) for job in task.prepared.jobs)
+    if task.prepared is not None or task.window is not None:
+        return (Command.of(job.fields) for job in jobs(config, task))
     if not task.in_rows:
         fields: CommandFields = {
             "format_a": task.form, "format_b": task.form, "output": FORMATS[task.output], "width_c": task.width_c,
@@ -174,6 +165,9 @@ def commands(config: CoreConfig, task: Task) -> Iterable[Command | Loop]:
 
 def _pieces(config: CoreConfig, task: Task) -> Iterator[Piece]:
     """The plan; where C leaves in whole rows, commands of these, for which B stays."""
+    if task.window is not None:
+        yield from walks(config, task.window, task.sizes[2], task.width_a, task.width_b, output=FORMATS[task.output])
+        return
     if not task.in_rows:
         yield from pieces(config, *task.sizes, task.width_a, task.width_b, output=FORMATS[task.output])
         return

@@ -1,12 +1,18 @@
 """Machines in this process: golden values, golden values with exact cycles, or the compiled Verilog itself."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 import golden
 from hw.config import CoreConfig
 from sim.devices.device import HEALTH, RESULTS, Device
-from sim.devices.jobs import Assembly, Job, Matrix, Task, block_format, commands, jobs, part_of
+from sim.devices.job import Job
+from sim.devices.jobs import Assembly, Matrix, Task, block_format, commands, jobs, part_of
 from sim.model import CoreModel, Rates
+
+if TYPE_CHECKING:
+    from sim.rtl.core import RtlProduct
 
 __all__ = ["CycleDevice", "GoldenDevice", "RtlDevice"]
 
@@ -30,10 +36,10 @@ class GoldenDevice(Device):
 
     def _product(self, task: Task) -> Matrix:
         config = self.config
-        a, b = (task.blocks(name, config) for name in "ab")
-        for blocks, loads in zip((a, b), task.loads(config), strict=True):
-            self._count(blocks.health, loads)
-        c = golden.matmul(a, b, accumulator=self._accumulator)
+        blocks = {name: task.blocks(name, config) for name in "ab"}
+        for health, loads in task.losses(config, blocks):
+            self._count(health, loads)
+        c = golden.matmul(task.rows_of(blocks["a"]), blocks["b"], accumulator=self._accumulator)
         self._health["overflows"] += int(np.isinf(c).sum())
         self._health["nan_results"] += int(np.isnan(c).sum())
         c = golden.finish(c, task.bias, task.relu)
@@ -132,26 +138,26 @@ class RtlDevice(Device):
         return self._with_converted(self._core.counters())
 
     def _product(self, task: Task) -> Matrix:
-        from sim.rtl.core import RtlProduct
-
         work = list(jobs(self.config, task))
         blocks = {name: task.blocks(name, self.config) for name in "ab"} if task.packed else {}
         self._count_converted(task, blocks)
-        products = [
-            RtlProduct(
-                *task.operands(job), job.fields, self._packed("a", job.rows, job, blocks),
-                self._packed("b", job.columns, job, blocks), bias=task.bias_of(job),
-            ) for job in work
-        ]  # fmt: skip
-        results, _ = self._core.run(products, self._rates)
+        results, _ = self._core.run([self._command(task, job, blocks) for job in work], self._rates)
         c = Assembly(self.config, task)
         for job, result in zip(work, results, strict=True):
             if result is not None:
                 c.put(job, result)
         return c.value()
 
-    def _packed(self, name: str, lines: slice, job: Job, blocks: dict[str, golden.BlockTensor]) -> bytes:
-        """What a command loads of an operand that golden has converted; nothing for others."""
-        if name not in blocks or not job.fields[f"load_{name}"]:
-            return b""
-        return golden.pack(part_of(blocks[name], lines, job.inner), self.config.load_lines).tobytes()
+    def _command(self, task: Task, job: Job, blocks: dict[str, golden.BlockTensor]) -> "RtlProduct":
+        """A command with what it brings: of operands that golden has converted, their blocks."""
+        from sim.rtl.core import RtlProduct
+
+        packed = {
+            name: golden.pack(part_of(blocks[name], *lines), self.config.load_lines).tobytes()
+            if blocks and job.fields[f"load_{name}"] else b""
+            for name, lines in (("a", job.lines_of_a), ("b", (job.columns, job.inner)))
+        }  # fmt: skip
+        a, b = task.operands(job)
+        of_map = None if job.positions is None else a
+        rows = a if of_map is None else np.broadcast_to(np.float32(0), (job.fields["rows"], job.fields["inner"]))
+        return RtlProduct(rows, b, job.fields, packed["a"], packed["b"], task.bias_of(job), of_map)

@@ -8,6 +8,8 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from sim.graphs.nodes import GraphError, attributes, label
+from sim.graphs.windows import geometry
+from sim.workloads.window import Window
 
 if TYPE_CHECKING:
     from onnx import NodeProto
@@ -25,6 +27,8 @@ class MatrixProduct:
         the tensor of the operand that is constant, or None where both are activations.
     input_elements
         distinct elements behind A, if fewer than m k ``repeats``.
+    window
+        of a convolution over one or two axes, the kernel over the map behind each A.
     """
 
     m: int
@@ -35,6 +39,7 @@ class MatrixProduct:
     weights: str | None = None
     convolution: bool = False
     input_elements: int | None = None
+    window: Window | None = None
 
 
 class Shapes:
@@ -162,8 +167,11 @@ def _convolution(shapes: Shapes, node: "NodeProto", x: int = 0, w: int = 1) -> l
     output = shapes.known(node.output[0])
     if output is None:
         raise shapes.refuse(node, f"the shape of {node.output[0]} is not known")
-    return [MatrixProduct(batch * prod(output[2:]), depth * prod(kernel), filters // groups, groups,
-                          weights=node.input[w], convolution=True, input_elements=prod(inputs))]  # fmt: skip
+    size, window = inputs[2:], None
+    if node.op_type != "DeformConv":  # whose taps do not lie in a window
+        window = Window.of(batch, depth, size, kernel, *geometry(attributes(node), size, kernel))
+    return [MatrixProduct(batch * prod(output[2:]), depth * prod(kernel), filters // groups, groups, weights=node.input[w],
+                          convolution=True, input_elements=prod(inputs), window=window)]  # fmt: skip
 
 
 def _transposed_convolution(shapes: Shapes, node: "NodeProto") -> list[MatrixProduct]:

@@ -176,7 +176,9 @@ def _layers(found: list[_Found]) -> list[Layer]:
             tied = p.weights is not None and p.weights in used
             used.add(p.weights)
             gradient = not one.first or one.embedded or p.weights is None
-            layers.append(Layer(name, kind, p.m, p.k, p.n, p.repeats, tied, one.first, one.last, gradient, p.input_elements))
+            layers.append(Layer(
+                name, kind, p.m, p.k, p.n, p.repeats, tied, one.first, one.last, gradient, p.input_elements, p.window
+            ))  # fmt: skip
     return layers
 
 

@@ -15,7 +15,7 @@ from sim.network.parallel import Cluster, exchange_cycles, split
 from sim.network.plan import panels
 from sim.network.result import Estimate, ProductRow, TrainingRun
 from sim.network.synthesis import Physical
-from sim.network.walks import walkable
+from sim.network.walks import walk_traffic, walkable
 from sim.workloads import Layer, LayerProduct, WidthSchedule, Workload, load
 from sim.workloads import schedule as find_schedule
 
@@ -32,18 +32,24 @@ class _Machine:
     rates: tuple[Rates | None, ...]
     cycles: Callable[..., Cycles]
 
-    def product(self, part: LayerProduct, width: int) -> Cycles:
-        """Counters after all repeats of a product on one core."""
+    def product(self, part: LayerProduct, width: int) -> tuple[Cycles, Traffic]:
+        """Counters after all repeats of a product on one core, and what these move."""
         forms = {"operands": self.memory.operands, "results": self.memory.results, "repeats": part.repeats}
         counted = [
             self.cycles(self.config, part.m, part.k, part.n, width, width, rates=rates, **forms) for rates in self.rates
         ]
-        if self._walks(part):
-            counted += [
+        best = min(counted, key=lambda cycles: cycles.total)
+        if part.window is not None and self._walks(part):
+            walked = [
                 self.cycles(self.config, part.m, part.k, part.n, width, width, rates=rates, window=part.window, **forms)
                 for rates in self.rates
             ]
-        return min(counted, key=lambda cycles: cycles.total)
+            least = min(walked, key=lambda cycles: cycles.total)
+            if least.total < best.total:
+                output = OUTPUT_FORMATS[self.memory.results]
+                moved = walk_traffic(self.config, part.window, part.n, width, self.memory, output)
+                return least, moved.scaled(part.repeats)
+        return best, product_traffic(self.config, part, width, self.memory)
 
     def _walks(self, part: LayerProduct) -> bool:
         """Whether the core can take the map of a convolution, all of which it gets, instead of its patches."""
@@ -73,7 +79,7 @@ def _groups(
 
 
 def product_traffic(config: CoreConfig, product: LayerProduct, width: int, memory: Memory) -> Traffic:
-    """Bits that all repeats of a product move to and from memory: what passes the ports.
+    """Bits that all repeats of a product of matrices move to and from memory: what passes the ports.
 
     Partial sums stay in the units, so C is written once, and an operand that stays in its buffer is read once.
     """
@@ -103,8 +109,7 @@ def _bound(cycles: Cycles, memory_cycles: float, link_cycles: float) -> str:
 def _row(machine: _Machine, layer: Layer, product: LayerProduct, width: int, count: int) -> ProductRow:
     config, memory, cluster = machine.config, machine.memory, machine.cluster
     part, exchange = split(layer, product, cluster)
-    core = machine.product(part, width)
-    moved = product_traffic(config, part, width, memory)
+    core, moved = machine.product(part, width)
     memory_cycles = 0.0
     if memory.bytes_per_cycle is not None:
         memory_cycles = moved.bytes * cluster.cores_per_chip / memory.bytes_per_cycle

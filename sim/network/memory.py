@@ -30,7 +30,8 @@ class Memory:
         how C leaves the core and is stored: "fp32" (default), "bf16", or "packed" for the next layer.
     patches
         "streamed" if the patches of a convolution are read as unfolded rows, each element as often as it occurs;
-        "gathered" if a unit on the chip unfolds them, so that each element of the tensor is read once per panel.
+        "gathered" if a unit on the chip unfolds them, so that each element of the tensor is read once per panel, or, by a core
+        with the feature "patches" where that is faster, the map itself in whole blocks of channels.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """A convolution whose map the array walks: its geometry, and the parts of the map that commands take."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, prod
 from typing import NamedTuple
@@ -81,6 +81,20 @@ class Window:
     pads: tuple[int, int, int, int] = (0, 0, 0, 0)
     dilations: tuple[int, int] = (1, 1)
 
+    @classmethod
+    def of(
+        cls, samples: int, channels: int, size: Sequence[int], kernel: Sequence[int], strides: Sequence[int], pads: Sequence[int],
+        dilations: Sequence[int],
+    ) -> "Window | None":  # fmt: skip
+        """That of a convolution, which along one axis has a map of one row; None along more than two, or for no window."""
+        if len(size) not in (1, 2) or min(pads) < 0 or min(*strides, *dilations) < 1:
+            return None
+        if len(size) == 1:
+            size, kernel, strides, dilations = ((1, *values) for values in (size, kernel, strides, dilations))
+            pads = 0, pads[0], 0, pads[1]
+        values = (tuple(values) for values in (size, kernel, strides, pads, dilations))
+        return cls(samples, channels, *values)  # type: ignore[arg-type]  # of two integers each, the pads of four
+
     @property
     def out(self) -> tuple[int, int]:
         """Positions of the kernel along each axis."""
@@ -147,6 +161,11 @@ class Window:
         rows = ceil(height / max(ceil(parts / self.samples), ceil(height / most)))
         starts = range(0, height, rows)
         return [self.band(s, 1, row, min(rows, height - row)) for s in range(self.samples) for row in starts]
+
+    def positions(self, band: Band) -> slice:
+        """Those of all the map's, sample by sample and row by row, that are under it."""
+        first = (band.sample * self.size[0] + band.map_row) * self.size[1]
+        return slice(first, first + band.samples * band.map_rows * self.size[1])
 
     def walk(self, band: Band) -> Walk:
         """Its command's fields."""

@@ -16,6 +16,7 @@ from hw.config import CoreConfig
 from sim.devices import CycleDevice, GoldenDevice, RtlDevice
 from tests.hbfp.program.networks import MACHINE, OPTIONS, inputs, network
 from tests.sim.graphs.graphs import constant, model, node, save, tensor
+from tests.sim.machines import MACHINES
 from tests.sim.messages import rejects
 
 
@@ -110,6 +111,53 @@ def test_a_file_of_version_1_is_read(program, tmp_path):
     assert np.array_equal(outputs["y"], run(program, GoldenDevice(MACHINE)).outputs["y"])
 
 
+MAPS = MACHINES["maps"]
+KERNEL = {"strides": [1, 1], "pads": [1, 1, 1, 1]}
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory):
+    """A program whose first convolution is walked in bands, and whose second, of one tap, is a product of matrices."""
+    rng, folder = np.random.default_rng(3), tmp_path_factory.mktemp("walk")
+    nodes = [node("Conv", ["x", "w", "b"], "h", **KERNEL), node("Relu", ["h"], "r"), node("Conv", ["r", "v"], "y")]
+    constants = [constant(name, value=rng.normal(size=shape)) for name, shape in
+                 (("w", (20, 18, 3, 3)), ("b", (20,)), ("v", (4, 20, 1, 1)))]  # fmt: skip
+    path = save(model(nodes, [tensor("x", 2, 18, 7, 5)], [tensor("y", 2, 4, 7, 5)], constants), folder)
+    x = {"x": rng.normal(size=(2, 18, 7, 5)).astype(np.float32)}
+    write_program(compile_network(Network(path), MAPS, "all-6"), folder / "net.hbfp")
+    return path, folder / "net.hbfp", x
+
+
+def test_a_convolution_goes_as_its_map(walk):
+    """With the bits and cycles of every device and of the network itself, and B in whole blocks of channels for each tap."""
+    path, file, x = walk
+    results = []
+    for kind in (GoldenDevice, CycleDevice, RtlDevice):
+        options = {} if kind is GoldenDevice else {"operands": "packed"} | ({"quick": True} if kind is RtlDevice else {})
+        with opened(read_program(file)) as (net, widths, commands):
+            results.append(net.run(x, kind(MAPS, **options), widths, compare=False, commands=commands))
+        results.append(Network(path).run(x, kind(MAPS, **options), "all-6", compare=False))
+    assert len({result.outputs["y"].tobytes() for result in results}) == 1
+    assert len({result.cycles for result in results[2:]}) == 1
+    assert {tuple(layer.walked for layer in result.layers) for result in results} == {(True, False)}
+    assert {result.layers[0].macs for result in results} == {70 * 162 * 20}
+    first, last = (layer.products[0] for layer in read_program(file).layers)
+    assert first.sizes == (70, 9 * 32, 20)
+    assert len(first.weights) == 20 * 9 * 2 * (8 + 16 * 6) // 8
+    assert len(first.jobs) > 1
+    assert last.sizes == (70, 20, 4)
+    said = next(line for line in disassemble(read_program(file)) if "multiply" in line)
+    assert "load packed A[0:10, 0:288] of 3x3 taps over 15 positions of 18 channels in 6 bits" in said
+
+
+@pytest.mark.parametrize("change", [{"pad_rows": 0}, {"map_rows": 1}, {"out_rows": 1}, {"patches": 0}, {"map_columns": 0}])
+def test_a_command_that_walks_another_map_is_refused(walk, tmp_path, change):
+    _, file, x = walk
+    path = changed(file, tmp_path / "net.hbfp", lambda header, members: _command(header, **change))
+    with opened(read_program(path)) as (net, widths, commands), pytest.raises(ValueError, match="must"):
+        net.run(x, GoldenDevice(MAPS), widths, compare=False, commands=commands)
+
+
 def test_same_network_same_file(program, tmp_path):
     write_program(compile_network(Network(network(tmp_path), batch=9), MACHINE, "booster"), tmp_path / "again.hbfp")
     assert (tmp_path / "again.hbfp").read_bytes() == program.read_bytes()
@@ -177,7 +225,7 @@ def _command(values, **fields):
 
 
 BROKEN = {
-    "program.json must be of format hbfp-program, version 1 or 2": lambda header, members: header.update(version=3),
+    "program.json must be of format hbfp-program, version 1, 2 or 3": lambda header, members: header.update(version=4),
     "'machine' is missing": lambda header, members: header.pop("machine"),
     "block_size must be between 1 and 1024, not 0": lambda header, members: header["machine"].update(block_size=0, dot=None),
     "operands must be packed or fp32, not int8": lambda header, members: header.update(operands="int8"),

@@ -25,7 +25,8 @@ def test_noise_beside_power(result, wanted, decibels):
 def test_json_knows_no_infinity():
     assert json.loads(json.dumps(LAYER.to_dict(), allow_nan=False))["sqnr"] == 20.0
     assert replace(LAYER, sqnr=np.inf).to_dict()["sqnr"] is None
-    assert list(LAYER.to_dict()) == ["name", "operation", "width", "macs", "sqnr", "saturated", "flushed", "cycles", "utilization"]
+    assert list(LAYER.to_dict()) == ["name", "operation", "width", "macs", "sqnr", "saturated", "flushed", "cycles", "utilization",
+                                     "walked"]  # fmt: skip
 
 
 def test_cycles_are_of_all_layers_or_of_none():

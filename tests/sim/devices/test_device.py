@@ -11,6 +11,7 @@ from hw.config import CoreConfig
 from sim.devices import CycleDevice, GoldenDevice, RtlDevice
 from sim.model import Rates
 from sim.network.plan import panels
+from sim.workloads.window import Window
 from tests.sim.machines import MACHINES
 from tests.sim.messages import rejects
 
@@ -115,6 +116,80 @@ def test_lines_side_by_side_give_the_same_bits(name):
     assert gold.health() == rtl.health()
     assert gold.counters == {name: rtl.counters[name] for name in gold.counters}
     assert {name: rtl.counters[name] for name in cycle.counters} == cycle.counters
+
+
+KERNELS = [
+    ((2, 5, 6, 6), (7, 5, 3, 3), {"pads": [1, 1, 1, 1]}, True),
+    ((1, 20, 19, 5), (20, 20, 3, 2), {"strides": [2, 1], "pads": [1, 0, 1, 1], "dilations": [1, 2]}, True),
+    ((1, 16, 9), (4, 16, 3), {}, True),
+    ((1, 5, 6, 6), (7, 5, 1, 1), {}, False),
+    ((1, 16, 4, 90), (4, 16, 3, 3), {}, False),
+    ((1, 3, 4, 4, 4), (2, 3, 2, 2, 2), {}, False),
+]
+"""Maps, filters and geometries, and whether "maps" walks them; the second in several bands, with rows that two of them need."""
+
+
+@pytest.mark.parametrize(("name", "operands"), [("maps", "packed"), ("maps", "fp32"), ("walks", "packed"), ("walks", "fp32")])
+def test_devices_agree_on_convolutions(name, operands):
+    """What walks has a block for each tap, on golden as on the Verilog, and the rest is a product of patches."""
+    config, rng = MACHINES[name], np.random.default_rng(8)
+    devices = GoldenDevice(config), CycleDevice(config, operands=operands), RtlDevice(config, quick=True, operands=operands)
+    rounding = {"rounding": "stochastic", "seed_a": 5, "seed_b": 8} if "stochastic" in config.rounding_modes else {}
+    form = golden.BlockFormat(4, config.block_size)
+    for shape, filters, geometry, walks in KERNELS:
+        x = (rng.normal(size=shape) * 2.0 ** rng.integers(-9, 9, shape)).astype(np.float32)
+        w = rng.normal(size=filters).astype(np.float32)
+        x[0, 0, 0] = 0
+        c, *others = [device.convolve(x, w, **geometry, **rounding) for device in devices]
+        for other in others:
+            assert np.array_equal(c.view(np.uint32), other.view(np.uint32))
+        assert name == "walks" or {device.walked for device in devices} == {walks}
+        window = filters[2:], *(geometry.get(key) for key in ("strides", "pads", "dilations"))
+        if devices[0].walked:
+            kind, seed_a, seed_b = rounding.values() if rounding else ("nearest", None, None)
+            positions = golden.quantize(np.moveaxis(x, 1, -1).reshape(-1, shape[1]), form, 1, kind, seed_a)
+            b = golden.quantize(golden.filters(w, config.block_size), form, 0, kind, seed_b)
+            wanted = golden.matmul(golden.patch_blocks(positions, shape[2:], *window), b, accumulator=config.accumulator)
+            assert np.array_equal(c, wanted)
+        else:
+            a = golden.patches(x, *window)
+            assert np.array_equal(c, devices[0].matmul(a, golden.filters(w), **rounding))
+            for device in devices[1:]:
+                device.matmul(a, golden.filters(w), **rounding)
+    gold, cycle, rtl = devices
+    assert gold.health() == rtl.health()
+    assert gold.counters == {key: rtl.counters[key] for key in gold.counters}
+    assert {key: rtl.counters[key] for key in cycle.counters} == cycle.counters
+
+
+def test_a_convolution_of_whole_blocks_has_the_bits_of_its_patches():
+    """Rounded to nearest; and in blocks of results, of which the filters are whole ones."""
+    config, rng = MACHINES["maps"], np.random.default_rng(9)
+    x, w = rng.normal(size=(1, 16, 5, 6)).astype(np.float32), rng.normal(size=(16, 16, 2, 2)).astype(np.float32)
+    device = GoldenDevice(config)
+    c = device.convolve(x, w)
+    assert device.walked
+    assert np.array_equal(c, device.matmul(golden.patches(x, (2, 2)), golden.filters(w)))
+    assert not device.walked
+    blocks = [one.convolve(x, w, output="blocks", width_c=6) for one in (device, RtlDevice(config, quick=True))]
+    assert blocks[0].mantissas.tobytes() == blocks[1].mantissas.tobytes()
+    assert blocks[0].shape == (20, 16)
+    assert not GoldenDevice(CONFIG).walks(Window.of(1, 16, (5, 6), (2, 2), (1, 1), (0,) * 4, (1, 1)), 16)
+
+
+def test_rejects_what_is_no_convolution():
+    device, x, w = GoldenDevice(MACHINES["maps"]), np.ones((1, 2, 3, 3), np.float32), np.ones((4, 2, 2, 2), np.float32)
+    with rejects(TypeError, "w must be a float32 array, not float64"):
+        device.convolve(x, w.astype(float))
+    with rejects(ValueError, "x and w must have as many axes and channels, not shapes (1, 2, 3, 3) and (4, 1, 2, 2)"):
+        device.convolve(x, w[:, :1])
+    with rejects(ValueError, "kernel must fit its padded input of 1, not span 2"):
+        device.convolve(x[:, :, :1], w)
+    window = Window(1, 2, (3, 3), (2, 2))
+    with rejects(ValueError, "a and b must have shapes (9, 2) and (64, columns) for the window, not (9, 2) and (8, 4)"):
+        device.matmul(np.ones((9, 2), np.float32), np.ones((8, 4), np.float32), window=window)
+    with rejects(ValueError, f"window must be one that the machine walks, with 4 filters, not {window}"):
+        GoldenDevice(CONFIG).matmul(np.ones((9, 2), np.float32), np.ones((64, 4), np.float32), window=window)
 
 
 def test_operands_in_blocks_need_a_core_that_takes_them():
