@@ -10,9 +10,13 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from synth.density.row import Row
+from synth.density.sets import EQUAL_CLOCK, clocks_of
+from synth.energy.measure import EnergyRow
+from synth.energy.table import find
 from synth.report.accuracy import DOCS, TRAINED, training_rows
 from synth.report.claims import libraries_of
 from synth.report.clocks import at_clock, best, curve
+from synth.sweep import load
 
 __all__ = ["plot_all"]
 
@@ -64,7 +68,9 @@ def plot_all(rows: list[Row], folder: Path, training: Path = DOCS) -> list[str]:
         if TRAINED.get(row["format"]) in tiles:
             accuracies.setdefault(results["titles"][row["task"]], {})[row["format"]] = 100 * row["accuracy"]
     if any(len(points) > 1 for points in accuracies.values()):
-        names.append(_accuracy(tiles, first, accuracies, folder))
+        areas = {name: tiles[form].area for name, form in TRAINED.items() if form in tiles}
+        costs = {f"area per MAC ({first})": areas, **_energies(first, training / "energy.json")}
+        names.append(_accuracy(costs, accuracies, folder))
     return names
 
 
@@ -138,21 +144,30 @@ def _ratios(rows: list[Row], curves: dict[str, list[Row]], library: str, folder:
     return _save(figure, folder, "equal_clock")
 
 
-def _accuracy(tiles: dict[str, Row], library: str, accuracies: dict[str, dict[str, float]], folder: Path) -> str:
-    """Accuracy after training against the area of a MAC; one line per network."""
-    figure, axes = pyplot.subplots(figsize=(8, 5))
-    for task, points in accuracies.items():
-        order = sorted(points, key=lambda name: tiles[TRAINED[name]].area)
-        areas = [tiles[TRAINED[name]].area for name in order]
-        axes.plot(areas, [points[name] for name in order], marker="o", label=task)
-    for name, form in TRAINED.items():
-        if form in tiles:
-            axes.axvline(tiles[form].area, color="#ddd", zorder=0)
-            axes.text(tiles[form].area, axes.get_ylim()[0], name, rotation=90, fontsize=7, va="bottom", ha="right")
-    axes.set_xscale("log")
-    axes.set_xlabel(f"area per MAC ({library})")
-    axes.set_ylabel("accuracy, %")
-    axes.legend(fontsize=7, loc="center right")
+def _energies(library: str, path: Path) -> dict[str, dict[str, float]]:
+    """Energies of the trained formats at the equal clock by the name of their axis, if any are published."""
+    rows = load(path, EnergyRow) if path.exists() else []
+    clock = clocks_of(library)[EQUAL_CLOCK]
+    found = {name: find(rows, (library, clock), form, "digits", "inertial") for name, form in TRAINED.items()}
+    energies = {name: row.energy for name, row in found.items() if row}
+    return {f"fJ per MAC ({library}, {clock:g} ns)": energies} if energies else {}
+
+
+def _accuracy(costs: dict[str, dict[str, float]], accuracies: dict[str, dict[str, float]], folder: Path) -> str:
+    """Accuracy after training against what a MAC costs, a panel for each cost; one line per network."""
+    figure, panels = pyplot.subplots(1, len(costs), figsize=(7.5 * len(costs), 5), sharey=True, squeeze=False)
+    for axes, (label, cost) in zip(panels.flat, costs.items(), strict=True):
+        for task, points in accuracies.items():
+            order = sorted(points.keys() & cost.keys(), key=lambda name: (cost[name], name))
+            axes.plot([cost[name] for name in order], [points[name] for name in order], marker="o", label=task)
+        axes.set_xscale("log")
+        axes.set_xlabel(label)
+        for place, name in enumerate(sorted(cost, key=lambda name: (cost[name], name))):
+            axes.axvline(cost[name], color="#ddd", zorder=0)
+            low, side = (0.01, "bottom") if place % 2 else (0.99, "top")  # neighbours may be near
+            axes.text(cost[name], low, name, rotation=90, fontsize=7, va=side, ha="right", transform=axes.get_xaxis_transform())
+    panels[0, 0].set_ylabel("accuracy, %")
+    panels[0, -1].legend(fontsize=7, loc="lower right", bbox_to_anchor=(1, 0.12))
     return _save(figure, folder, "accuracy_per_area")
 
 
