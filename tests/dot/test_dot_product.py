@@ -7,7 +7,6 @@ import cocotb
 import pytest
 from amaranth.hdl import Module
 from amaranth.lib.wiring import Component
-from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge, Timer
 
 from hw.dot.compressor_tree import CompressorTree
@@ -18,8 +17,15 @@ from hw.emit import emit_verilog, place
 from hw.host.tools import ToolError, yosys
 from tests.bench import parameters, simulate
 from tests.dot.algebra import linear_form, netlist
+from tests.side_by_side import SideBySide, drive_together
 
 MODULE = "tests.dot.test_dot_product"
+SHAPES = {
+    "structural": [(4, 24, 2, 0)], "behavioral": [(4, 24, 2, 0)],
+    "carry_chain": [(4, 24, 2, 0), (4, 33, 5, 17), (8, 5, 3, 0), (6, 3, 4, 9), (2, 5, 1, 0)],
+    "dsp": [(4, 64, 3, 14), (6, 5, 1, 0), (2, 5, 1, 0), (8, 5, 1, 0)],
+}
+"""Mantissas' width, products, register stages and the addend's width of the bodies that are simulated."""
 
 
 def prove_equal(first: str, second: str, name_1: str, name_2: str, folder):
@@ -113,12 +119,9 @@ def test_algebra_finds_a_swapped_lane(tmp_path):
     assert (form, constant) != (expected_form(4, 16, tree.width), 0)
 
 
-@cocotb.test()
-async def sums_are_exact_after_the_latency(dut):
-    values = parameters()
-    m, dot, cycles = values["mantissa_width"], values["dot"], values["cycles"]
-    rng, largest, addend_width = random.Random(3), 2 ** (m - 1) - 1, values.get("addend_width", 0)
-    cocotb.start_soon(Clock(dut.clk, 10, "ns").start(start_high=False))
+async def sum_exactly(dut, mantissa_width, dot, cycles, addend_width):
+    """One body among others."""
+    m, rng, largest = mantissa_width, random.Random(3), 2 ** (mantissa_width - 1) - 1
     expected = []
     for number in range(400):
         codes = [[rng.getrandbits(m) for _ in range(dot)] for _ in range(2)]
@@ -136,19 +139,29 @@ async def sums_are_exact_after_the_latency(dut):
             await Timer(1, "ns")
         if number >= cycles - 1:
             total = expected[number - cycles + 1] + addend
-            assert (dut.sum.value.to_signed() - total) % (1 << len(dut.sum)) == 0
+            assert (dut.sum.value.to_signed() - total) % (1 << len(dut.sum)) == 0, f"{m} bits, {dot} products: {total}"
 
 
-@pytest.mark.parametrize(
-    ("datapath", "mantissa_width", "dot", "cycles", "addend_width"),
-    [("structural", 4, 24, 2, 0), ("behavioral", 4, 24, 2, 0), ("carry_chain", 4, 24, 2, 0), ("carry_chain", 4, 33, 5, 17),
-     ("carry_chain", 8, 5, 3, 0), ("carry_chain", 6, 3, 4, 9), ("carry_chain", 2, 5, 1, 0), ("dsp", 4, 64, 3, 14),
-     ("dsp", 6, 5, 1, 0), ("dsp", 2, 5, 1, 0), ("dsp", 8, 5, 1, 0)],
-)  # fmt: skip
-def test_sums_are_exact_after_the_latency(datapath, mantissa_width, dot, cycles, addend_width):
-    values = {"mantissa_width": mantissa_width, "dot": dot, "cycles": cycles, "addend_width": addend_width}
-    component = DotProduct(mantissa_width, dot, datapath, cycles, addend_width)
-    simulate(component, MODULE, values, testcase="sums_are_exact_after_the_latency")
+def bodies(datapath: str) -> list[DotProduct]:
+    """One of each shape."""
+    shapes = SHAPES[datapath]
+    return [DotProduct(width, dot, datapath, cycles, addend_width) for width, dot, cycles, addend_width in shapes]
+
+
+@cocotb.test()
+async def sums_are_exact_after_the_latency(dut):
+    datapath = parameters()["datapath"]
+    benches = {body.module_name: lambda part, shape=shape: sum_exactly(part, *shape)
+               for body, shape in zip(bodies(datapath), SHAPES[datapath], strict=True)}  # fmt: skip
+    await drive_together(dut, benches)
+
+
+@pytest.mark.parametrize("datapath", SHAPES)
+def test_sums_are_exact_after_the_latency(datapath):
+    parts = {body.module_name: body for body in bodies(datapath)}
+    assert len(parts) == len(SHAPES[datapath])
+    component = SideBySide(f"{datapath}_dot_products", parts)
+    assert simulate(component, MODULE, {"datapath": datapath}, testcase="sums_are_exact_after_the_latency") == 1
 
 
 @pytest.mark.parametrize(("datapath", "synthesis", "tables", "multipliers"), [
