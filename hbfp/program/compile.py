@@ -7,6 +7,7 @@ import numpy as np
 
 import golden
 from hbfp.program.file import LayerProgram, ProductProgram, Program
+from hbfp.program.turns import check_turns
 from hbfp.program.weights import without_packed
 from hbfp.run.network import Network
 from hbfp.run.widths import Plan
@@ -61,26 +62,24 @@ def compile_network(
     Raises
     ------
     ValueError
-        for widths that the machine has not; for an input of unknown size.
+        for widths that the machine has not; for an input of unknown size; for a branch or a number of turns that
+        depends on the inputs.
     """
+    check_turns(network.body)
     recorder = _Recorder(config, operands)
     widths = network.widths(plan)
-    places = list(network.layers.values())
-    taken: list[list[ProductProgram]] = []
+    places = {place.name: place for place in network.layers.values()}
+    taken: dict[str, list[ProductProgram]] = {name: [] for name in places}
 
     def begin(done: int, total: int, name: str) -> None:
-        place = places[done]
-        weights = place.node.input[1] if len(place.node.input) > 1 else ""
-        recorder.constant = weights in network.constants
-        recorder.products = []
-        taken.append(recorder.products)
+        recorder.constant = places[name].weights
+        recorder.products = taken[name]
         if progress:
             progress(done, total, name)
 
     network.run(network.zeros(), recorder, plan, progress=begin, compare=False)
     layers = tuple(
-        LayerProgram(place.name, place.node.op_type, widths[place.name], tuple(products))
-        for place, products in zip(places, taken, strict=True)
+        LayerProgram(name, place.node.op_type, widths[name], tuple(taken[name])) for name, place in places.items()
     )
     return Program(config, Path(network.path).name, operands, layers, _graph(network, operands == "packed"))
 

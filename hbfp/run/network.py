@@ -1,27 +1,31 @@
 """A user's network, run with its products on a device."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from onnx import ModelProto, NodeProto
+from numpy.typing import NDArray
+from onnx import NodeProto
 
 import golden
-from hbfp.run.layers import place_layers
-from hbfp.run.lowering.lower import lower
-from hbfp.run.lowering.replacement import Arrays, tensors
+from hbfp.run.graphs.body import Body, Shared, shapes_in
+from hbfp.run.graphs.constants import complete, read_constants, read_inner
+from hbfp.run.graphs.inputs import check_inputs, zeros
+from hbfp.run.graphs.layers import LayerPlace, name_layers
+from hbfp.run.graphs.marks import mark_first, mark_last
+from hbfp.run.graphs.segment import computed, session
+from hbfp.run.lowering.replacement import Arrays
 from hbfp.run.products import Array, compute
 from hbfp.run.result import LayerResult, Result, with_sqnr
-from hbfp.run.segment import Segment, computed, reads, session
 from hbfp.run.widths import METADATA, Plan, check_widths, layer_widths
 from sim.devices import Device
 from sim.devices.job import Prepared
 from sim.devices.jobs import Matrix
 from sim.graphs.load import check_graph, parse_graph
-from sim.graphs.nodes import GraphError, subgraphs
+from sim.graphs.nodes import GraphError
 from sim.graphs.sizes import check_tensors
 from sim.graphs.windows import Geometry
 
@@ -57,75 +61,30 @@ class Network:
 
         self.path = Path(path)
         parsed = parse_graph(self.path)
+        read_inner(parsed, self.path)
         whole = onnx.ModelProto.FromString(parsed.SerializeToString())
         self.metadata = {entry.key: entry.value for entry in parsed.metadata_props}
         model = check_graph(parsed, self.path, batch, sequence, sizes)
-        shapes = {v.name: tuple(d.dim_value for d in v.type.tensor_type.shape.dim)
-                  for v in (*model.graph.input, *model.graph.value_info, *model.graph.output)}  # fmt: skip
+        shapes = shapes_in(model.graph)
         check_tensors(self.path.name, shapes.values())
-        self.constants = self._constants(whole) | self._constants(model, inner=False)
-        self.whole = self._complete(whole)
-        self.opsets = list(model.opset_import)
-        version = next(o.version for o in self.opsets if o.domain in ("", "ai.onnx"))
-        nodes = self._fold(model.graph.node)
-        shapes |= {name: value.shape for name, value in self.constants.items()}
-        self.nodes: list[NodeProto] = []
-        for node, added in lower(nodes, self.constants, shapes, version):
-            self.nodes.append(node)
-            self.constants |= added
-        self.inputs = [v for v in model.graph.input if v.name not in self.constants]
-        self.outputs = [value.name for value in model.graph.output]
-        self.layers, self.missing = place_layers(self.nodes, self.constants, shapes, self.path.name, allow_missing)
+        constants = read_constants(whole.graph, self.path) | read_constants(model.graph, self.path, sparse=False)
+        self.whole = complete(whole, constants)
+        shared = Shared(self.path.name, list(model.opset_import), allow_missing, lambda graph: read_constants(graph, self.path))
+        self.body = Body(model.graph, constants, shapes, shared)
+        mark_first(self.body)
+        mark_last(self.body)
+        name_layers(self.body.places())
+        self.layers = {id(place.node): place for place in self.body.places()}
+        self.inputs = [value for value in model.graph.input if value.name in self.body.inputs]
+        self.outputs = self.body.outputs
+        self.missing = self.body.missing
         if not self.layers:
             raise GraphError(f"{self.path.name} has no layer that is a matrix product")
 
-    def _constants(self, model: ModelProto, inner: bool = True) -> Arrays:
-        """Constants of a model by name, those in other files included."""
-        import onnx
-
-        graph, folder = model.graph, str(self.path.parent)
-        found: Arrays = {}
-        for tensor in graph.initializer:
-            try:
-                found[tensor.name] = onnx.numpy_helper.to_array(tensor, folder)
-            except (OSError, ValueError, onnx.checker.ValidationError) as error:
-                raise GraphError(f"{self.path.name}: weights {tensor.name} cannot be read: {error}") from None
-        for sparse in graph.sparse_initializer if inner else ():
-            check_tensors(self.path.name, [tuple(sparse.dims)])
-            dense = np.zeros(list(sparse.dims), onnx.helper.tensor_dtype_to_np_dtype(sparse.values.data_type))
-            dense.reshape(-1)[onnx.numpy_helper.to_array(sparse.indices)] = onnx.numpy_helper.to_array(sparse.values)
-            found[sparse.values.name] = dense
-        for node in graph.node:
-            if node.op_type == "Constant" and node.attribute[0].name == "value":
-                found[node.output[0]] = onnx.numpy_helper.to_array(node.attribute[0].t)
-        return found
-
-    def _fold(self, nodes: Iterable[NodeProto]) -> list[NodeProto]:
-        """The nodes without those of constants alone, whose results join the constants: weights in another order."""
-        known = set(self.constants)
-        folded: list[NodeProto] = []
-        kept: list[NodeProto] = []
-        for node in nodes:
-            inputs = [name for name in node.input if name]
-            if inputs and known.issuperset(inputs) and not list(subgraphs(node)) and "Random" not in node.op_type:
-                folded.append(node)
-                known.update(node.output)
-            else:
-                kept.append(node)
-        if folded:
-            outputs = [name for node in folded for name in node.output if name]
-            self._segment(folded, outputs).run(self.constants)
-        return kept
-
-    def _complete(self, whole: ModelProto) -> ModelProto:
-        """The model with all its weights inside, as ONNX Runtime takes it."""
-        del whole.graph.sparse_initializer[:]
-        made = {name for node in whole.graph.node for name in node.output}
-        kept = tensors({name: value for name, value in self.constants.items() if name not in made})
-        known = {tensor.name for tensor in (*whole.graph.initializer,)}
-        del whole.graph.initializer[:]
-        whole.graph.initializer.extend(t for t in kept if t.name in known or t.name in self.constants)
-        return whole
+    @property
+    def constants(self) -> Arrays:
+        """What does not depend on the inputs, by name."""
+        return self.body.constants
 
     def widths(self, plan: Plan | None = None) -> dict[str, int]:
         """The mantissa width of each layer by name: of the plan, else of the file's metadata, else 4 bits.
@@ -143,26 +102,6 @@ class Network:
             plan = check_widths(json.loads(self.metadata[METADATA]), where)
         return layer_widths(list(self.layers.values()), plan or "all-4", where)
 
-    def _check_inputs(self, inputs: Mapping[str, ArrayLike]) -> None:
-        import onnx
-
-        for value in self.inputs:
-            kind = value.type.tensor_type
-            wanted = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)
-            shape = tuple(d.dim_value if d.HasField("dim_value") else None for d in kind.shape.dim)
-            if value.name not in inputs:
-                raise ValueError(f"{self.path.name}: input {value.name} is missing; given are {', '.join(inputs) or 'none'}")
-            got = np.asarray(inputs[value.name])
-            if got.dtype != wanted:
-                raise ValueError(f"{self.path.name}: input {value.name} must be {wanted}, not {got.dtype}")
-            if len(shape) != got.ndim or any(x not in (None, 0, y) for x, y in zip(shape, got.shape, strict=True)):
-                text = "x".join("?" if x is None else str(x) for x in shape) or "a scalar"
-                raise ValueError(f"{self.path.name}: input {value.name} must have shape {text}, not {got.shape}")
-        for name in inputs:
-            if name not in {value.name for value in self.inputs}:
-                known = ", ".join(value.name for value in self.inputs)
-                raise ValueError(f"{self.path.name}: there is no input {name}; the inputs are {known}")
-
     def zeros(self) -> Arrays:
         """Inputs of nothing but zeros.
 
@@ -171,20 +110,11 @@ class Network:
         ValueError
             for an input whose shape is not known.
         """
-        import onnx
-
-        inputs: Arrays = {}
-        for value in self.inputs:
-            kind = value.type.tensor_type
-            shape = [extent.dim_value for extent in kind.shape.dim]
-            if 0 in shape:
-                raise ValueError(f"{self.path.name}: input {value.name} must have a known shape: --batch, --sequence or --size")
-            inputs[value.name] = np.zeros(shape, onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type))
-        return inputs
+        return zeros(self.inputs, self.path.name)
 
     def fp32(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
         """Outputs of ONNX Runtime alone."""
-        self._check_inputs(inputs)
+        check_inputs(self.inputs, inputs, self.path.name)
         alone = session(self.whole, self.path.name)
         return computed(alone, self.outputs, dict(inputs), self.path.name)
 
@@ -217,34 +147,37 @@ class Network:
         ValueError
             for inputs of other names, shapes or types; for widths that the machine has not.
         """
-        self._check_inputs(inputs)
+        check_inputs(self.inputs, inputs, self.path.name)
         widths = self.widths(plan)
         for name, width in widths.items():
             if width not in device.config.mantissa_widths:
                 known = ", ".join(map(str, device.config.mantissa_widths))
                 raise ValueError(f"layer {name}: width must be one of the machine's {known}, not {width}")
-        reference = self._reference(inputs) if compare else {}
         values: Arrays = {name: np.asarray(x) for name, x in inputs.items()}
+        reference = self._reference(values) if compare else {}
+        prepared = {name: iter(products) for name, products in commands.items()} if commands is not None else None
         results: list[LayerResult] = []
-        for step in self._steps:
-            if isinstance(step, Segment):
-                step.run(values)
-                continue
-            place = self.layers[id(step)]
+        turns: Counter[str] = Counter()
+
+        def product(place: LayerPlace, given: list[Array]) -> Array:
             if progress:
-                progress(len(results), len(self.layers), place.name)
-            products = iter(commands[place.name]) if commands is not None else None
-            values[step.output[0]] = self._layer(
-                step, place.name, widths[place.name], values, device, rounding, results, products
-            )
-            if step.output[0] in reference:
-                wanted = reference[step.output[0]].astype(np.float64)
-                results[-1] = with_sqnr(results[-1], values[step.output[0]], wanted)
-        outputs = {name: values[name] if name in values else self.constants[name] for name in self.outputs}
-        return Result(outputs, tuple(results), tuple(self.missing))
+                progress(len(turns), len(self.layers), place.name)
+            products = prepared[place.name] if prepared is not None else None
+            return self._layer(place.node, place.name, widths[place.name], given, device, rounding, results, products)
+
+        def seen(place: LayerPlace, result: Array) -> None:
+            turns[place.name] += 1
+            wanted = reference.get((place.name, turns[place.name]))
+            if wanted is not None and wanted.shape == result.shape:
+                results[-1] = with_sqnr(results[-1], result, wanted.astype(np.float64))
+            results[-1] = replace(results[-1], turn=turns[place.name])
+
+        outputs = dict(zip(self.outputs, self.body.run(values, {}, product, seen), strict=True))
+        layers = tuple(layer if turns[layer.name] > 1 else replace(layer, turn=None) for layer in results)
+        return Result(outputs, layers, tuple(self.missing))
 
     def _layer(
-        self, node: NodeProto, name: str, width: int, values: Arrays, device: Device, rounding: str,
+        self, node: NodeProto, name: str, width: int, inputs: list[Array], device: Device, rounding: str,
         results: list[LayerResult], products: Iterator[Prepared] | None = None,
     ) -> NDArray[np.float32]:  # fmt: skip
         """One layer on the device, and its record."""
@@ -272,7 +205,6 @@ class Network:
             walked |= device.walked
             return c
 
-        inputs = [values[x] if x in values else self.constants[x] for x in node.input if x]
         result = compute(node, inputs, multiply, convolve)
         grown = {key: count - before.get(key, 0) for key, count in device.counters.items()}
         cycles = grown.get("cycles")
@@ -281,48 +213,22 @@ class Network:
         results.append(LayerResult(name, node.op_type, width, macs, None, *lost, cycles, busy, walked))
         return result
 
-    def _reference(self, inputs: Mapping[str, ArrayLike]) -> Arrays:
-        """Results of all layers in FP32 by ONNX Runtime, where it has them."""
+    def _reference(self, inputs: Arrays) -> dict[tuple[str, int], NDArray[Any]]:
+        """Results of all layers in FP32 by ONNX Runtime, where it has them, by the layer's name and its turn."""
         import onnx
 
-        names = [place.node.output[0] for place in self.layers.values()]
-        segment = self._segment(list(self.nodes), names)
-        values = {name: np.asarray(x) for name, x in inputs.items()}
+        results: dict[tuple[str, int], NDArray[Any]] = {}
+        turns: Counter[str] = Counter()
+
+        def seen(place: LayerPlace, result: NDArray[Any]) -> None:
+            turns[place.name] += 1
+            results[place.name, turns[place.name]] = result
+
         try:
-            segment.run(values)
+            self.body.run(inputs, {}, None, seen)
         except (GraphError, RuntimeError, onnx.checker.ValidationError):
             return {}
-        return {name: values[name] for name in names}
-
-    def _segment(self, nodes: list[NodeProto], outputs: list[str]) -> Segment:
-        return Segment(nodes, outputs, self.constants, self.opsets, self.path.name)
-
-    @cached_property
-    def _steps(self) -> list[NodeProto | Segment]:
-        """Products, and segments of everything between them."""
-        steps: list[NodeProto | list[NodeProto]] = []
-        waiting: list[NodeProto] = []
-        for node in self.nodes:
-            if id(node) not in self.layers:
-                waiting.append(node)
-                continue
-            if waiting:
-                steps.append(waiting)
-                waiting = []
-            steps.append(node)
-        steps += [waiting] if waiting else []
-        needed = set(self.outputs)
-        done: list[NodeProto | Segment] = []
-        for step in reversed(steps):
-            if isinstance(step, list):
-                made = [name for node in step for name in node.output if name in needed]
-                for node in step:
-                    needed.update(reads(node))
-                done.append(self._segment(step, made))
-            else:
-                needed.update(step.input)
-                done.append(step)
-        return done[::-1]
+        return results
 
 
 def run(

@@ -25,7 +25,7 @@ def _cells(layer: LayerResult) -> list[str]:
     lost = [f"{layer.saturated:,}", f"{layer.flushed:,}"]
     sqnr = "–" if layer.sqnr is None else f"{layer.sqnr:.1f}"
     operation = f"{layer.operation}, map" if layer.walked else layer.operation
-    return [escape(layer.name), operation, str(layer.width), f"{layer.macs:,}", sqnr, *lost, *time]
+    return [escape(layer.title), operation, str(layer.width), f"{layer.macs:,}", sqnr, *lost, *time]
 
 
 def show(console: Console, result: Result) -> None:

@@ -30,6 +30,8 @@ class LayerResult:
         of the device, and the share of them in which its array was busy; None where the device has no time.
     walked
         whether the array walked the layer's feature map, see ``Device.convolve``.
+    turn
+        which time it ran, from 1 on; None of a layer that ran once.
     """
 
     name: str
@@ -42,10 +44,18 @@ class LayerResult:
     cycles: int | None
     utilization: float | None
     walked: bool = False
+    turn: int | None = None
+
+    @property
+    def title(self) -> str:
+        """Its name, and which time it ran."""
+        return self.name if self.turn is None else f"{self.name} ({self.turn})"
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values."""
-        return asdict(self) | {"sqnr": None if self.sqnr is None or np.isinf(self.sqnr) else self.sqnr}
+        """JSON-ready values, the title as its name."""
+        values = asdict(self) | {"name": self.title, "sqnr": None if self.sqnr is None or np.isinf(self.sqnr) else self.sqnr}
+        del values["turn"]
+        return values
 
 
 @dataclass(frozen=True)

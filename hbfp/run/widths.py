@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from golden.layers.schedule import WidthSchedule, schedule
-from hbfp.run.layers import LayerPlace
+from hbfp.run.graphs.layers import LayerPlace
 from hw.host.files import read_json
 
 __all__ = ["METADATA", "layer_widths", "read_widths"]

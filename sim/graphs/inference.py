@@ -15,7 +15,7 @@ Tensor = tuple[int, tuple[int, ...]]
 
 SAME = (
     "BiasGelu", "FastGelu", "Gelu", "QuickGelu", "LayerNormalization", "SimplifiedLayerNormalization",
-    "SkipLayerNormalization", "SkipSimplifiedLayerNormalization", "RotaryEmbedding", "MultiHeadAttention",
+    "SkipLayerNormalization", "SkipSimplifiedLayerNormalization", "RotaryEmbedding",
 )  # fmt: skip
 """Operations of com.microsoft whose first result has the shape of their first input."""
 
@@ -73,11 +73,27 @@ def _left_open(graph: "GraphProto") -> dict[str, Tensor]:
         if node.op_type in ("Loop", "Scan") and node.domain in ("", "ai.onnx"):
             results = _loop(node)
         elif node.domain == "com.microsoft" and all(name in known for name in node.input if name):
-            results = {node.output[0]: _contributed(node, known)}
+            if node.op_type == "MultiHeadAttention":
+                results = _attention(node, known)
+            else:
+                results = {node.output[0]: _contributed(node, known)}
         else:
             continue
         found |= {name: result for name, result in results.items() if name not in known and result is not None}
     return found
+
+
+def _attention(node: "NodeProto", known: dict[str, Tensor]) -> dict[str, Tensor | None]:
+    """What is found, and keys and values with those of the past before them."""
+    query, key, value, *_, past = (known.get(name, (0, ())) for name in (*node.input, *[""] * 7)[:7])
+    kind, (batch, queries, *_) = query
+    heads = attributes(node).get("num_heads", 1)
+    if len(query[1]) != 3 or len(key[1]) not in (3, 4) or len(value[1]) != len(key[1]):
+        return {}
+    widths = [x[2] // heads if len(x) == 3 else x[3] for x in (key[1], value[1])]
+    keys = key[1][-2] + (past[1][2] if past[1] else 0)
+    shapes = [(batch, queries, heads * widths[1]), *((batch, heads, keys, width) for width in widths)]
+    return {name: (kind, shape) for name, shape in zip(node.output, shapes, strict=False) if name}
 
 
 def _contributed(node: "NodeProto", known: dict[str, Tensor]) -> Tensor | None:

@@ -221,15 +221,17 @@ def _attention(shapes: Shapes, node: "NodeProto") -> list[MatrixProduct]:
 
 
 def _multi_head_attention(shapes: Shapes, node: "NodeProto") -> list[MatrixProduct]:
+    """Key and value may come in heads; those of the past come first."""
     heads = attributes(node).get("num_heads", 0)
     query, key, value = (shapes.of(node, index) for index in range(3))
-    if any(len(shape) != 3 for shape in (query, key, value)) or any(len(node.input) > i and node.input[i] for i in (6, 7)):
-        raise shapes.refuse(node, "only query, key and value of three axes without a past are modelled")
-    if heads < 1 or query[2] % heads or value[2] % heads:
-        raise shapes.refuse(node, f"num_heads must divide {query[2]} and {value[2]}, not be {heads}")
+    if len(query) != 3 or len(key) not in (3, 4) or len(value) != len(key):
+        raise shapes.refuse(node, "only query of three axes, key and value of three or four are modelled")
+    if heads < 1 or query[2] % heads or (len(value) == 3 and value[2] % heads):
+        raise shapes.refuse(node, f"num_heads must divide {query[2]} and {value[-1]}, not be {heads}")
     repeats = query[0] * heads
-    width, depth = query[2] // heads, value[2] // heads
-    return [MatrixProduct(query[1], width, key[1], repeats), MatrixProduct(query[1], key[1], depth, repeats)]
+    width, depth = query[2] // heads, value[2] // heads if len(value) == 3 else value[3]
+    keys = key[-2] + (shapes.of(node, 6)[2] if len(node.input) > 6 and node.input[6] else 0)
+    return [MatrixProduct(query[1], width, keys, repeats), MatrixProduct(query[1], keys, depth, repeats)]
 
 
 def _einsum(shapes: Shapes, node: "NodeProto") -> list[MatrixProduct]:

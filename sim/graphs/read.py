@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim.graphs.load import check_graph, parse_graph
-from sim.graphs.nodes import GraphError, attributes, label, subgraphs
+from sim.graphs.nodes import GraphError, attributes, handed_in, handed_out, label, reads, subgraphs
 from sim.graphs.parameters import count_parameters
 from sim.graphs.products import MatrixProduct, Shapes, products_of
 from sim.graphs.sizes import free_extents, graph_batch
@@ -55,7 +55,7 @@ class _Reader:
                 shapes.constants.update(node.output)
                 continue
             holds = self._node(node, shapes, deep, embedded)
-            if holds or inputs & deep:
+            if holds or reads(node) & deep:
                 deep.update(node.output)
             looked_up = node.op_type == "Gather" and node.input[0] in shapes.constants
             if looked_up or inputs & embedded:
@@ -86,7 +86,8 @@ class _Reader:
     def _control(self, node: "NodeProto", shapes: Shapes, deep: set[str], embedded: set[str]) -> bool:
         """Branches and loops: of two branches the dearer one counts, a loop as often as it turns."""
         before = len(self.found)
-        deep = deep | ({"*"} if set(node.input) & deep else set())
+        for graph in subgraphs(node):
+            deep = deep | {name for name, outer in handed_in(node, graph).items() if outer in deep}
         if node.op_type == "If":
             best: list[_Found] = []
             for branch in subgraphs(node):
@@ -147,23 +148,22 @@ def _inside(graph: "GraphProto", outside: Shapes) -> Shapes:
     return Shapes(outside.name, sizes, constants, values, outside.free)
 
 
-def _mark_last(graph: "GraphProto", found: list[_Found]) -> None:
-    """A product is a last one if no other depends on it."""
-    needed: set[str] = set()
-    of_node: dict[int, list[_Found]] = {}
-    for one in found:
-        of_node.setdefault(id(one.node), []).append(one)
+def _mark_last(graph: "GraphProto", found: dict[int, list[_Found]], needed: set[str]) -> bool:
+    """A product is a last one if no other depends on it, ``needed`` for those behind the graph; whether it holds some."""
+    holds = False
     for node in reversed(graph.node):
-        mine = of_node.get(id(node), [])
+        mine = found.get(id(node), [])
         behind = bool(set(node.output) & needed)
         for number, one in enumerate(mine):
             one.last = number == len(mine) - 1 and not behind
-        inner = {id(n) for g in subgraphs(node) for n in g.node}
-        for one in found:
-            if id(one.node) in inner and behind:
-                one.last = False
-        if mine or behind or any(id(one.node) in inner for one in found):
-            needed.update(name for name in node.input if name)
+        here = bool(mine)
+        for inner in subgraphs(node):
+            results = handed_out(node, inner).items()
+            here |= _mark_last(inner, found, {name for outer, name in results if outer in needed})
+        if here or behind:
+            needed.update(reads(node))
+        holds |= here
+    return holds
 
 
 def _layers(found: list[_Found]) -> list[Layer]:
@@ -218,7 +218,10 @@ def read_graph(
     reader.graph(model.graph, Shapes(path.name, {}, constants, {}, free_extents(model)), set(), set())
     if not reader.found:
         raise GraphError(f"{path.name} has no layer that is a matrix product")
-    _mark_last(model.graph, reader.found)
+    of_node: dict[int, list[_Found]] = {}
+    for one in reader.found:
+        of_node.setdefault(id(one.node), []).append(one)
+    _mark_last(model.graph, of_node, set())
     layers = _layers(reader.found)
     rest = max(0, parameters.total - sum(layer.parameters for layer in layers))
     return Workload(path.stem, tuple(layers), graph_batch(model, batch), rest,

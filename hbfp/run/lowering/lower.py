@@ -1,12 +1,15 @@
-# Ref: ONNX operator schemas: LSTM, GRU, RNN, Gemm, ConvTranspose, QLinearConv (onnx.ai/onnx/operators).
+# Ref: ONNX operator schemas: Gemm, Einsum, ConvTranspose (onnx.ai/onnx/operators).
 """Operations that hold products beside other things, as plain products and the rest."""
 
 from collections.abc import Callable, Iterable, Iterator
 from math import prod
 
 import numpy as np
-from onnx import NodeProto, TensorProto, helper
+from onnx import NodeProto
 
+from hbfp.run.lowering.attention import ATTENTION
+from hbfp.run.lowering.deformed import DEFORMED
+from hbfp.run.lowering.integers import INTEGERS
 from hbfp.run.lowering.recurrent import RECURRENT
 from hbfp.run.lowering.replacement import Arrays, Lowering
 from sim.graphs.nodes import GraphError, attributes, label
@@ -52,26 +55,6 @@ def _fused_conv(at: Lowering) -> None:
     at.make(kind, [result], at.node.output[0])
 
 
-def _dequantized(at: Lowering, value: str, scale: int, zero: int, **values: int) -> str:
-    inputs = [value, at.node.input[scale], at.given(zero)]
-    return at.make("DequantizeLinear", [name for name in inputs if name], None, **values)
-
-
-def _qlinear(at: Lowering) -> None:
-    """The reals that the integers mean, multiplied, and rounded to integers again."""
-    convolution = at.node.op_type == "QLinearConv"
-    per_channel = convolution and np.ndim(at.constants.get(at.node.input[4], 0)) == 1
-    a = _dequantized(at, at.node.input[0], 1, 2)
-    b = _dequantized(at, at.node.input[3], 4, 5, **({"axis": 0} if per_channel else {}))
-    inputs = [a, b]
-    if convolution and at.given(8):
-        scale = np.asarray(at.weights(1), np.float32) * np.asarray(at.weights(4), np.float32)
-        inputs.append(at.constant(at.weights(8).astype(np.float32) * scale))
-    result = at.make("Conv" if convolution else "MatMul", inputs, **(attributes(at.node) if convolution else {}))
-    at.nodes[-1].name = at.name
-    at.make("QuantizeLinear", [result, at.node.input[6], at.node.input[7]], at.node.output[0])
-
-
 def _einsum(at: Lowering) -> None:
     """Two operands: axes in the order shared, own, reduced; a product; and the axes of the result."""
     terms, _, output = attributes(at.node)["equation"].decode().replace(" ", "").partition("->")
@@ -83,7 +66,7 @@ def _einsum(at: Lowering) -> None:
         raise GraphError(f"{label(at.node)}: a letter that is in one operand alone must be in the output to run on a device")
     extents: dict[str, int] = {}
     for term, name in zip((left, right), at.node.input, strict=True):
-        extents |= dict(zip(term, at.sizes[name], strict=True))
+        extents |= dict(zip(term, at.size(name), strict=True))
     size = {name: prod(extents[c] for c in axes) for name, axes in
             (("outer", outer), ("rows", rows), ("inner", inner), ("columns", columns))}  # fmt: skip
 
@@ -104,13 +87,13 @@ def _transposed_convolution(at: Lowering) -> None:
     if values.get("group", 1) != 1 or values.get("auto_pad", b"NOTSET") != b"NOTSET" or at.version < 18:
         raise GraphError(f"{label(node)}: runs on a device with one group, explicit paddings and operator set 18 or later")
     channels, taps = len(w), w.shape[2:]
-    batch, _, *size = at.sizes[node.input[0]]
+    batch, _, *size = at.size(node.input[0])
     axes = len(size)
     rows = at.make("Transpose", [node.input[0]], perm=[0, *range(2, 2 + axes), 1])
     rows = at.reshape(rows, [batch * prod(size), channels])
     result = at.product(rows, at.constant(w.reshape(channels, -1)))
     result = at.make("Transpose", [at.reshape(result, [batch, prod(size), -1])], perm=[0, 2, 1])
-    shape, block = (at.constant(np.array(extents, np.int64)) for extents in (at.sizes[node.output[0]][2:], taps))
+    shape, block = (at.constant(np.array(extents, np.int64)) for extents in (at.size(node.output[0])[2:], taps))
     kept = {name: values[name] for name in ("dilations", "pads", "strides") if name in values}
     result = at.make("Col2Im", [result, shape, block], None if at.given(2) else node.output[0], **kept)
     if at.given(2):
@@ -118,45 +101,20 @@ def _transposed_convolution(at: Lowering) -> None:
         at.make("Add", [result, bias], node.output[0])
 
 
-def _attention(at: Lowering) -> None:
-    """As the standard's own function says it."""
-    import onnx
-
-    node = at.node
-    schema = onnx.defs.get_schema("Attention", at.version)
-    types = [helper.make_tensor_type_proto(TensorProto.FLOAT, at.sizes[name]).SerializeToString() if name
-             else onnx.TypeProto().SerializeToString() for name in node.input]  # fmt: skip
-    text = schema.get_context_dependent_function(  # type: ignore[attr-defined]  # not in onnx's own stubs
-        node.SerializeToString(), types
-    )
-    body = onnx.FunctionProto.FromString(text)
-    names = dict(zip(body.input, node.input, strict=False)) | dict(zip(body.output, node.output, strict=False))
-    number = 0
-    for made in body.node:
-        made = NodeProto.FromString(made.SerializeToString())
-        for places in (made.input, made.output):
-            places[:] = [names.get(name, f"{at.name}/{name}") if name else "" for name in places]
-        made.name = f"{at.name}/{made.op_type}{len(at.nodes)}"
-        if made.op_type == "MatMul":
-            number += 1
-            made.name = f"{at.name}.{number}"
-        at.nodes.append(made)
-
-
 RULES: dict[tuple[str, str], Callable[[Lowering], None]] = {
     ("com.microsoft", "FusedMatMul"): _fused_matmul,
     ("com.microsoft", "FusedConv"): _fused_conv,
-    ("", "QLinearConv"): _qlinear,
-    ("", "QLinearMatMul"): _qlinear,
     ("", "Einsum"): _einsum,
     ("", "ConvTranspose"): _transposed_convolution,
-    ("", "Attention"): _attention,
+    **ATTENTION,
+    **DEFORMED,
+    **INTEGERS,
     **RECURRENT,
 }
 
 
 def lower(
-    nodes: Iterable[NodeProto], constants: Arrays, sizes: dict[str, tuple[int, ...]], version: int
+    nodes: Iterable[NodeProto], constants: Arrays, sizes: dict[str, tuple[int, ...]], version: int, allow_missing: bool = False
 ) -> Iterator[tuple[NodeProto, Arrays]]:
     """Nodes with all composite ones replaced, each with the constants it brings.
 
@@ -168,12 +126,15 @@ def lower(
         by name.
     version
         of the standard's operator set.
+    allow_missing
+        leave composite operations that cannot be taken apart as they are.
 
     Raises
     ------
     GraphError
-        for a composite operation in a form that cannot be taken apart.
+        for a composite operation in a form that cannot be taken apart, unless it may be missing.
     """
+    names: dict[str, int] = {}
     for node in nodes:
         rule = RULES.get(("" if node.domain == "ai.onnx" else node.domain, node.op_type))
         if node.op_type == "Gemm" and not _simple_gemm(node, constants):
@@ -184,7 +145,15 @@ def lower(
             yield node, {}
             continue
         at = Lowering(node, constants, sizes, version)
-        rule(at)
+        names[at.name] = names.get(at.name, 0) + 1
+        at.name += f" [{names[at.name]}]" if names[at.name] > 1 else ""
+        try:
+            rule(at)
+        except GraphError:
+            if not allow_missing:
+                raise
+            yield node, {}
+            continue
         added = at.added
         for made in at.nodes:
             yield made, added

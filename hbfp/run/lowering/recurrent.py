@@ -50,7 +50,7 @@ def _steps(at: Lowering, gates: int, states: int, cell: Cell) -> None:
                          "clipping and lengths")  # fmt: skip
     w, r = at.weights(1), at.weights(2)
     hidden = r.shape[2]
-    steps, batch, _ = at.sizes[node.input[0]]
+    steps, batch, _ = at.size(node.input[0])
     bias = at.weights(3) if at.given(3) else np.zeros((len(w), 2 * gates * hidden), np.float32)
     names = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
     directions = names[values.get("direction", b"forward").decode()]

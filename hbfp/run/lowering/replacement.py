@@ -29,7 +29,7 @@ class Lowering:
 
     def __init__(self, node: NodeProto, constants: Arrays, sizes: dict[str, tuple[int, ...]], version: int):
         self.node, self.constants, self.sizes, self.version = node, constants, sizes, version
-        self.name = node.name or node.output[0]
+        self.name = node.name or next(filter(None, node.output), node.op_type)
         self.nodes: list[NodeProto] = []
         self.added: Arrays = {}
 
@@ -45,6 +45,12 @@ class Lowering:
         if name not in self.constants:
             raise GraphError(f"{label(self.node)}: input {index} must be a constant to run on a device")
         return self.constants[name]
+
+    def size(self, name: str) -> tuple[int, ...]:
+        """The shape of a tensor, which must be known."""
+        if name not in self.sizes:
+            raise GraphError(f"{label(self.node)}: the shape of {name} must be known to run on a device")
+        return self.sizes[name]
 
     def given(self, index: int) -> str:
         """The name of an optional input, or nothing."""

@@ -11,7 +11,7 @@ from hbfp.run.network import Network
 from hbfp.run.result import LayerResult, Result
 from hbfp.run.widths import Plan
 from sim.devices import Device
-from sim.graphs.nodes import label
+from sim.graphs.nodes import label, walk
 from sim.graphs.products import GATES
 
 __all__ = ["part_of_batch", "run_parts"]
@@ -55,10 +55,10 @@ def run_parts(
     ------
     ValueError
         for inputs that are not so many parts, or outputs without an axis of samples; for a recurrent operation, whose first
-        axis is time; as of ``Network.run``.
+        axis is time; for parts in which other layers run, or more often; as of ``Network.run``.
     """
     count = len(devices)
-    for node in network.whole.graph.node:
+    for node in walk(network.whole.graph):
         if node.op_type in GATES:
             raise ValueError(
                 f"{network.path.name}: {label(node)}: the first axis must be samples, not steps, to be shared by cores"
@@ -73,6 +73,8 @@ def run_parts(
         if not value.ndim or {len(value)} != samples:
             raise ValueError(f"{network.path.name}: output {name} must have the samples of all inputs, not shape {value.shape}")
     outputs = {name: np.concatenate([result.outputs[name] for result in results]) for name in results[0].outputs}
+    if len({tuple(layer.title for layer in result.layers) for result in results}) > 1:
+        raise ValueError(f"{network.path.name}: the same layers must run for all inputs to be shared by cores")
     layers = tuple(_together(layers) for layers in zip(*(result.layers for result in results), strict=True))
     return Result(outputs, layers, results[0].missing)
 
@@ -81,6 +83,7 @@ def _together(layers: tuple[LayerResult, ...]) -> LayerResult:
     """One layer of all parts: the noise of the worst, the cycles of the slowest, all that was lost."""
     slowest = max(layers, key=lambda layer: layer.cycles or 0)
     return replace(
-        slowest, macs=sum(layer.macs for layer in layers), sqnr=min(layer.sqnr for layer in layers if layer.sqnr is not None),
+        slowest, macs=sum(layer.macs for layer in layers),
+        sqnr=min((layer.sqnr for layer in layers if layer.sqnr is not None), default=None),
         saturated=sum(layer.saturated for layer in layers), flushed=sum(layer.flushed for layer in layers),
     )  # fmt: skip

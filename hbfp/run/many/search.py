@@ -121,7 +121,8 @@ def search(
 
 def _cycles(result: Result, name: str | None = None) -> int:
     """Cycles of a layer, or of all."""
-    cycles = result.cycles if name is None else next(layer.cycles for layer in result.layers if layer.name == name)
-    if cycles is None:
+    cycles = [layer.cycles for layer in result.layers if name in (None, layer.name)]
+    counted = [count for count in cycles if count is not None]
+    if len(counted) < len(cycles):
         raise ValueError("device must be one that counts cycles")
-    return cycles
+    return sum(counted)

@@ -1,4 +1,4 @@
-"""Networks on machines: the same bits from golden, cycle model and compiled Verilog; records, widths and bad input."""
+"""Networks on machines: values, records, widths and bad input."""
 
 import json
 
@@ -9,54 +9,20 @@ import pytest
 import golden
 import hbfp
 from hbfp.run import Network
-from hw.config import CoreConfig
-from sim.devices import CycleDevice, GoldenDevice, RtlDevice
-from tests.sim.graphs.graphs import constant, model, node, save, tensor
-
-CONFIG = CoreConfig(
-    mantissa_widths=(4, 6), block_size=16, dot=16, tile_rows=2, tile_columns=2, operand_depth=64, features=("bias",)
-)  # fmt: skip
-RNG = np.random.default_rng(2)
-
-
-def weights(name, *shape):
-    return constant(name, value=RNG.normal(size=shape) * 0.3)
+from sim.devices import GoldenDevice
+from tests.hbfp.run.machines import CONFIG
+from tests.hbfp.run.networks import inputs_of, residual
+from tests.sim.graphs.graphs import save
 
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
-    """Two convolutions with a shortcut, attention over positions, and a head."""
-    nodes = [
-        node("Conv", ["x", "w1", "b1"], "c1", pads=[1, 1, 1, 1]), node("Relu", ["c1"], "r1"),
-        node("Conv", ["r1", "w2"], "c2", pads=[1, 1, 1, 1], group=2), node("Add", ["c2", "r1"], "s"),
-        node("Reshape", ["s", "shape"], "t"), node("Transpose", ["t"], "tt", perm=[0, 2, 1]),
-        node("MatMul", ["tt", "t"], "scores"), node("Softmax", ["scores"], "p"), node("MatMul", ["p", "tt"], "mixed"),
-        node("ReduceMean", ["mixed"], "m", axes=[1], keepdims=0), node("Gemm", ["m", "w3", "b3"], "y"),
-    ]  # fmt: skip
-    constants = [
-        weights("w1", 4, 3, 3, 3), weights("b1", 4), weights("w2", 4, 2, 3, 3), weights("w3", 4, 5), weights("b3", 5),
-        constant("shape", kind=np.int64, value=[2, 4, 25]),
-    ]  # fmt: skip
-    made = model(nodes, [tensor("x", 2, 3, 5, 5)], [tensor("y", 2, 5)], constants)
-    return save(made, tmp_path_factory.mktemp("network"))
+    return save(residual(), tmp_path_factory.mktemp("network"))
 
 
 @pytest.fixture(scope="module")
 def x():
-    return {"x": RNG.normal(size=(2, 3, 5, 5)).astype(np.float32)}
-
-
-def test_every_device_gives_the_same_bits(path, x):
-    network = Network(path)
-    results = [network.run(x, device(CONFIG), "booster") for device in (GoldenDevice, CycleDevice, RtlDevice)]
-    words = [result.outputs["y"].view(np.uint32) for result in results]
-    assert np.array_equal(words[0], words[1])
-    assert np.array_equal(words[0], words[2])
-    assert results[0].cycles is None
-    assert results[1].layers == results[2].layers
-    assert results[2].cycles == sum(layer.cycles for layer in results[2].layers) > 0
-    assert [layer.saturated for layer in results[0].layers] == [layer.saturated for layer in results[2].layers]
-    assert not np.array_equal(words[0], network.fp32(x)["y"].view(np.uint32))
+    return inputs_of(residual())
 
 
 def test_a_convolution_is_golden_s_product_of_patches(path, x):

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from golden import schedule
-from hbfp.run.layers import LayerPlace
+from hbfp.run.graphs.layers import LayerPlace
 from hbfp.run.widths import check_widths, layer_widths, read_widths
 
 NAMES = ("stem", "block.0", "block.1", "head")

@@ -3,8 +3,8 @@
 import pytest
 from onnx import helper
 
-from sim.graphs.nodes import attributes, label, subgraphs, walk
-from tests.sim.graphs.graphs import node, tensor
+from sim.graphs.nodes import attributes, captured, label, reads, subgraphs, walk
+from tests.sim.graphs.graphs import constant, node, tensor
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,15 @@ def test_graphs_inside_of_nodes_are_walked_in_order():
     whole = helper.make_graph([node("Relu", "x", "a"), outer, node("Relu", "c", "d")], "net", [], [])
     assert list(subgraphs(outer)) == [inner, inner]
     assert [one.output[0] for one in walk(whole)] == ["a", "c", "b", "c", "b", "c", "d"]
+
+
+def test_graphs_inside_take_from_outside():
+    """Neither what they make nor what they hold themselves, at any depth; an output may come from outside too."""
+    inmost = helper.make_graph([node("Add", ["b", "deep"], "e")], "inmost", [], [tensor("e", 1)])
+    inner = helper.make_graph(
+        [node("Add", ["a", "i"], "b"), node("Mul", ["b", "w"], "c"),
+         helper.make_node("If", ["c"], ["d"], then_branch=inmost, else_branch=inmost)],
+        "body", [tensor("i", 1)], [tensor("d", 1), tensor("out", 1)], [constant("w", 1)],
+    )  # fmt: skip
+    assert captured(inner) == {"a", "deep", "out"}
+    assert reads(helper.make_node("If", ["go", ""], ["y"], then_branch=inner, else_branch=inner)) == {"go", "a", "deep", "out"}

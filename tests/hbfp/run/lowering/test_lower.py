@@ -1,30 +1,14 @@
 """Graphs taken apart give what ONNX Runtime gives for them whole, up to the rounding of sums in another order."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
 
 from hbfp.run import Network
 from sim.graphs import GraphError
+from tests.hbfp.run.machines import FloatMachine
 from tests.sim.graphs.graphs import constant, model, node, save, tensor
 
 RNG = np.random.default_rng(1)
-
-
-class FloatMachine:
-    """A device that multiplies in double precision."""
-
-    config = SimpleNamespace(mantissa_widths=(4,), features=("bias",))
-
-    @property
-    def counters(self):
-        return {"saturated": 0, "flushed": 0}
-
-    def matmul(self, a, b, *, bias=None, **_):
-        c = a.astype(np.float64) @ b.astype(np.float64)
-        return (c if bias is None else c + bias).astype(np.float32)
 
 
 def w(name, *shape, kind=np.float32):
@@ -113,38 +97,39 @@ def test_parts_give_the_whole(name, tmp_path):
         np.testing.assert_allclose(result.outputs[key], value, rtol=2e-5, atol=2e-6)
 
 
-@pytest.mark.parametrize("operation", ["QLinearMatMul", "QLinearConv"])
-def test_integers_mean_their_reals(operation, tmp_path):
-    """A result may be the next integer where the real lies halfway."""
-    per_channel = constant("t", value=[0.1, 0.2, 0.05])
-    if operation == "QLinearConv":
-        inputs = ["x", "s", "z", "w", "t", "zz", "u", "z", "b"]
-        weights = [w("w", 3, 2, 2, 2, kind=np.int8), w("b", 3, kind=np.int32)]
-        x, y = (1, 2, 5, 5), (1, 3, 4, 4)
-        extra = [per_channel, constant("zz", kind=np.int8, value=[0, 0, 0])]
-    else:
-        inputs, weights, x, y = ["x", "s", "z", "w", "t", "z", "u", "z"], [w("w", 5, 3, kind=np.int8)], (4, 5), (4, 3)
-        extra = [scale("t", 0.2)]
-    constants = [*weights, *extra, scale("s"), scale("u"), constant("z", kind=np.int8, value=0)]
-    kind = TensorProto.INT8
-    made = model([node(operation, inputs, "y")], [tensor("x", *x, kind=kind)], [tensor("y", *y, kind=kind)], constants)
-    network = Network(save(made, tmp_path))
-    given = {"x": RNG.integers(-20, 21, x).astype(np.int8)}
-    whole, result = network.fp32(given)["y"].astype(int), network.run(given, FloatMachine()).outputs["y"].astype(int)
-    assert np.abs(whole - result).max() <= 1
-    assert (whole == result).mean() > 0.9
-
-
 def test_what_cannot_run_on_a_device_is_refused_or_left_to_the_runtime(tmp_path):
-    branch = helper.make_graph([node("MatMul", ["x", "w"], "a")], "one", [], [tensor("a", 3, 4)])
-    other = helper.make_graph([node("MatMul", ["x", "w"], "b")], "two", [], [tensor("b", 3, 4)])
-    nodes = [node("If", ["c"], "h", then_branch=branch, else_branch=other), node("MatMul", ["h", "v"], "y")]
-    inputs = [tensor("x", 3, 5), tensor("c", kind=TensorProto.BOOL)]
-    path = save(model(nodes, inputs, [tensor("y", 3, 2)], [w("w", 5, 4), w("v", 4, 2)]), tmp_path)
-    with pytest.raises(GraphError, match=r"^net\.onnx: If If_h: its products cannot run on a device; --allow-missing "):
+    """Three operands are not counted either; a plain product beside runs."""
+    nodes = [node("Einsum", ["x", "u", "v"], "h", equation="ij,jk,kl->il"), node("MatMul", ["h", "w"], "y")]
+    weights = [w("u", 5, 4), w("v", 4, 3), w("w", 3, 2)]
+    path = save(model(nodes, [tensor("x", 3, 5)], [tensor("y", 3, 2)], weights), tmp_path)
+    with pytest.raises(GraphError, match=r"^net\.onnx: Einsum Einsum_h: equation "):
         Network(path)
     network = Network(path, allow_missing=True)
-    given = {"x": RNG.normal(size=(3, 5)).astype(np.float32), "c": np.array(True)}
-    result = network.run(given, FloatMachine())
-    assert result.missing == ("If If_h",)
-    np.testing.assert_allclose(result.outputs["y"], network.fp32(given)["y"], rtol=1e-5)
+    x = {"x": RNG.normal(size=(3, 5)).astype(np.float32)}
+    result = network.run(x, FloatMachine())
+    assert (result.missing, len(result.layers)) == (("Einsum Einsum_h",), 1)
+    np.testing.assert_allclose(result.outputs["y"], network.fp32(x)["y"], rtol=1e-5)
+
+
+def test_a_form_that_cannot_be_taken_apart_is_refused_or_left_to_the_runtime(tmp_path):
+    nodes, inputs, outputs, constants, options = recurrent("LSTM", 4, clip=3.0)
+    nodes.append(node("MatMul", ["h", "v"], "z"))
+    path = save(model(nodes, inputs, [*outputs, tensor("z", 1, 2, 3)], [*constants, w("v", 4, 3)], **options), tmp_path)
+    text = "LSTM LSTM_y: runs on a device with the default activations and layout, without peepholes, clipping and lengths"
+    with pytest.raises(GraphError) as caught:
+        Network(path)
+    assert str(caught.value) == f"net.onnx: {text}"
+    result = Network(path, allow_missing=True).run({"x": RNG.normal(size=(3, 2, 5)).astype(np.float32)}, FloatMachine())
+    assert (result.missing, [layer.name for layer in result.layers]) == (("LSTM LSTM_y",), ["MatMul_z"])
+
+
+def test_nodes_without_a_name_or_a_first_output_have_constants_of_their_own(tmp_path):
+    nodes = [node("RNN", ["x", "w", "r"], "", "h", hidden_size=4), node("RNN", ["x", "u", "r"], "", "g", hidden_size=4)]
+    for one in nodes:
+        one.name = ""
+    weights = [w("w", 1, 4, 5), w("u", 1, 4, 5), w("r", 1, 4, 4)]
+    made = model(nodes, [tensor("x", 3, 2, 5)], [tensor("h", 1, 2, 4), tensor("g", 1, 2, 4)], weights)
+    network, x = Network(save(made, tmp_path)), {"x": RNG.normal(size=(3, 2, 5)).astype(np.float32)}
+    result = network.run(x, FloatMachine())
+    for key, value in network.fp32(x).items():
+        np.testing.assert_allclose(result.outputs[key], value, rtol=2e-5, atol=2e-6)

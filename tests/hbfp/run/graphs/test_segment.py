@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from hbfp.run import segment
-from hbfp.run.segment import Segment, reads
+from hbfp.run.graphs import segment
+from hbfp.run.graphs.segment import Segment
 from sim.graphs import GraphError
-from tests.sim.graphs.graphs import node, tensor
+from tests.sim.graphs.graphs import node
 
 OPSETS = [helper.make_opsetid("", 17)]
 
@@ -50,6 +50,21 @@ def test_what_it_cannot_do_is_one_line(one, second, text):
         part([node(one, ["x", "z"], "y")], ["y"]).run({"x": np.ones(2, np.float32), "z": second})
 
 
-def test_graphs_inside_read_from_outside():
-    inner = helper.make_graph([node("Add", ["a", "i"], "b")], "body", [], [tensor("b", 1)])
-    assert reads(helper.make_node("If", ["condition", ""], ["y"], then_branch=inner, else_branch=inner)) == {"condition", "a", "i"}
+def test_shapes_may_change_from_run_to_run(monkeypatch):
+    """A session for the first shapes; from the second on, one for all."""
+    made = []
+    monkeypatch.setattr(segment, "session", lambda *given, real=segment.session: made.append(1) or real(*given))
+    one = part([node("Concat", ["x", "x"], "y", axis=0)], ["y"])
+    for shape in ((1, 2), (1, 2), (3, 2), (4, 5), (1, 2)):
+        values = {"x": np.ones(shape, np.float32)}
+        one.run(values)
+        assert values["y"].shape == (2 * shape[0], shape[1])
+    assert made == [1, 1]
+    values = {"x": np.ones(3, np.float32)}
+    one.run(values)
+    assert values["y"].shape == (6,)
+
+
+def test_what_is_no_tensor_is_refused():
+    with pytest.raises(GraphError, match=r"^net\.onnx: x must be a tensor to be beside products that run on a device$"):
+        part([node("SequenceLength", ["x"], "y")], ["y"]).run({"x": [np.ones(2, np.float32)]})

@@ -3,24 +3,21 @@
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import onnx
 from onnx import ModelProto, NodeProto, OperatorSetIdProto
 
 from hbfp.run.lowering.replacement import Arrays, tensors
-from sim.graphs.nodes import GraphError, subgraphs, walk
+from sim.graphs.nodes import GraphError, reads, subgraphs
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-__all__ = ["Segment", "computed", "reads", "session"]
+__all__ = ["Segment", "computed", "session"]
 
+Shapes = dict[str, tuple[int | None, ...]]
 RUNTIME_BYTES = 8 << 30
 """What ONNX Runtime may hold at once, whatever shapes turn out to be."""
-
-
-def reads(node: NodeProto) -> set[str]:
-    """Tensors that a node takes, its graphs' from outside included."""
-    return {name for name in node.input if name} | {n for g in subgraphs(node) for x in walk(g) for n in x.input if n}
 
 
 class Segment:
@@ -43,18 +40,36 @@ class Segment:
         made = {name for node in nodes for name in node.output}
         self.reads = sorted({name for node in nodes for name in reads(node)} - made)
         self._session: InferenceSession | None = None
+        self._shapes: Shapes = {}
 
     def run(self, values: Arrays) -> None:
-        """Put the outputs among the values."""
-        given = {name: values[name] for name in self.reads if name in values}
+        """Put the outputs among the values.
+
+        Raises
+        ------
+        GraphError
+            as of ``computed``; for a value that is no tensor.
+        """
         if not self.outputs:
             return
-        if self._session is None:
-            self._session = session(self._model(given), self.name)
+        given = {name: values[name] for name in self.reads if name in values}
+        for name, value in given.items():
+            if not isinstance(value, np.ndarray):
+                raise GraphError(f"{self.name}: {name} must be a tensor to be beside products that run on a device")
+        shapes = self._shapes_for(given)
+        if self._session is None or shapes != self._shapes:
+            self._session, self._shapes = session(self._model(given, shapes), self.name), shapes
         values.update(computed(self._session, self.outputs, given, self.name))
 
-    def _model(self, given: Arrays) -> ModelProto:
-        inputs = [onnx.helper.make_tensor_value_info(name, onnx.helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
+    def _shapes_for(self, given: Arrays) -> Shapes:
+        """Those given; those of the session, where it is for them too; without extents, if they change from run to run."""
+        shapes: Shapes = {name: x.shape for name, x in given.items()}
+        if self._session is None or shapes == self._shapes:
+            return shapes
+        return {name: (None,) * len(shape) for name, shape in shapes.items()}
+
+    def _model(self, given: Arrays, shapes: Shapes) -> ModelProto:
+        inputs = [onnx.helper.make_tensor_value_info(name, onnx.helper.np_dtype_to_tensor_dtype(x.dtype), shapes[name])
                   for name, x in given.items()]  # fmt: skip
         constants = {n: self.constants[n] for n in self.reads if n not in given and n in self.constants}
         outputs = [onnx.ValueInfoProto(name=name) for name in self.outputs]

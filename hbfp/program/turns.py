@@ -1,0 +1,42 @@
+"""Whether the products of a network are the same ones whatever its inputs are, so that they can be compiled."""
+
+from hbfp.run.graphs.body import Body, Control
+from sim.graphs.nodes import GraphError, label
+
+__all__ = ["check_turns"]
+
+
+def check_turns(body: Body) -> None:
+    """Refuse a graph in which inputs decide which layers run, or how often.
+
+    Raises
+    ------
+    GraphError
+        naming the file and the node.
+    """
+    for control in body.controls.values():
+        node = control.node
+        if node.op_type == "If" and node.input[0] not in body.constants:
+            raise _error(body, control, f"which branch it takes must not depend on inputs to be compiled, as {node.input[0]} does")
+        if node.op_type == "Loop":
+            _check_loop(body, control)
+        for inner in control.bodies.values():
+            check_turns(inner)
+
+
+def _check_loop(body: Body, control: Control) -> None:
+    """A loop turns so often whatever its inputs are if its count is constant, and its condition, or goes on as it is."""
+    inner, node = control.bodies["body"], control.node
+    on = inner.outputs[0]
+    for made in reversed(inner.nodes):
+        if on in made.output and made.op_type == "Identity":
+            on = made.input[0]
+    going = not node.input[1] or node.input[1] in body.constants
+    unknown = [] if node.input[0] and node.input[0] in body.constants else [node.input[0] or "its count"]
+    unknown += [] if going and (on == inner.inputs[1] or on in inner.constants) else [node.input[1] or on]
+    if unknown:
+        raise _error(body, control, f"how often it turns must not depend on inputs to be compiled, as {unknown[0]} does")
+
+
+def _error(body: Body, control: Control, text: str) -> GraphError:
+    return GraphError(f"{body.shared.name}: {label(control.node)}: {text}")

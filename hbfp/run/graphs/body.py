@@ -1,0 +1,255 @@
+"""A graph whose products are apart from all else: the network's own, or one inside of If, Loop and Scan."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from numpy.typing import NDArray
+from onnx import GraphProto, NodeProto, OperatorSetIdProto
+
+from hbfp.run.graphs.control import CONTROL, evaluate
+from hbfp.run.graphs.layers import LayerPlace, holds_products, is_layer
+from hbfp.run.graphs.segment import Segment
+from hbfp.run.lowering.lower import lower
+from hbfp.run.lowering.replacement import Arrays
+from sim.graphs.nodes import GraphError, captured, label, reads, subgraphs
+from sim.graphs.products import Shapes
+
+__all__ = ["Body", "Compute", "Control", "Seen", "Shared", "shapes_in"]
+
+Compute = Callable[[LayerPlace, list[NDArray[Any]]], NDArray[Any]]
+"""The result of a layer, of its inputs."""
+Seen = Callable[[LayerPlace, NDArray[Any]], None]
+"""Told the result of each layer."""
+ReadConstants = Callable[[GraphProto], Arrays]
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all graphs of a network share.
+
+    Attributes
+    ----------
+    name
+        of the file.
+    opsets
+        of the model.
+    allow_missing
+        leave products that cannot run on a device to ONNX Runtime.
+    read_constants
+        gives those of a graph by name.
+    """
+
+    name: str
+    opsets: list[OperatorSetIdProto]
+    allow_missing: bool
+    read_constants: ReadConstants
+
+
+@dataclass(frozen=True)
+class Control:
+    """An If, Loop or Scan with layers inside, and its graphs by the attributes that hold them."""
+
+    node: NodeProto
+    bodies: "dict[str, Body]"
+
+
+class Body:
+    """A graph ready to run: composite operations taken apart, layers and nodes with layers inside found.
+
+    Parameters
+    ----------
+    graph
+        with the shapes that are known.
+    constants
+        in sight, those of the graph included.
+    shapes
+        in sight, by tensor.
+    shared
+        with all graphs of the network.
+
+    Raises
+    ------
+    GraphError
+        for products that cannot run on a device, unless they may be missing.
+    """
+
+    def __init__(self, graph: GraphProto, constants: Arrays, shapes: dict[str, tuple[int, ...]], shared: Shared):
+        self.graph, self.shared = graph, shared
+        self.constants = dict(constants)
+        self.inputs = [value.name for value in graph.input if value.name not in constants]
+        self.outputs = [value.name for value in graph.output]
+        self.captured = captured(graph)
+        nodes = self._fold(graph.node)
+        self._shapes = shapes | {name: value.shape for name, value in self.constants.items()}
+        version = next(o.version for o in shared.opsets if o.domain in ("", "ai.onnx"))
+        lowered = []
+        try:
+            for node, added in lower(nodes, self.constants, self._shapes, version, shared.allow_missing):
+                lowered.append(node)
+                self.constants |= added
+        except GraphError as error:
+            raise GraphError(f"{shared.name}: {error}") from None
+        self.nodes = self._fold(lowered)
+        self.layers: dict[int, LayerPlace] = {}
+        self.controls: dict[int, Control] = {}
+        self.missing: list[str] = []
+        for node in self.nodes:
+            self._place(node)
+
+    def _place(self, node: NodeProto) -> None:
+        """Take a node for a layer, for one with layers inside, or for neither."""
+        if is_layer(node):
+            name = node.name or node.output[0]
+            self.layers[id(node)] = LayerPlace(name, node, weights=node.input[1] in self.constants)
+        elif node.op_type in CONTROL and node.domain in ("", "ai.onnx"):
+            control = Control(node, {a.name: self._inner(a.g) for a in node.attribute if a.HasField("g")})
+            if any(body.layers or body.controls for body in control.bodies.values()):
+                self.controls[id(node)] = control
+            self.missing += [name for body in control.bodies.values() for name in body.missing]
+        elif self._holds_products(node):
+            if not self.shared.allow_missing:
+                raise GraphError(f"{self.shared.name}: {label(node)}: its products cannot run on a device; "
+                                 "--allow-missing leaves them to ONNX Runtime")  # fmt: skip
+            self.missing.append(label(node))
+
+    def _holds_products(self, node: NodeProto) -> bool:
+        try:
+            return holds_products(node, self._known)
+        except GraphError:  # in a form that is not known
+            if not self.shared.allow_missing:
+                raise
+            return True
+
+    @cached_property
+    def _known(self) -> Shapes:
+        return Shapes(self.shared.name, dict(self._shapes), set(self.constants), {}, [])
+
+    def _inner(self, graph: GraphProto) -> "Body":
+        """A graph inside of a node, which sees what is around it but for names that it gives itself."""
+        own = self.shared.read_constants(graph)
+        given = {value.name for value in graph.input} | {name for node in graph.node for name in node.output}
+        seen = {name: value for name, value in self.constants.items() if name not in given}
+        shapes = {name: shape for name, shape in self._shapes.items() if name not in given}
+        return Body(graph, seen | own, shapes | shapes_in(graph), self.shared)
+
+    def _fold(self, nodes: Iterable[NodeProto]) -> list[NodeProto]:
+        """The nodes without those of constants alone, whose results join the constants: weights in another order."""
+        known = set(self.constants)
+        folded: list[NodeProto] = []
+        kept: list[NodeProto] = []
+        for node in nodes:
+            inputs = [name for name in node.input if name]
+            if inputs and known.issuperset(inputs) and not list(subgraphs(node)) and "Random" not in node.op_type:
+                folded.append(node)
+                known.update(node.output)
+            else:
+                kept.append(node)
+        if folded:
+            self._segment(folded, [name for node in folded for name in node.output if name]).run(self.constants)
+        return kept
+
+    def places(self) -> Iterator[LayerPlace]:
+        """All layers, those of inner graphs in the place of the node that they are in."""
+        for node in self.nodes:
+            if id(node) in self.layers:
+                yield self.layers[id(node)]
+            elif id(node) in self.controls:
+                for body in self.controls[id(node)].bodies.values():
+                    yield from body.places()
+
+    def run(self, given: Arrays, around: Arrays, compute: Compute | None, seen: Seen) -> list[Any]:
+        """The outputs in order.
+
+        Parameters
+        ----------
+        given
+            inputs by name.
+        around
+            values that the graphs around have made.
+        compute
+            layers; None leaves them to ONNX Runtime with all that is between them.
+        seen
+            is told the result of each layer.
+        """
+        values = {name: around[name] for name in self.captured if name in around} | given
+        for step in self._steps if compute else self._steps_without_layers:
+            if isinstance(step, LayerPlace):
+                assert compute is not None
+                values[step.node.output[0]] = compute(step, [self._value(name, values) for name in step.node.input if name])
+                seen(step, values[step.node.output[0]])
+            elif isinstance(step, Control):
+                self._enter(step, values, compute, seen)
+            else:
+                step.run(values)
+                if compute is None:
+                    for node in step.nodes:
+                        if id(node) in self.layers:
+                            seen(self.layers[id(node)], values[node.output[0]])
+        return [self._value(name, values) for name in self.outputs]
+
+    def _value(self, name: str, values: Arrays) -> Any:
+        return values[name] if name in values else self.constants[name]
+
+    def _enter(self, control: Control, values: Arrays, compute: Compute | None, seen: Seen) -> None:
+        """Put the outputs of a node with layers inside among the values."""
+
+        def enter(attribute: str, inputs: list[Any]) -> list[Any]:
+            body = control.bodies[attribute]
+            return body.run(dict(zip(body.inputs, inputs, strict=True)), values, compute, seen)
+
+        node = control.node
+        inputs = [self._value(name, values) if name else None for name in node.input]
+        try:
+            results = evaluate(node, inputs, enter)
+        except GraphError as error:
+            text = str(error)
+            raise GraphError(text if text.startswith(f"{self.shared.name}: ") else f"{self.shared.name}: {text}") from None
+        values.update({name: result for name, result in zip(node.output, results, strict=False) if name})
+
+    @cached_property
+    def _steps(self) -> list[LayerPlace | Control | Segment]:
+        """Layers, nodes with layers inside, and segments of everything between them."""
+        return self._cut({**self.layers, **self.controls}, [])
+
+    @cached_property
+    def _steps_without_layers(self) -> list[LayerPlace | Control | Segment]:
+        """The same with all layers in segments, which give their results."""
+        return self._cut({**self.controls}, [place.node.output[0] for place in self.layers.values()])
+
+    def _cut(self, apart: dict[int, LayerPlace | Control], also: Iterable[str]) -> list[LayerPlace | Control | Segment]:
+        """Some nodes, and segments of everything between them that is needed for the outputs, and others too."""
+        steps: list[NodeProto | list[NodeProto]] = []
+        waiting: list[NodeProto] = []
+        for node in self.nodes:
+            if id(node) not in apart:
+                waiting.append(node)
+                continue
+            steps += [waiting, node] if waiting else [node]
+            waiting = []
+        steps += [waiting] if waiting else []
+        needed = {*self.outputs, *also}
+        done: list[LayerPlace | Control | Segment] = []
+        for step in reversed(steps):
+            if isinstance(step, list):
+                made = [name for node in step for name in node.output if name in needed]
+                needed.update(*(reads(node) for node in step))
+                done.append(self._segment(step, made))
+            else:
+                needed.update(reads(step))
+                done.append(apart[id(step)])
+        return done[::-1]
+
+    def _segment(self, nodes: list[NodeProto], outputs: list[str]) -> Segment:
+        return Segment(nodes, outputs, self.constants, self.shared.opsets, self.shared.name)
+
+
+def shapes_in(graph: GraphProto) -> dict[str, tuple[int, ...]]:
+    """Shapes of the tensors of a graph of which all extents are known."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for value in (*graph.input, *graph.value_info, *graph.output):
+        kind = value.type.tensor_type
+        if kind.HasField("shape") and all(extent.HasField("dim_value") for extent in kind.shape.dim):
+            shapes[value.name] = tuple(extent.dim_value for extent in kind.shape.dim)
+    return shapes

@@ -1,0 +1,28 @@
+"""Machines that networks run on: one that multiplies exactly enough, and cores that are compiled once for all tests."""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from hw.config import CoreConfig
+
+__all__ = ["CONFIG", "WIDE", "FloatMachine"]
+
+CONFIG = CoreConfig(
+    mantissa_widths=(4, 6), block_size=16, dot=16, tile_rows=2, tile_columns=2, operand_depth=64, features=("bias",)
+)  # fmt: skip
+WIDE = CoreConfig(mantissa_widths=(8,), block_size=8, tile_rows=2, tile_columns=2, features=("bias",))
+
+
+class FloatMachine:
+    """A device that multiplies in double precision."""
+
+    config = SimpleNamespace(mantissa_widths=(4,), features=("bias",))
+
+    @property
+    def counters(self):
+        return {"saturated": 0, "flushed": 0}
+
+    def matmul(self, a, b, *, bias=None, **_):
+        c = a.astype(np.float64) @ b.astype(np.float64)
+        return (c if bias is None else c + bias).astype(np.float32)
