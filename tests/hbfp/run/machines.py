@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+import golden
 from hw.config import CoreConfig
 
 __all__ = ["CONFIG", "WIDE", "FloatMachine"]
@@ -22,6 +23,11 @@ class FloatMachine:
     @property
     def counters(self):
         return {"saturated": 0, "flushed": 0}
+
+    walked = False
+
+    def convolve(self, x, w, strides, pads, dilations, **options):
+        return self.matmul(golden.patches(x, w.shape[2:], strides, pads, dilations), golden.filters(w), **options)
 
     def matmul(self, a, b, *, bias=None, **_):
         c = a.astype(np.float64) @ b.astype(np.float64)
