@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-__all__ = ["Data", "both_ways", "characters", "cifar10", "digits", "documentation", "fashion"]
+__all__ = ["Data", "both_ways", "characters", "cifar", "corpus", "digits", "documentation", "fashion"]
 
 FACES = (
     "DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSansMono", "DejaVuSerif", "DejaVuSerif-Bold",
@@ -131,7 +131,28 @@ def documentation(length: int = 64, test: int = 128) -> Data:
     """
     from pydoc_data.topics import topics
 
-    text = "\n".join(topics.values())
+    return _pieces("\n".join(topics.values()), length, test)
+
+
+@cache
+def corpus(path: str = "data/corpus.txt", length: int = 64, test: int = 1024) -> Data:
+    """A text of the user's own in UTF-8, cut and coded as ``documentation`` is: books, or a review to a line.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        without the file; for one too short to train and test on.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"the text must be in {path}")
+    text = Path(path).read_text(encoding="utf-8", errors="replace")
+    least = 100 * length
+    if len(text) < least:
+        raise ValueError(f"{path} must have at least {least} characters, not {len(text)}")
+    return _pieces(text, length, test)
+
+
+def _pieces(text: str, length: int, test: int) -> Data:
     codes = torch.tensor([CODES.get(c, CODES["?"]) for c in text])
     count = (len(codes) - 1) // length
     x, y = codes[: count * length].view(-1, length), codes[1 : count * length + 1].view(-1, length)
@@ -141,19 +162,19 @@ def documentation(length: int = 64, test: int = 128) -> Data:
 
 
 @cache
-def cifar10(folder: str = "data") -> Data:
-    """CIFAR-10 as torchvision has it in ``folder``, (3, 32, 32), normalised; not downloaded here.
+def cifar(classes: int, folder: str = "data") -> Data:
+    """CIFAR-10 or CIFAR-100 as torchvision has it in ``folder``, (3, 32, 32), normalised; not downloaded here.
 
     Raises
     ------
     ImportError, RuntimeError
         without torchvision, or without the data.
     """
-    from torchvision.datasets import CIFAR10
+    from torchvision import datasets
 
-    parts = [CIFAR10(folder, train=train, download=False) for train in (True, False)]
+    kind = {10: datasets.CIFAR10, 100: datasets.CIFAR100}[classes]
     tensors = []
-    for part in parts:
+    for part in (kind(folder, train=train, download=False) for train in (True, False)):
         images = torch.from_numpy(part.data).permute(0, 3, 1, 2).float() / 255
         mean, deviation = torch.tensor([0.4914, 0.4822, 0.4465]), torch.tensor([0.2470, 0.2435, 0.2616])
         tensors += [(images - mean[:, None, None]) / deviation[:, None, None], torch.tensor(part.targets)]

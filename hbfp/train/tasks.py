@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from torch import nn
 
 from hbfp.torch import HBFP, Format, Schedule, Values
-from hbfp.train.data import CODES, Data, both_ways, characters, cifar10, digits, documentation, fashion
+from hbfp.train.data import CODES, Data, both_ways, characters, cifar, corpus, digits, documentation, fashion
 from hbfp.train.networks import CharacterTransformer, ResNet, RowLSTM, convolutional, perceptron
 
 __all__ = ["FORMATS", "FULL", "QUICK", "TASKS", "TrainingRecipe", "TrainingTask"]
@@ -162,11 +163,18 @@ TASKS = {
         TrainingRecipe(20, 16, "adamw", 0.002, 4800, warm_up=100, cosine=True, wide=None), (*MAIN, *ABLATIONS, *OTHERS), 5,
         "perplexity",
     ),
-    "cifar10": TrainingTask(
-        "ResNet-20, CIFAR-10", lambda: ResNet((16, 32, 64), 3, 3, 10), cifar10, TrainingRecipe(160, 128, "sgd", 0.1), MAIN,
+    "corpus": TrainingTask(
+        "the same, a text of one's own", lambda: CharacterTransformer(len(CODES), 160, 4, 4, 64), corpus,
+        TrainingRecipe(20, 16, "adamw", 0.002, 4800, warm_up=100, cosine=True, wide=None), MAIN, 5, "perplexity",
     ),
+    **{
+        f"cifar{classes}": TrainingTask(
+            f"ResNet-20, CIFAR-{classes}", partial(ResNet, (16, 32, 64), 3, 3, classes), partial(cifar, classes),
+            TrainingRecipe(160, 128, "sgd", 0.1), MAIN,
+        ) for classes in (10, 100)
+    },
 }  # fmt: skip
-"""The tasks. CIFAR-10 needs torchvision and its data in ``data/``, and days on a CPU; Fashion-MNIST its files."""
+"""The tasks. CIFAR needs torchvision and its data in ``data/``, and days on a CPU; Fashion-MNIST and a text their files."""
 
 QUICK = ("narrow-mlp", "lstm", "resnet")
 FULL = ("mlp", "cnn", "narrow-cnn", *QUICK, "transformer", "transformer-long", "characters")
