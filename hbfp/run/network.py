@@ -1,33 +1,29 @@
 """A user's network, run with its products on a device."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import NodeProto
 
-import golden
-from hbfp.run.graphs.body import Body, Shared, shapes_in
+from hbfp.run.graphs.body import Body, Shared
 from hbfp.run.graphs.constants import complete, read_constants, read_inner
 from hbfp.run.graphs.inputs import check_inputs, zeros
 from hbfp.run.graphs.layers import LayerPlace, name_layers
 from hbfp.run.graphs.marks import mark_first, mark_last
 from hbfp.run.graphs.segment import computed, session
+from hbfp.run.layer import run_layer
 from hbfp.run.lowering.replacement import Arrays
-from hbfp.run.products import Array, compute
 from hbfp.run.result import LayerResult, Result, with_sqnr
 from hbfp.run.widths import METADATA, Plan, check_widths, layer_widths
 from sim.devices import Device
 from sim.devices.job import Prepared
-from sim.devices.jobs import Matrix
 from sim.graphs.load import check_graph, parse_graph
 from sim.graphs.nodes import GraphError
-from sim.graphs.sizes import check_tensors
-from sim.graphs.windows import Geometry
+from sim.graphs.sizes import check_tensors, known_shapes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -65,7 +61,7 @@ class Network:
         whole = onnx.ModelProto.FromString(parsed.SerializeToString())
         self.metadata = {entry.key: entry.value for entry in parsed.metadata_props}
         model = check_graph(parsed, self.path, batch, sequence, sizes)
-        shapes = shapes_in(model.graph)
+        shapes = known_shapes(model.graph)
         check_tensors(self.path.name, shapes.values())
         constants = read_constants(whole.graph, self.path) | read_constants(model.graph, self.path, sparse=False)
         self.whole = complete(whole, constants)
@@ -159,59 +155,21 @@ class Network:
         results: list[LayerResult] = []
         turns: Counter[str] = Counter()
 
-        def product(place: LayerPlace, given: list[Array]) -> Array:
+        def product(place: LayerPlace, given: list[NDArray[Any]]) -> NDArray[Any]:
             if progress:
                 progress(len(turns), len(self.layers), place.name)
             products = prepared[place.name] if prepared is not None else None
-            return self._layer(place.node, place.name, widths[place.name], given, device, rounding, results, products)
-
-        def seen(place: LayerPlace, result: Array) -> None:
+            result, layer = run_layer(place, given, device, widths[place.name], rounding, products)
             turns[place.name] += 1
             wanted = reference.get((place.name, turns[place.name]))
             if wanted is not None and wanted.shape == result.shape:
-                results[-1] = with_sqnr(results[-1], result, wanted.astype(np.float64))
-            results[-1] = replace(results[-1], turn=turns[place.name])
+                layer = with_sqnr(layer, result, wanted.astype(np.float64))
+            results.append(replace(layer, turn=turns[place.name]))
+            return result
 
-        outputs = dict(zip(self.outputs, self.body.run(values, {}, product, seen), strict=True))
+        outputs = dict(zip(self.outputs, self.body.run(values, {}, product), strict=True))
         layers = tuple(layer if turns[layer.name] > 1 else replace(layer, turn=None) for layer in results)
         return Result(outputs, layers, tuple(self.missing))
-
-    def _layer(
-        self, node: NodeProto, name: str, width: int, inputs: list[Array], device: Device, rounding: str,
-        results: list[LayerResult], products: Iterator[Prepared] | None = None,
-    ) -> NDArray[np.float32]:  # fmt: skip
-        """One layer on the device, and its record."""
-        before, macs, walked = device.counters, 0, False
-
-        def on_device(product: Callable[..., Matrix], *operands: Any, bias: Array | None) -> Array:
-            fused = bias is not None and "bias" in device.config.features
-            prepared = next(products, None) if products is not None else None
-            if products is not None and prepared is None:
-                raise ValueError(f"layer {name}: the program has fewer products than it asks for")
-            added = bias if fused else None
-            c = product(*operands, width_a=width, width_b=width, rounding=rounding, bias=added, prepared=prepared)
-            assert isinstance(c, np.ndarray)
-            return c if fused or bias is None else golden.finish(c, bias)
-
-        def multiply(a: Array, b: Array, bias: Array | None) -> Array:
-            nonlocal macs
-            macs += a.shape[0] * a.shape[1] * b.shape[1]
-            return on_device(device.matmul, a, b, bias=bias)
-
-        def convolve(x: Array, w: Array, bias: Array | None, geometry: Geometry) -> Array:
-            nonlocal macs, walked
-            c = on_device(device.convolve, x, w, *geometry, bias=bias)
-            macs += len(c) * w.size
-            walked |= device.walked
-            return c
-
-        result = compute(node, inputs, multiply, convolve)
-        grown = {key: count - before.get(key, 0) for key, count in device.counters.items()}
-        cycles = grown.get("cycles")
-        busy = grown["busy"] / cycles if cycles else None
-        lost = grown["saturated"], grown["flushed"]
-        results.append(LayerResult(name, node.op_type, width, macs, None, *lost, cycles, busy, walked))
-        return result
 
     def _reference(self, inputs: Arrays) -> dict[tuple[str, int], NDArray[Any]]:
         """Results of all layers in FP32 by ONNX Runtime, where it has them, by the layer's name and its turn."""
@@ -225,7 +183,7 @@ class Network:
             results[place.name, turns[place.name]] = result
 
         try:
-            self.body.run(inputs, {}, None, seen)
+            self.body.run(inputs, {}, seen=seen)
         except (GraphError, RuntimeError, onnx.checker.ValidationError):
             return {}
         return results

@@ -70,7 +70,8 @@ def _matmul(values: Attributes, inputs: list[Array], multiply: Multiply) -> Arra
         result = multiply(a.reshape(-1, a.shape[-1]), b.reshape(b.shape[-2:]), None)
     else:
         pairs = zip(*(np.broadcast_to(x, outer + x.shape[-2:]).reshape(-1, *x.shape[-2:]) for x in (a, b)), strict=True)
-        result = np.stack([multiply(one, other, None) for one, other in pairs])
+        parts = [multiply(one, other, None) for one, other in pairs]
+        result = np.stack(parts) if parts else np.zeros(0, np.float32)
     result = result.reshape(*outer, a.shape[-2], b.shape[-1])
     result = result[..., 0, :] if vector_a else result
     return result[..., 0] if vector_b else result

@@ -10,7 +10,7 @@ from sim.graphs.nodes import GraphError
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, TensorShapeProto, ValueInfoProto
 
-__all__ = ["check_tensors", "fix_sizes", "graph_batch", "read_sizes"]
+__all__ = ["check_tensors", "fix_sizes", "graph_batch", "known_shapes", "read_sizes"]
 
 ELEMENTS = 1 << 31
 """Of tensors that are there together: of a network's, as far as their shapes are known, or a convolution's patches."""
@@ -114,6 +114,16 @@ def free_extents(model: "ModelProto") -> list[str]:
         f"{value.name}:{axis}" for value in _inputs(model.graph)
         for axis, extent in enumerate(value.type.tensor_type.shape.dim) if not extent.dim_value
     ]  # fmt: skip
+
+
+def known_shapes(graph: "GraphProto") -> dict[str, tuple[int, ...]]:
+    """Shapes of the tensors of a graph of which all extents are known."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for value in (*graph.input, *graph.value_info, *graph.output):
+        kind = value.type.tensor_type
+        if kind.HasField("shape") and all(extent.HasField("dim_value") for extent in kind.shape.dim):
+            shapes[value.name] = tuple(extent.dim_value for extent in kind.shape.dim)
+    return shapes
 
 
 def check_tensors(where: str, shapes: Iterable[tuple[int, ...]]) -> None:

@@ -15,8 +15,9 @@ from hbfp.run.lowering.lower import lower
 from hbfp.run.lowering.replacement import Arrays
 from sim.graphs.nodes import GraphError, captured, label, reads, subgraphs
 from sim.graphs.products import Shapes
+from sim.graphs.sizes import known_shapes
 
-__all__ = ["Body", "Compute", "Control", "Seen", "Shared", "shapes_in"]
+__all__ = ["Body", "Compute", "Control", "Seen", "Shared"]
 
 Compute = Callable[[LayerPlace, list[NDArray[Any]]], NDArray[Any]]
 """The result of a layer, of its inputs."""
@@ -132,7 +133,7 @@ class Body:
         given = {value.name for value in graph.input} | {name for node in graph.node for name in node.output}
         seen = {name: value for name, value in self.constants.items() if name not in given}
         shapes = {name: shape for name, shape in self._shapes.items() if name not in given}
-        return Body(graph, seen | own, shapes | shapes_in(graph), self.shared)
+        return Body(graph, seen | own, shapes | known_shapes(graph), self.shared)
 
     def _fold(self, nodes: Iterable[NodeProto]) -> list[NodeProto]:
         """The nodes without those of constants alone, whose results join the constants: weights in another order."""
@@ -159,7 +160,7 @@ class Body:
                 for body in self.controls[id(node)].bodies.values():
                     yield from body.places()
 
-    def run(self, given: Arrays, around: Arrays, compute: Compute | None, seen: Seen) -> list[Any]:
+    def run(self, given: Arrays, around: Arrays, compute: Compute | None = None, seen: Seen | None = None) -> list[Any]:
         """The outputs in order.
 
         Parameters
@@ -169,30 +170,28 @@ class Body:
         around
             values that the graphs around have made.
         compute
-            layers; None leaves them to ONNX Runtime with all that is between them.
+            layers; without it, ONNX Runtime computes them with all that is between them.
         seen
-            is told the result of each layer.
+            is told the result of each layer that ONNX Runtime computes.
         """
         values = {name: around[name] for name in self.captured if name in around} | given
         for step in self._steps if compute else self._steps_without_layers:
             if isinstance(step, LayerPlace):
                 assert compute is not None
                 values[step.node.output[0]] = compute(step, [self._value(name, values) for name in step.node.input if name])
-                seen(step, values[step.node.output[0]])
             elif isinstance(step, Control):
                 self._enter(step, values, compute, seen)
             else:
                 step.run(values)
-                if compute is None:
-                    for node in step.nodes:
-                        if id(node) in self.layers:
-                            seen(self.layers[id(node)], values[node.output[0]])
+                for node in step.nodes:
+                    if seen and id(node) in self.layers:
+                        seen(self.layers[id(node)], values[node.output[0]])
         return [self._value(name, values) for name in self.outputs]
 
     def _value(self, name: str, values: Arrays) -> Any:
         return values[name] if name in values else self.constants[name]
 
-    def _enter(self, control: Control, values: Arrays, compute: Compute | None, seen: Seen) -> None:
+    def _enter(self, control: Control, values: Arrays, compute: Compute | None, seen: Seen | None) -> None:
         """Put the outputs of a node with layers inside among the values."""
 
         def enter(attribute: str, inputs: list[Any]) -> list[Any]:
@@ -243,13 +242,3 @@ class Body:
 
     def _segment(self, nodes: list[NodeProto], outputs: list[str]) -> Segment:
         return Segment(nodes, outputs, self.constants, self.shared.opsets, self.shared.name)
-
-
-def shapes_in(graph: GraphProto) -> dict[str, tuple[int, ...]]:
-    """Shapes of the tensors of a graph of which all extents are known."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    for value in (*graph.input, *graph.value_info, *graph.output):
-        kind = value.type.tensor_type
-        if kind.HasField("shape") and all(extent.HasField("dim_value") for extent in kind.shape.dim):
-            shapes[value.name] = tuple(extent.dim_value for extent in kind.shape.dim)
-    return shapes

@@ -5,7 +5,7 @@ from onnx import TensorProto, helper
 
 from tests.sim.graphs.graphs import constant, model, node, tensor
 
-__all__ = ["NETWORKS", "body", "branched", "inputs_of", "looped", "residual"]
+__all__ = ["NETWORKS", "body", "branched", "growing", "inputs_of", "integer", "looped", "residual"]
 
 RNG = np.random.default_rng(7)
 BOOL, INT64 = TensorProto.BOOL, TensorProto.INT64
@@ -102,16 +102,17 @@ def nested():
     return model(nodes, [tensor("x", 3, 4)], [tensor("y", 3, 4)], constants)
 
 
-def growing():
+def growing(start="x"):
     """What is carried grows by a row a turn, as a cache does."""
     inside = body(
-        [node("MatMul", ["c", "g"], "k"), node("ReduceMax", ["k"], "m", axes=[0], keepdims=1),
-         node("Concat", ["c", "m"], "d", axis=0), node("Identity", ["go"], "on")],
+        [node("MatMul", ["c", "g"], "k"), node("ReduceSum", ["k", "zero"], "m", keepdims=1), node("Add", ["m", "z"], "o"),
+         node("Concat", ["c", "o"], "d", axis=0), node("Identity", ["go"], "on")],
         [tensor("i", kind=INT64), tensor("go", kind=BOOL), tensor("c", "rows", 4)],
         [tensor("on", kind=BOOL), tensor("d", "rows", 4)],
     )  # fmt: skip
-    nodes = [node("Loop", ["n", "", "x"], "y", body=inside)]
-    return model(nodes, [tensor("x", 2, 4)], [tensor("y", None, 4)], [w("g", 4, 4), integer("n", 4)])
+    nodes = [node("Loop", ["n", "", start], "y", body=inside)]
+    constants = [w("g", 4, 4), integer("n", 4), integer("zero", [0]), constant("empty", 0, 4)]
+    return model(nodes, [tensor("x", 2, 4), tensor("z", 1, 4)], [tensor("y", None, 4)], constants)
 
 
 def called():

@@ -3,13 +3,15 @@
 import numpy as np
 import onnxruntime
 import pytest
+from onnx import TensorProto, helper
 
 from hbfp.run import Network
 from sim.devices import GoldenDevice
+from sim.graphs import GraphError
 from sim.workloads import load
 from tests.hbfp.run.machines import CONFIG, WIDE, FloatMachine
-from tests.hbfp.run.networks import NETWORKS, inputs_of
-from tests.sim.graphs.graphs import save
+from tests.hbfp.run.networks import NETWORKS, body, growing, inputs_of, integer, looped
+from tests.sim.graphs.graphs import constant, model, node, save, tensor
 
 COUNTED = [name for name in NETWORKS if name not in ("loop that stops", "loop without a turn", "other branch", "nested", "growing")]
 """Those that take as many products as the reader counts, which takes the dearer branch and every turn."""
@@ -48,3 +50,40 @@ def test_a_width_is_of_all_turns_of_a_layer(tmp_path):
         ("MatMul_first", 4), ("MatMul_q (1)", 6), ("MatMul_q (2)", 6), ("MatMul_q (3)", 6), ("Gemm_gm", 4),
         ("MatMul_q (4)", 6), ("MatMul_q (5)", 6), ("MatMul_q (6)", 6),
     ]  # fmt: skip
+
+
+def test_a_turn_that_fp32_has_not_is_compared_with_nothing(tmp_path):
+    """The loop goes on while a sum is below a bound that FP32 passes a turn earlier, or later, than four bits do."""
+    nodes = [node("MatMul", ["h", "r"], "k"), node("Add", ["k", "x"], "t"), node("Identity", ["t"], "u"),
+             node("ReduceSum", ["t"], "sum", keepdims=0), node("Abs", ["sum"], "size"),
+             node("Less", ["size", "bound"], "on")]  # fmt: skip
+    found = set()
+    for bound in np.linspace(1, 12, 12):
+        made = looped("nine", "yes", nodes, more=[integer("nine", 9), constant("bound", value=bound)])
+        layers = Network(save(made, tmp_path)).run(inputs_of(made), GoldenDevice(CONFIG)).layers
+        found.update(layer.sqnr is None for layer in layers)
+        turns = [f"MatMul_k ({turn + 1})" for turn in range(len(layers) - 1)]
+        assert [layer.title for layer in layers[:-1]] == (turns if len(turns) > 1 else ["MatMul_k"])
+    assert found == {True, False}
+
+
+def test_what_is_carried_may_begin_empty(tmp_path):
+    made = growing("empty")
+    network, x = Network(save(made, tmp_path)), inputs_of(made)
+    result = network.run(x, GoldenDevice(CONFIG))
+    assert [layer.macs for layer in result.layers] == [0, 16, 32, 48]
+    assert result.outputs["y"].shape == network.fp32(x)["y"].shape == (4, 4)
+
+
+def test_no_product_inside_of_an_unknown_operation_is_passed_over(tmp_path):
+    inside = body([helper.make_node("Mixer", ["h"], ["m"], name="mix", domain="own"), node("MatMul", ["m", "r"], "k"),
+                   node("Identity", ["go"], "on")],
+                  [tensor("i", kind=TensorProto.INT64), tensor("go", kind=TensorProto.BOOL), tensor("h", 3, 4)],
+                  [tensor("on", kind=TensorProto.BOOL), tensor("k", 3, 4)])  # fmt: skip
+    made = model([node("Loop", ["n", "", "x"], "y", body=inside)], [tensor("x", 3, 4)], [tensor("y", 3, 4)],
+                 [constant("r", 4, 4), integer("n", 2)], domains=["own"])  # fmt: skip
+    with pytest.raises(GraphError) as caught:
+        Network(save(made, tmp_path))
+    text = "net.onnx: own.Mixer mix: its products cannot run on a device; --allow-missing leaves them to ONNX Runtime"
+    assert str(caught.value) == text
+    assert Network(tmp_path / "net.onnx", allow_missing=True).missing == ["own.Mixer mix"]

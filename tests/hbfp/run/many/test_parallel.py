@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 
 from hbfp.cli import main
 from hbfp.run import Network
@@ -80,3 +81,22 @@ def test_steps_are_no_samples(tmp_path):
     network = Network(save(made, tmp_path), batch=3)
     with rejects(ValueError, "net.onnx: RNN RNN_y: the first axis must be samples, not steps, to be shared by cores"):
         run_parts(network, {"x": np.ones((6, 2, 5), np.float32)}, [GoldenDevice(MACHINE)] * 2)
+
+
+def test_inputs_may_not_decide_which_layers_run(tmp_path):
+    """Each part goes on until its own sum is large."""
+    turns = helper.make_graph(
+        [node("MatMul", ["h", "w"], "k"), node("ReduceMax", ["k"], "m", keepdims=0), node("Less", ["m", "bound"], "on")], "body",
+        [tensor("i", kind=TensorProto.INT64), tensor("go", kind=TensorProto.BOOL), tensor("h", 3, 4)],
+        [tensor("on", kind=TensorProto.BOOL), tensor("k", 3, 4)],
+    )  # fmt: skip
+    constants = [constant("w", value=np.eye(4) * 2), constant("n", kind=np.int64, value=9), constant("bound", value=9)]
+    loop = node("Loop", ["n", "", "x"], "y", body=turns)
+    made = model([loop], [tensor("x", "n", 4)], [tensor("y", "n", 4)], constants)
+    network, x = Network(save(made, tmp_path), batch=3), np.ones((6, 4), np.float32)
+    assert [layer.title for layer in run_parts(network, {"x": x}, [GoldenDevice(MACHINE)] * 2).layers] == [
+        f"MatMul_k ({turn})" for turn in (1, 2, 3, 4)
+    ]
+    x[3:] = 4
+    with rejects(ValueError, "net.onnx: the same layers must run for all inputs to be shared by cores"):
+        run_parts(network, {"x": x}, [GoldenDevice(MACHINE)] * 2)
