@@ -31,9 +31,9 @@ def _check_loop(body: Body, control: Control) -> None:
     for made in reversed(inner.nodes):
         if on in made.output and made.op_type == "Identity":
             on = made.input[0]
-    going = not node.input[1] or node.input[1] in body.constants
     unknown = [] if node.input[0] and node.input[0] in body.constants else [node.input[0] or "its count"]
-    unknown += [] if going and (on == inner.inputs[1] or on in inner.constants) else [node.input[1] or on]
+    unknown += [name for name in [node.input[1]] if name and name not in body.constants]
+    unknown += [inner.outputs[0]] if on != inner.inputs[1] and on not in inner.constants else []
     if unknown:
         raise _error(body, control, f"how often it turns must not depend on inputs to be compiled, as {unknown[0]} does")
 

@@ -47,7 +47,7 @@ REFUSED = {
     "condition": (given(looped(condition="yes"), "yes", TensorProto.BOOL),
                   "Loop Loop_z: how often it turns must not depend on inputs to be compiled, as yes does"),
     "result": (NETWORKS["loop that stops"],
-               "Loop Loop_z: how often it turns must not depend on inputs to be compiled, as yes does"),
+               "Loop Loop_z: how often it turns must not depend on inputs to be compiled, as on does"),
     "branch": (given(branched(True), "choice", TensorProto.BOOL),
                "If If_h: which branch it takes must not depend on inputs to be compiled, as choice does"),
 }  # fmt: skip
