@@ -120,6 +120,8 @@ class Layer:
         """
         m, k, n, repeats = self.m, self.k, self.n, self.repeats
         a = m * k * repeats if self.input_elements is None else min(self.input_elements, m * k * repeats)
+        if self.window is not None:
+            a = min(a, self.window.reached * self.window.channels * repeats)
         b, c = k * n * repeats, m * n * repeats
         products = [LayerProduct(FORWARD, m, k, n, repeats, (a, b, c), self.window)]
         if training and self.input_gradient:

@@ -110,6 +110,16 @@ class Window:
         """Of A."""
         return self.samples * prod(self.out)
 
+    @property
+    def reached(self) -> int:
+        """Positions of all maps that lie under a tap."""
+        axes = zip(self.out, self.size, self.pads, self.kernel, self.strides, self.dilations, strict=False)
+        places = (
+            {place * step + tap * dilation - before for place in range(places) for tap in range(taps)}.intersection(range(extent))
+            for places, extent, before, taps, step, dilation in axes
+        )
+        return self.samples * prod(len(axis) for axis in places)
+
     def inner(self, block_size: int) -> int:
         """Elements of a row of A, the channels of each tap in whole blocks."""
         return prod(self.kernel) * ceil(self.channels / block_size) * block_size

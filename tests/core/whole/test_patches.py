@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import golden
-from hw.command import OperandFormat
+from hw.command import PATCH_FIELDS, OperandFormat, unpack_command
 from hw.config import CoreConfig
+from sim.model import CoreModel
+from sim.network.plan import Command
 from sim.rtl.core import RtlCore, RtlError, RtlProduct
 from sim.workloads.window import Window
 from tests.sim.command_sequences import Sequence
@@ -89,3 +91,26 @@ def test_refuses_what_it_cannot_walk(core, change, error):
     refused = replace(product, fields=product.fields | change | {"load_b": 0, "load_a": 0})
     with pytest.raises(RtlError, match=f"^the core refused a command: {error}$"):
         core.run([refused], limit=LIMIT)
+
+
+def test_geometry_that_contradicts_itself_ends_and_disturbs_nothing(core):
+    """Whatever it says, the command takes the cycles of its sizes, and the commands after it have their bits."""
+    config, rng = core.config, np.random.default_rng(11)
+    geometry = [name for name in PATCH_FIELDS if name not in ("patches", "positions", "channels")]
+    for turn in range(12):
+        window = Window(1, int(rng.integers(1, 2 * config.block_size)), (4, 5), (2, 2))
+        lying, _ = convolution(rng, config, window)
+        # All that can be said: none, as much as there is room for, at random; and more or fewer patches, and taps of them.
+        limits = {name: 1 << PATCH_FIELDS[name] for name in geometry}
+        said = {name: (0, limit - 1, int(rng.integers(limit)))[min(turn, 2)] for name, limit in limits.items()}
+        rows, inner = (int(rng.integers(1, size + 2)) for size in lying.a.shape)
+        a, b = np.zeros((rows, inner), np.float32), np.ones((inner, 2), np.float32)
+        lying = replace(lying, a=a, b=b, fields=lying.fields | said)
+        work = [(lying, None), convolution(rng, config, window), plain(rng, config), convolution(rng, config, window)]
+        core.reset()
+        results, _ = core.run([product for product, _ in work], limit=LIMIT)
+        for (product, wanted), result in zip(work[1:], results[1:], strict=True):
+            assert np.array_equal(result.view(np.uint32), wanted.view(np.uint32)), product.fields
+        model = CoreModel(config)
+        model.run([Command.of(unpack_command(core._command(product))) for product, _ in work])
+        assert core.counters()["cycles"] == model.cycles, lying.fields

@@ -10,9 +10,11 @@ from bench.causes import causes, product_causes
 from hw.config import CoreConfig
 from sim import Cluster, Cycles, Link, Memory, Physical, estimate, load
 from sim.model import Rates
+from sim.network.bounds import port_width
 from sim.network.cycles import product_cycles
 from sim.network.energy import Energy
 from sim.workloads import NETWORKS, Layer, LayerProduct, Workload
+from sim.workloads.window import Window
 from tests.sim.messages import rejects
 
 CONFIG = CoreConfig(
@@ -237,6 +239,25 @@ def test_public_names_exist():
         assert getattr(sim, name) is not None
     with rejects(AttributeError, "module sim has no attribute nothing"):
         _ = sim.nothing
+
+
+def test_traffic_of_a_walk_is_what_its_commands_load():
+    """By hand: a map of 8 rows in two bands that share two rows, filters once, channels in whole blocks."""
+    config = CoreConfig(block_size=16, tile_rows=4, tile_columns=4, lanes=16, operand_depth=48, features=("packed", "patches"))
+    window = Window(1, 20, (8, 4), (3, 3), pads=(1, 1, 1, 1))
+    bands = window.bands(config, 4)
+    layer = Layer("c", "conv", 32, 180, 8, input_elements=640, window=window)
+    slow = Rates(operands=Fraction(1, 8))
+    row, patches = (
+        estimate(Workload("net", (layer,)), config, memory=Memory(patches=kind), rates=slow).rows[0]
+        for kind in ("gathered", "streamed")
+    )
+    assert row.core.total < patches.core.total
+    assert [band.map_rows for band in bands] == [3, 4, 4, 3]
+    block = 16 * 4 + 8
+    assert row.bytes * 8 == 14 * 4 * 2 * block + 8 * 9 * 2 * block + 32 * 8 * 32
+    assert patches.bytes * 8 > row.bytes * 8
+    assert row.port_bound <= row.bytes * 8 / port_width(config, slow), "no plan moves less than each element once"
 
 
 def test_a_core_that_walks_maps_takes_them_where_that_is_faster():

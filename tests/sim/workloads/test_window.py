@@ -1,11 +1,13 @@
 """Bands of a convolution: the map's rows under them, and that the buffer has room."""
 
-from math import ceil
+from math import ceil, prod
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import golden
 from golden.layers.convolution import output_size
 from hw.config import CoreConfig
 from sim.workloads.window import Walk, Window
@@ -67,6 +69,22 @@ def test_what_no_machine_walks(change):
 
 def test_a_machine_without_the_feature_walks_nothing():
     assert not Window(1, 16, (4, 4), (3, 3)).walkable(CoreConfig(block_size=16, lanes=16))
+
+
+@pytest.mark.parametrize(
+    ("window", "reached"),
+    [
+        (Window(2, 3, (8, 8), (3, 3), (2, 2)), 2 * 7 * 7),  # the last row and column are under no tap
+        (Window(1, 3, (8, 8), (3, 3), (2, 2), (1, 1, 1, 1)), 8 * 8),
+        (Window(1, 3, (7, 7), (1, 1), (2, 3)), 4 * 3),
+        (Window(1, 3, (9, 5), (2, 2), (2, 1), (0, 0, 0, 0), (3, 1)), 6 * 5),  # rows 0, 2, 4 and 3, 5, 7 of nine
+    ],
+)
+def test_elements_under_no_tap_are_not_reached(window, reached):
+    assert window.reached == reached
+    numbered = np.arange(window.samples * prod(window.size), dtype=np.float32).reshape(window.samples, 1, *window.size) + 1
+    under = golden.patches(numbered, window.kernel, window.strides, window.pads, window.dilations)
+    assert len(np.unique(under[under > 0])) == reached
 
 
 def test_a_walk_is_read_from_a_command_s_fields():
