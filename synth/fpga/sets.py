@@ -6,12 +6,13 @@ from typing import Any
 
 from synth import sweep
 from synth.fpga.families import FAMILIES
+from synth.fpga.filled import DEVICES, filled_lines
 from synth.fpga.implement import Resources, Target
 
 __all__ = ["SETS", "load", "tables"]
 
 TILES = ("hbfp4", "mixed46", "hbfp6", "int4", "int8", "mxfp4", "mxfp6-e2m3")
-CELLS = (*TILES, "fp8-e4m3", "bf16", "fp32")
+CELLS = (*TILES, "hbfp8", "fp8-e4m3", "bf16", "fp16", "fp32")
 MOST = ("hbfp4", "int8", "mxfp4", "mxfp6-e2m3")  # cells in every family
 MEASURED = tuple(name for name, entry in FAMILIES.items() if entry.multiplier)
 BODIES = ("carry_chain", "dsp")
@@ -87,7 +88,9 @@ def tables(rows: list[Resources]) -> dict[str, str]:
             seeds = ", ".join(f"{mhz:.1f}" for mhz in row.clocks)
             name = f"{target.family}{', with blocks' * (target.datapath == 'dsp')}"
             clocks.append([name, row.tables, row.flip_flops, f"{row.megahertz:.1f}", seeds])
+    full = [heading for device in DEVICES.values() for heading in (device.name, "HBFP4 : it")]
     return {
+        "filled": _table(["MAC per cycle", *full], filled_lines(found)),
         "tiles": _table(["tables per MAC", *headings], tiles),
         "cells": _table(["tables per MAC", *headings, *others], cells),
         "clocks": _table(["HBFP4, one unit of 16", "tables", "flip-flops", "MHz, median", "with each seed"], clocks),
