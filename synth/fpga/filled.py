@@ -46,7 +46,7 @@ def filled_lines(found: Mapping[Target, Resources]) -> list[list[str]]:
     """
 
     def least(name: str, family: str, *datapaths: str) -> Resources | None:
-        targets = [Target(name, family, *shape, datapath=path) for path in datapaths for shape in ((None, 2), (16, 1))]
+        targets = [Target(name, family, dot, size, datapath=path) for path in datapaths for dot, size in ((None, 2), (16, 1))]
         return min((found[t] for t in targets if t in found), key=lambda row: row.tables_per_mac, default=None)
 
     def most(name: str, family: str) -> float:
