@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hbfp.run.graphs.body import Body, Shared
+from hbfp.run.graphs.body import Body
 from hbfp.run.graphs.constants import complete, read_constants, read_inner
 from hbfp.run.graphs.inputs import check_inputs, zeros
 from hbfp.run.graphs.layers import LayerPlace, name_layers
 from hbfp.run.graphs.marks import mark_first, mark_last
+from hbfp.run.graphs.prepare import Shared
 from hbfp.run.graphs.segment import computed, session
 from hbfp.run.layer import run_layer
 from hbfp.run.lowering.replacement import Arrays

@@ -86,11 +86,11 @@ def _left_open(graph: "GraphProto") -> dict[str, Tensor]:
 def _attention(node: "NodeProto", known: dict[str, Tensor]) -> dict[str, Tensor | None]:
     """What is found, and keys and values with those of the past before them."""
     query, key, value, *_, past = (known.get(name, (0, ())) for name in (*node.input, *[""] * 7)[:7])
-    kind, (batch, queries, *_) = query
-    heads = attributes(node).get("num_heads", 1)
-    if len(query[1]) != 3 or len(key[1]) not in (3, 4) or len(value[1]) != len(key[1]):
+    heads = attributes(node).get("num_heads", 0)
+    if len(query[1]) != 3 or len(key[1]) not in (3, 4) or len(value[1]) != len(key[1]) or len(past[1]) not in (0, 4) or heads < 1:
         return {}
     widths = [x[2] // heads if len(x) == 3 else x[3] for x in (key[1], value[1])]
+    kind, (batch, queries, _) = query
     keys = key[1][-2] + (past[1][2] if past[1] else 0)
     shapes = [(batch, queries, heads * widths[1]), *((batch, heads, keys, width) for width in widths)]
     return {name: (kind, shape) for name, shape in zip(node.output, shapes, strict=False) if name}

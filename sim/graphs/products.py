@@ -14,7 +14,7 @@ from sim.workloads.window import Window
 if TYPE_CHECKING:
     from onnx import NodeProto
 
-__all__ = ["MatrixProduct", "Shapes", "products_of"]
+__all__ = ["MatrixProduct", "Shapes", "UnknownShapeError", "products_of"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,10 @@ class MatrixProduct:
     convolution: bool = False
     input_elements: int | None = None
     window: Window | None = None
+
+
+class UnknownShapeError(GraphError):
+    """A product whose sizes the graph does not tell."""
 
 
 class Shapes:
@@ -81,7 +85,7 @@ class Shapes:
             advice = "export it with fixed ones"
             if self.free:
                 advice = f"{', '.join(self.free)} of the inputs are free: --size {self.free[0]}=N"
-            raise self.refuse(node, f"the shape of {tensor} is not known; {advice}")
+            raise UnknownShapeError(f"{self.name}: {label(node)}: the shape of {tensor} is not known; {advice}")
         return size
 
     def known(self, tensor: str) -> tuple[int, ...] | None:
@@ -166,7 +170,7 @@ def _convolution(shapes: Shapes, node: "NodeProto", x: int = 0, w: int = 1) -> l
         raise shapes.refuse(node, f"{channels} channels of {node.input[x]} must be {depth} of {node.input[w]} times group {groups}")
     output = shapes.known(node.output[0])
     if output is None:
-        raise shapes.refuse(node, f"the shape of {node.output[0]} is not known")
+        raise UnknownShapeError(f"{shapes.name}: {label(node)}: the shape of {node.output[0]} is not known")
     size, window = inputs[2:], None
     if node.op_type != "DeformConv":  # whose taps do not lie in a window
         window = Window.of(batch, depth, size, kernel, *geometry(attributes(node), size, kernel))
@@ -223,6 +227,8 @@ def _attention(shapes: Shapes, node: "NodeProto") -> list[MatrixProduct]:
 def _multi_head_attention(shapes: Shapes, node: "NodeProto") -> list[MatrixProduct]:
     """Key and value may come in heads; those of the past come first."""
     heads = attributes(node).get("num_heads", 0)
+    if any(index >= len(node.input) or not node.input[index] for index in range(3)):
+        raise shapes.refuse(node, "only query, key and value apart are modelled")
     query, key, value = (shapes.of(node, index) for index in range(3))
     if len(query) != 3 or len(key) not in (3, 4) or len(value) != len(key):
         raise shapes.refuse(node, "only query of three axes, key and value of three or four are modelled")
@@ -230,7 +236,12 @@ def _multi_head_attention(shapes: Shapes, node: "NodeProto") -> list[MatrixProdu
         raise shapes.refuse(node, f"num_heads must divide {query[2]} and {value[-1]}, not be {heads}")
     repeats = query[0] * heads
     width, depth = query[2] // heads, value[2] // heads if len(value) == 3 else value[3]
-    keys = key[-2] + (shapes.of(node, 6)[2] if len(node.input) > 6 and node.input[6] else 0)
+    keys = key[-2]
+    if len(node.input) > 6 and node.input[6]:
+        past = shapes.of(node, 6)
+        if len(past) != 4:
+            raise shapes.refuse(node, f"{node.input[6]} must have four axes, not {len(past)}")
+        keys += past[2]
     return [MatrixProduct(query[1], width, keys, repeats), MatrixProduct(query[1], keys, depth, repeats)]
 
 

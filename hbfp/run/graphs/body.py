@@ -6,46 +6,23 @@ from functools import cached_property
 from typing import Any
 
 from numpy.typing import NDArray
-from onnx import GraphProto, NodeProto, OperatorSetIdProto
+from onnx import GraphProto, NodeProto
 
-from hbfp.run.graphs.control import CONTROL, evaluate
+from hbfp.run.graphs.control import can_enter, evaluate
 from hbfp.run.graphs.layers import LayerPlace, holds_products, is_layer
+from hbfp.run.graphs.prepare import Shared, prepare
 from hbfp.run.graphs.segment import Segment
-from hbfp.run.lowering.lower import lower
 from hbfp.run.lowering.replacement import Arrays
-from sim.graphs.nodes import GraphError, captured, label, reads, subgraphs
+from sim.graphs.nodes import GraphError, captured, label, reads
 from sim.graphs.products import Shapes
-from sim.graphs.sizes import known_shapes
+from sim.graphs.sizes import check_tensors, known_shapes
 
-__all__ = ["Body", "Compute", "Control", "Seen", "Shared"]
+__all__ = ["Body", "Compute", "Control", "Seen"]
 
 Compute = Callable[[LayerPlace, list[NDArray[Any]]], NDArray[Any]]
 """The result of a layer, of its inputs."""
 Seen = Callable[[LayerPlace, NDArray[Any]], None]
 """Told the result of each layer."""
-ReadConstants = Callable[[GraphProto], Arrays]
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What all graphs of a network share.
-
-    Attributes
-    ----------
-    name
-        of the file.
-    opsets
-        of the model.
-    allow_missing
-        leave products that cannot run on a device to ONNX Runtime.
-    read_constants
-        gives those of a graph by name.
-    """
-
-    name: str
-    opsets: list[OperatorSetIdProto]
-    allow_missing: bool
-    read_constants: ReadConstants
 
 
 @dataclass(frozen=True)
@@ -82,17 +59,8 @@ class Body:
         self.inputs = [value.name for value in graph.input if value.name not in constants]
         self.outputs = [value.name for value in graph.output]
         self.captured = captured(graph)
-        nodes = self._fold(graph.node)
-        self._shapes = shapes | {name: value.shape for name, value in self.constants.items()}
-        version = next(o.version for o in shared.opsets if o.domain in ("", "ai.onnx"))
-        lowered = []
-        try:
-            for node, added in lower(nodes, self.constants, self._shapes, version, shared.allow_missing):
-                lowered.append(node)
-                self.constants |= added
-        except GraphError as error:
-            raise GraphError(f"{shared.name}: {error}") from None
-        self.nodes = self._fold(lowered)
+        self._shapes = dict(shapes)
+        self.nodes = prepare(graph, self.constants, self._shapes, shared)
         self.layers: dict[int, LayerPlace] = {}
         self.controls: dict[int, Control] = {}
         self.missing: list[str] = []
@@ -104,7 +72,7 @@ class Body:
         if is_layer(node):
             name = node.name or node.output[0]
             self.layers[id(node)] = LayerPlace(name, node, weights=node.input[1] in self.constants)
-        elif node.op_type in CONTROL and node.domain in ("", "ai.onnx"):
+        elif can_enter(node):
             control = Control(node, {a.name: self._inner(a.g) for a in node.attribute if a.HasField("g")})
             if any(body.layers or body.controls for body in control.bodies.values()):
                 self.controls[id(node)] = control
@@ -130,26 +98,11 @@ class Body:
     def _inner(self, graph: GraphProto) -> "Body":
         """A graph inside of a node, which sees what is around it but for names that it gives itself."""
         own = self.shared.read_constants(graph)
+        check_tensors(self.shared.name, known_shapes(graph).values())
         given = {value.name for value in graph.input} | {name for node in graph.node for name in node.output}
         seen = {name: value for name, value in self.constants.items() if name not in given}
         shapes = {name: shape for name, shape in self._shapes.items() if name not in given}
         return Body(graph, seen | own, shapes | known_shapes(graph), self.shared)
-
-    def _fold(self, nodes: Iterable[NodeProto]) -> list[NodeProto]:
-        """The nodes without those of constants alone, whose results join the constants: weights in another order."""
-        known = set(self.constants)
-        folded: list[NodeProto] = []
-        kept: list[NodeProto] = []
-        for node in nodes:
-            inputs = [name for name in node.input if name]
-            if inputs and known.issuperset(inputs) and not list(subgraphs(node)) and "Random" not in node.op_type:
-                folded.append(node)
-                known.update(node.output)
-            else:
-                kept.append(node)
-        if folded:
-            self._segment(folded, [name for node in folded for name in node.output if name]).run(self.constants)
-        return kept
 
     def places(self) -> Iterator[LayerPlace]:
         """All layers, those of inner graphs in the place of the node that they are in."""
@@ -178,7 +131,11 @@ class Body:
         for step in self._steps if compute else self._steps_without_layers:
             if isinstance(step, LayerPlace):
                 assert compute is not None
-                values[step.node.output[0]] = compute(step, [self._value(name, values) for name in step.node.input if name])
+                given_to_it = [self._value(name, values) for name in step.node.input if name]
+                try:
+                    values[step.node.output[0]] = compute(step, given_to_it)
+                except GraphError as error:
+                    raise self.shared.of_file(error) from None
             elif isinstance(step, Control):
                 self._enter(step, values, compute, seen)
             else:
@@ -203,8 +160,7 @@ class Body:
         try:
             results = evaluate(node, inputs, enter)
         except GraphError as error:
-            text = str(error)
-            raise GraphError(text if text.startswith(f"{self.shared.name}: ") else f"{self.shared.name}: {text}") from None
+            raise self.shared.of_file(error) from None
         values.update({name: result for name, result in zip(node.output, results, strict=False) if name})
 
     @cached_property
@@ -241,4 +197,4 @@ class Body:
         return done[::-1]
 
     def _segment(self, nodes: list[NodeProto], outputs: list[str]) -> Segment:
-        return Segment(nodes, outputs, self.constants, self.shared.opsets, self.shared.name)
+        return self.shared.segment(nodes, outputs, self.constants)

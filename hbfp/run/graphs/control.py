@@ -10,12 +10,20 @@ from onnx import GraphProto, NodeProto, ValueInfoProto, helper
 
 from sim.graphs.nodes import GraphError, attributes, label
 
-__all__ = ["CONTROL", "evaluate"]
+__all__ = ["can_enter", "evaluate"]
 
 Value = Any
 """A tensor as an array, or what else may be carried through a loop as it is; None for an optional input that is not given."""
 Enter = Callable[[str, list[Value]], list[Value]]
 """Outputs of the graph in an attribute of this name, for these inputs."""
+
+
+def can_enter(node: NodeProto) -> bool:
+    """Whether a node is an If, a Loop, or a Scan as it is from operator set 9 on."""
+    if node.op_type not in CONTROL or node.domain not in ("", "ai.onnx"):
+        return False
+    values = attributes(node)
+    return node.op_type != "Scan" or ("directions" not in values and len(values["body"].input) == len(node.input))
 
 
 def evaluate(node: NodeProto, inputs: Sequence[Value], enter: Enter) -> list[Value]:
@@ -24,7 +32,7 @@ def evaluate(node: NodeProto, inputs: Sequence[Value], enter: Enter) -> list[Val
     Parameters
     ----------
     node
-        of one of ``CONTROL``.
+        that ``can_enter``.
     inputs
         in order, None where an optional one is not given.
     enter
@@ -33,7 +41,7 @@ def evaluate(node: NodeProto, inputs: Sequence[Value], enter: Enter) -> list[Val
     Raises
     ------
     GraphError
-        for inputs that do not fit each other; for a Scan of an operator set before 9.
+        for inputs that do not fit each other.
     """
     return CONTROL[node.op_type](node, list(inputs), enter)
 
@@ -64,8 +72,6 @@ def _loop(node: NodeProto, inputs: list[Value], enter: Enter) -> list[Value]:
 def _scan(node: NodeProto, inputs: list[Value], enter: Enter) -> list[Value]:
     """Slices of the last inputs go in one by one; of the results, the first are the next state, others become slices."""
     values, body = attributes(node), attributes(node)["body"]
-    if "directions" in values or len(body.input) != len(node.input):
-        raise GraphError(f"{label(node)}: Scan must be of operator set 9 or later to run on a device")
     states = len(inputs) - values["num_scan_inputs"]
     state, sequences = inputs[:states], inputs[states:]
     results = body.output[states:]

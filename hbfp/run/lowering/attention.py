@@ -38,7 +38,7 @@ def _attention(at: Lowering) -> None:
 
 
 def _multi_head(at: Lowering) -> None:
-    """Query, key and value are given apart; key and value may come in heads, and those of the past go before them."""
+    """Key and value may come in heads, and those of the past go before them."""
     node, values = at.node, attributes(at.node)
     heads, scale = values["num_heads"], values.get("scale", 0.0)
     _check_multi_head(at)
@@ -70,8 +70,6 @@ def _check_multi_head(at: Lowering) -> None:
     """Refuse what the kernel has not, or does not do as it is described: a past that is not returned, other keys than queries."""
     if any(at.given(index) for index in (8, 9)):
         text = "without past_sequence_length and cache_indirection"
-    elif not at.given(1) or not at.given(2) or len(at.size(at.given(1))) == 5:
-        text = "with query, key and value apart"
     elif (at.given(6) or at.given(7)) and not (at.given(6) and at.given(7) and _made(at, 1) and _made(at, 2)):
         text = "with past_key and past_value where present_key and present_value are made of them"
     elif attributes(at.node).get("unidirectional", 0) and at.size(at.node.input[0])[1] != at.size(at.node.input[1])[-2]:

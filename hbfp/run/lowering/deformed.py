@@ -21,6 +21,10 @@ def _deformed(at: Lowering) -> None:
     _, _, *positions = at.size(node.input[2])
     if len(size) != 2 or at.version < 19:
         raise GraphError(f"{label(node)}: runs on a device with two axes")
+    parts, lines = values.get("offset_group", 1), at.size(node.input[2])[1]
+    if parts < 1 or channels % parts or lines != 2 * parts * prod(kernel):
+        raise GraphError(f"{label(node)}: offset_group {parts} must divide {channels} channels, and {node.input[2]} have two "
+                         f"for each of {prod(kernel)} taps and group, not {lines}")  # fmt: skip
     groups, taps, count = values.get("group", 1), prod(kernel), prod(positions)
     patches = _sampled(at, batch, channels, size, kernel, positions)
     # (batch, parts, channels of a part, taps, positions) into (groups, batch * positions, taps * channels of a group).

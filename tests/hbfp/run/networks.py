@@ -7,12 +7,12 @@ from tests.sim.graphs.graphs import constant, model, node, tensor
 
 __all__ = ["NETWORKS", "body", "branched", "growing", "inputs_of", "integer", "looped", "residual"]
 
-RNG = np.random.default_rng(7)
 BOOL, INT64 = TensorProto.BOOL, TensorProto.INT64
 
 
 def w(name, *shape):
-    return constant(name, value=RNG.normal(size=shape) * 0.5)
+    """The same for the same name, whatever was made before."""
+    return constant(name, value=np.random.default_rng(list(name.encode())).normal(size=shape) * 0.5)
 
 
 def integer(name, value):

@@ -10,9 +10,10 @@ import golden
 import hbfp
 from hbfp.run import Network
 from sim.devices import GoldenDevice
+from sim.workloads import load
 from tests.hbfp.run.machines import CONFIG
 from tests.hbfp.run.networks import inputs_of, residual
-from tests.sim.graphs.graphs import save
+from tests.sim.graphs.graphs import constant, model, node, save, tensor
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +101,19 @@ def test_weights_in_another_file(path, x, tmp_path):
     (tmp_path / "weights.bin").unlink()
     with pytest.raises(ValueError, match=r"^net\.onnx: weights \w+ cannot be read: "):
         Network(tmp_path / "net.onnx")
+
+
+@pytest.mark.parametrize(("one", "text"), [
+    (node("Conv", ["x", "w"], "y", group=0), "Conv Conv_y: group must be at least 1, not 0"),
+    (node("Conv", ["x", "w"], "y", group=4), "Conv Conv_y: 3 filters must be a multiple of group 4"),
+    (node("FusedMatMul", ["x", "x"], "y", domain="com.microsoft", transBatchA=1), "com.microsoft.FusedMatMul FusedMatMul_y: "
+                                                                                  "transBatchA is not modelled"),
+])  # fmt: skip
+def test_products_that_cannot_be_are_refused_as_when_they_are_counted(one, text, tmp_path):
+    made = model([one], [tensor("x", 1, 4, 5, 5)], [tensor("y", *[None] * 4)], [constant("w", 3, 4, 3, 3)],
+                 domains=["com.microsoft"])  # fmt: skip
+    path = save(made, tmp_path)
+    for read in (Network, load):
+        with pytest.raises(ValueError, match="net") as caught:
+            read(path)
+        assert str(caught.value) == f"net.onnx: {text}"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from hbfp.run.graphs.control import evaluate
+from hbfp.run.graphs.control import can_enter, evaluate
 from sim.graphs import GraphError
 from tests.hbfp.run.networks import body
 from tests.sim.graphs.graphs import node, tensor
@@ -89,7 +89,6 @@ def test_a_scan_takes_slices_of_both_ends():
     ("one", "inputs", "text"),
     [
         (scan(), [np.zeros(2), np.zeros((2, 3)), np.zeros((4, 3))], "Scan Scan_last: its sequences must have one length, not 2, 4"),
-        (scan(directions=[0, 0]), [np.zeros(2)] * 3, "Scan Scan_last: Scan must be of operator set 9 or later to run on a device"),
         (loop(), [np.array([1, 2]), None, np.zeros(2)], "Loop Loop_h_last: n must have one element, not shape (2,)"),
         (loop(), [None, np.zeros(0, bool), np.zeros(2)], "Loop Loop_h_last: c must have one element, not shape (0,)"),
     ],
@@ -123,3 +122,15 @@ def test_attributes_are_those_of_the_standard():
     wanted = ReferenceEvaluator(made).run(None, dict(zip(("h0", "x"), given, strict=True)))
     got = evaluate(one, given, lambda attribute, inputs: [inputs[0] + inputs[1]] * 2)
     assert [x.tolist() for x in got] == [x.tolist() for x in wanted]
+
+
+def test_what_can_be_entered():
+    """Scan took batches and lengths before operator set 9; an operation of another domain is another one."""
+    inside = body([], [tensor("i", 1)], [tensor("o", 1)])
+    assert can_enter(loop())
+    assert can_enter(scan())
+    assert can_enter(node("Scan", ["x"], "y", body=inside, num_scan_inputs=1))
+    assert not can_enter(node("Scan", ["", "x"], "y", body=inside, num_scan_inputs=1))
+    assert not can_enter(scan(directions=[0, 0]))
+    assert not can_enter(node("Loop", ["n", "", "x"], "y", domain="own", body=inside))
+    assert not can_enter(node("SequenceMap", ["x"], "y", body=inside))

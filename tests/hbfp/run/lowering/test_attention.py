@@ -70,7 +70,7 @@ def test_parts_give_the_whole(name, tmp_path):
     assert ((wide - whole["y"]) ** 2).sum() < 1e-3 * (whole["y"] ** 2).sum()
 
 
-APART = "runs on a device with query, key and value apart"
+APART = "only query, key and value apart are modelled"
 REFUSED = {
     "queries, keys and values in one": ({"query": (2, 5, 2, 3, 4)}, APART),
     "keys and values in one": ({"query": (2, 5, 8), "key": (2, 7, 2, 2, 4)}, APART),
@@ -78,6 +78,9 @@ REFUSED = {
                                                                "as queries"),
     "a past without a present": (PAST | {"outputs": ("y",)}, "runs on a device with past_key and past_value where present_key and "
                                                              "present_value are made of them"),
+    "heads that do not divide": (PLAIN | {"heads": 3}, "num_heads must divide 8 and 6, not be 3"),
+    "no heads": (PLAIN | {"heads": 0}, "num_heads must divide 8 and 6, not be 0"),
+    "a past of three axes": (PAST | {"past_key": (2, 3, 8)}, "past_key must have four axes, not 3"),
     "a buffer": (PAST | {"length": np.array([3], np.int32)}, "runs on a device without past_sequence_length and cache_indirection"),
     "a mask of ends": (PLAIN | {"mask": np.arange(8, dtype=np.int32)}, "key_padding_mask must have shape (2), (2, 7) or "
                                                                        "(2, queries, 7) to run on a device, not (8,)"),

@@ -5,6 +5,7 @@ import pytest
 
 from hbfp.run import Network
 from sim.devices import GoldenDevice
+from sim.graphs import GraphError
 from sim.workloads import load
 from tests.hbfp.run.machines import CONFIG, WIDE, FloatMachine
 from tests.sim.graphs.graphs import constant, model, node, save, tensor
@@ -52,3 +53,14 @@ def test_without_offsets_it_is_a_convolution_to_the_bit(tmp_path):
     one, other = Network(save(made, tmp_path, "a.onnx")), Network(save(plain, tmp_path, "b.onnx"))
     y = other.run({"x": x["x"]}, GoldenDevice(CONFIG)).outputs["y"]
     assert np.array_equal(one.run(x, GoldenDevice(CONFIG)).outputs["y"].view(np.uint32), y.view(np.uint32))
+
+
+@pytest.mark.parametrize(("attributes", "text"), [
+    ({"group": 0}, "group must be at least 1, not 0"),
+    ({"offset_group": 3}, "offset_group 3 must divide 4 channels, and o have two for each of 4 taps and group, not 24"),
+])  # fmt: skip
+def test_groups_must_fit(attributes, text, tmp_path):
+    made, _ = deformed((1, 4, 4, 4), (4, 4, 2, 2), (3, 3), **attributes)
+    with pytest.raises(GraphError) as caught:
+        Network(save(made, tmp_path))
+    assert str(caught.value) == f"net.onnx: DeformConv DeformConv_y: {text}"
