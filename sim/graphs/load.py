@@ -135,7 +135,10 @@ def _extents(graph: "GraphProto") -> Iterator[tuple[str, list[int]]]:
 
 
 def _check_order(graph: "GraphProto", path: Path, outside: set[str]) -> None:
-    """Every tensor a node takes is there, and made before."""
+    """Every tensor a node takes is there, and made before; a constant is the only one of its name in sight."""
+    for tensor in graph.initializer:
+        if tensor.name in outside:
+            raise GraphError(f"{path.name}: {graph.name}: constant {tensor.name} has the name of a tensor of the graph around it")
     made = outside | {value.name for value in (*graph.input, *graph.initializer)}
     later = {name for node in graph.node for name in node.output if name}
     for node in graph.node:

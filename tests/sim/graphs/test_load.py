@@ -30,6 +30,15 @@ def test_a_tensor_that_is_not_there(tmp_path):
     assert refused(made, tmp_path) == "MatMul MatMul_y: nowhere is no tensor of the graph"
 
 
+def test_a_constant_that_hides_another(tmp_path):
+    """Which of the two counts, programs do not agree on."""
+    one = helper.make_graph([matmul("x", "w", "a")], "one", [], [tensor("a", 4, 4)], [constant("w", 4, 4)])
+    other = helper.make_graph([matmul("x", "w", "b")], "other", [], [tensor("b", 4, 4)])
+    choice = node("If", ["c"], "y", then_branch=one, else_branch=other)
+    made = model([choice], [tensor("x", 4, 4), tensor("c", kind=9)], [tensor("y", 4, 4)], [constant("w", 4, 4)])
+    assert refused(made, tmp_path) == "one: constant w has the name of a tensor of the graph around it"
+
+
 @pytest.mark.parametrize("extent", [-3, 2**31, 2**62])
 def test_an_extent_that_cannot_be(extent, tmp_path):
     made = model([matmul("x", "w")], [tensor("x", 4, 4)], [tensor("y", 4, 4)], [constant("w", 4, 4)])
