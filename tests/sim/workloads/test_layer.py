@@ -90,3 +90,10 @@ def test_rejects_a_kernel_larger_than_its_input():
 def test_rejects_a_network_without_products():
     with rejects(ValueError, "empty has no layer that is a matrix product"):
         Workload("empty", ())
+
+
+def test_elements_under_no_tap_are_not_behind_a():
+    """A kernel of three in steps of two over eight rows and columns leaves the last ones out, with zeros around them none."""
+    for padding, reached in ((0, 7 * 7), (1, 8 * 8)):
+        layer, _ = convolution("c", 6, 4, (8, 8), (3, 3), batch=2, stride=2, padding=padding, groups=2)
+        assert layer.products()[0].tensors == (2 * 6 * reached, layer.k * layer.n * 2, layer.m * layer.n * 2)
