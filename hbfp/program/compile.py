@@ -63,7 +63,7 @@ def compile_network(
     ------
     ValueError
         for widths that the machine has not; for an input of unknown size; for a branch or a number of turns that
-        depends on the inputs.
+        constants do not tell.
     """
     check_turns(network.body)
     recorder = _Recorder(config, operands)

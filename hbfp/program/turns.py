@@ -7,7 +7,7 @@ __all__ = ["check_turns"]
 
 
 def check_turns(body: Body) -> None:
-    """Refuse a graph in which inputs decide which layers run, or how often.
+    """Refuse a graph in which it is not known beforehand which layers run, or how often.
 
     Raises
     ------
@@ -17,7 +17,7 @@ def check_turns(body: Body) -> None:
     for control in body.controls.values():
         node = control.node
         if node.op_type == "If" and node.input[0] not in body.constants:
-            raise _error(body, control, f"which branch it takes must not depend on inputs to be compiled, as {node.input[0]} does")
+            raise _error(body, control, f"which branch it takes must be known to be compiled, and {node.input[0]} is no constant")
         if node.op_type == "Loop":
             _check_loop(body, control)
         for inner in control.bodies.values():
@@ -35,7 +35,7 @@ def _check_loop(body: Body, control: Control) -> None:
     unknown += [name for name in [node.input[1]] if name and name not in body.constants]
     unknown += [inner.outputs[0]] if on != inner.inputs[1] and on not in inner.constants else []
     if unknown:
-        raise _error(body, control, f"how often it turns must not depend on inputs to be compiled, as {unknown[0]} does")
+        raise _error(body, control, f"how often it turns must be known to be compiled, and {unknown[0]} is no constant")
 
 
 def _error(body: Body, control: Control, text: str) -> GraphError:

@@ -41,15 +41,15 @@ def given(made, name, kind):
     return made
 
 
+TURNS = "Loop Loop_z: how often it turns must be known to be compiled, and"
 REFUSED = {
-    "count": (given(looped(), "n", TensorProto.INT64), "Loop Loop_z: how often it turns must not depend on inputs to be compiled, "
-                                                       "as n does"),
-    "condition": (given(looped(condition="yes"), "yes", TensorProto.BOOL),
-                  "Loop Loop_z: how often it turns must not depend on inputs to be compiled, as yes does"),
-    "result": (NETWORKS["loop that stops"],
-               "Loop Loop_z: how often it turns must not depend on inputs to be compiled, as on does"),
+    "count": (given(looped(), "n", TensorProto.INT64), f"{TURNS} n is no constant"),
+    "condition": (given(looped(condition="yes"), "yes", TensorProto.BOOL), f"{TURNS} yes is no constant"),
+    "result": (NETWORKS["loop that stops"], f"{TURNS} on is no constant"),
     "branch": (given(branched(True), "choice", TensorProto.BOOL),
-               "If If_h: which branch it takes must not depend on inputs to be compiled, as choice does"),
+               "If If_h: which branch it takes must be known to be compiled, and choice is no constant"),
+    "branch in a loop": (NETWORKS["nested"],
+                         "If If_k: which branch it takes must be known to be compiled, and even is no constant"),
 }  # fmt: skip
 
 

@@ -119,3 +119,13 @@ def test_weights_are_constants_of_their_own(tmp_path):
     """So that a compiled program has them in blocks."""
     for name in ("product, zero points", "convolution"):
         assert all(place.weights for place in Network(save(CASES[name][0], tmp_path)).layers.values())
+
+
+def test_what_is_no_integer_goes_to_the_nearest(tmp_path):
+    class Inexact(FloatMachine):
+        def matmul(self, a, b, **options):
+            return super().matmul(a, b, **options) + np.float32(0.75)
+
+    made, x = CASES["product"]
+    network = Network(save(made, tmp_path))
+    assert np.array_equal(network.run({"x": x}, Inexact()).outputs["y"], network.fp32({"x": x})["y"] + 1)

@@ -133,3 +133,7 @@ def test_nodes_without_a_name_or_a_first_output_have_constants_of_their_own(tmp_
     result = network.run(x, FloatMachine())
     for key, value in network.fp32(x).items():
         np.testing.assert_allclose(result.outputs[key], value, rtol=2e-5, atol=2e-6)
+    for one in made.graph.node:
+        one.name = "same"
+    again = Network(save(made, tmp_path)).run(x, FloatMachine())
+    assert all(np.array_equal(again.outputs[key], value) for key, value in result.outputs.items())
