@@ -1,4 +1,4 @@
-"""Cycles of every network in every mode, as the table of docs/simulator.md: ``python -m bench.networks [--json] [--overlap]``."""
+"""Cycles of every network in every mode, as the table of docs/simulator.md: ``python -m bench.networks [--json] [--bounds]``."""
 
 import argparse
 import json
@@ -8,13 +8,12 @@ from fractions import Fraction
 
 from hw.config import CoreConfig
 from sim import Memory, estimate, load
-from sim.model import CoreModel, Rates
-from sim.network.plan import Loop, plan
+from sim.model import Rates
 from sim.network.result import Estimate
 from sim.study.report import quantity
 from sim.workloads import NETWORKS
 
-__all__ = ["MACHINE", "RATES", "SCHEDULES", "STREAMS", "WALKED", "bounded", "cycles", "most_overlap", "table"]
+__all__ = ["MACHINE", "RATES", "SCHEDULES", "STREAMS", "WALKED", "bounded", "bounds", "cycles", "table"]
 
 MACHINE = CoreConfig(
     mantissa_widths=(4, 6), tile_rows=8, tile_columns=64, mesh_rows=2, lanes=64, result_panels=4, load_lines=4,
@@ -50,32 +49,26 @@ def cycles(network: str, training: bool) -> dict[str, dict[str, float]]:
     }  # fmt: skip
 
 
-def most_overlap(network: str, training: bool) -> float:
-    """Share of a step's cycles that would be saved if no product waited for another's results, on 32 x 32 units."""
-    config = CoreConfig(mesh_rows=8, mesh_columns=8)
-    workload, model = load(network), CoreModel(config)
-    products = [product for _, product in workload.products(training)]
-    model.run(Loop(product.repeats, plan(config, product.m, product.k, product.n, 4, 4)) for product in products)
-    return 1 - model.cycles / estimate(workload, config, training=training).cycles
-
-
-def bounded(network: str, training: bool, batch: int) -> Estimate:
+def bounded(network: str, training: bool, batch: int, prefetch: bool = False) -> Estimate:
     """A network in blocks of 4 bits on one port, dealt by product; maps of convolutions where that is faster."""
-    return estimate(load(network, batch=batch), MACHINE, training=training, memory=WALKED, rates=RATES, shares=SHARES)
+    workload, port = load(network, batch=batch), {"memory": WALKED, "rates": RATES, "shares": SHARES}
+    return estimate(workload, MACHINE, training=training, prefetch=prefetch, **port)
 
 
 def bounds(networks: Iterable[str] = NETWORKS) -> Iterator[str]:
-    """Cycles with three fixed streams and with the port dealt by product, both bounds and the ratio in Markdown; blocks, 4 bits."""
-    yield "| network | | batch | three streams | one port | compute bound | port bound | cycles / bound |"
-    yield "|---|---|--:|--:|--:|--:|--:|--:|"
+    """Cycles with three fixed streams, with the port dealt by product, and with operands sent ahead; both bounds and the last's
+    ratio to the larger; in Markdown, blocks of 4 bits."""
+    yield "| network | | batch | three streams | one port | sent ahead | compute bound | port bound | cycles / bound |"
+    yield "|---|---|--:|--:|--:|--:|--:|--:|--:|"
     for network in networks:
         for training in (False, True):
             for batch in (1, 16):
                 before = {"rates": FORMER[1], "memory": STREAMS["blocks"], "training": training}
                 former = estimate(load(network, batch=batch), FORMER[0], **before).cycles
-                result = bounded(network, training, batch).summary()
+                alone = bounded(network, training, batch).cycles
+                result = bounded(network, training, batch, prefetch=True).summary()
                 mode = "training step" if training else "inference"
-                values = (former, *(result[name] for name in ("cycles", "compute_bound", "port_bound")))
+                values = (former, alone, *(result[name] for name in ("cycles", "compute_bound", "port_bound")))
                 cells = [quantity(value).strip() for value in values]
                 yield f"| {network} | {mode} | {batch} | {' | '.join(cells)} | {result['times_bound']:.2f} |"
 
@@ -96,14 +89,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.networks", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
     parser.add_argument("--bounds", action="store_true", help="print cycles in blocks beside their bounds, batch 1 and 16")
-    parser.add_argument("--overlap", action="store_true", help="print what summing products overlooks at most")
     parser.add_argument("--networks", default=",".join(NETWORKS), metavar="NAMES", help="of --bounds (default: all)")
     options = parser.parse_args(arguments)
-    if options.overlap:
-        for network in ("resnet20", "resnet50", "bert-base"):
-            shares = (f"{100 * most_overlap(network, training):.1f} %" for training in (False, True))
-            print(f"{network}: inference {next(shares)}, training step {next(shares)}")
-        return
     if options.bounds:
         for line in bounds(options.networks.split(",")):
             print(line, flush=True)

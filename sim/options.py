@@ -20,7 +20,7 @@ POINT = (
     *("mesh", "tile", "tile_rows", "tile_columns", "mesh_rows", "mesh_columns", "block", "dot", "interleave", "lanes"),
     *("load_lines", "operand_depth", "panel_columns", "result_panels", "result_streams", "queue_depth", "accumulator",
       "accumulator_cycles", "tree_cycles", "datapath"),
-    *("mantissa", "rounding", "features", "exponent_width", "ports", "port_rate"),
+    *("mantissa", "rounding", "features", "exponent_width", "ports", "port_rate", "prefetch", "latency"),
     *("bytes_per_cycle", "operands", "results", "patches"),
     *("cores", "parallel", "data", "tensor", "cores_per_chip", "link", "link_latency", "overlap", "epochs", "samples"),
     *("synthesis", "energy", "dram_energy", "library", "clock_mhz"),
@@ -63,6 +63,9 @@ def add_options(options: argparse.ArgumentParser) -> None:
     group.add_argument("--ideal-ports", dest="ports", action="store_false", default=None, help="count the array alone")
     rate = "cycles in which each stream passes a beat, as a share such as 1/4 (default 1)"
     group.add_argument("--port-rate", metavar="SHARE", help=rate)
+    ahead = "send ahead what needs no results of the products before, weights above all"
+    group.add_argument("--prefetch", action="store_true", default=None, help=ahead)
+    group.add_argument("--latency", **number, help="cycles that results take to come back as operands (default 0)")
     bandwidth = "of a chip (default: never a bound)"
     group.add_argument("--bandwidth", dest="bytes_per_cycle", type=float, metavar="BYTES/CYCLE", help=bandwidth)
     for name, text in (("operands", "how A and B are stored and come to the core"), ("results", "how C leaves it and is stored")):

@@ -1,5 +1,6 @@
 """The core: cycles and counters of any sequence of commands."""
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
@@ -53,8 +54,8 @@ class CoreModel(Stage):
     """A core from reset on, with nothing but its time.
 
     Exact, to the cycle, for any commands, of every format, and for streams that always have data or room but for their
-    rate. It does not decide which commands the core refuses: ``Command.refused`` says so, and such a command costs the time
-    of its decoding.
+    rate and for operands that are held until results before have left. It does not decide which commands the core refuses:
+    ``Command.refused`` says so, and such a command costs the time of its decoding.
     Each command is worked out once, stage by stage, as a maximum of the cycles that it waits for; runs of equal work end
     as soon as the machine is in a state it was in before.
 
@@ -69,10 +70,21 @@ class CoreModel(Stage):
     observe
         is called with the progress of each command done, in order; it makes sense with ``jump=False`` or without
         loops.
+    latency
+        cycles that results take to come back as operands.
+
+    Attributes
+    ----------
+    left
+        cycle in which the last beat of C so far has passed its port, in this run; -1 before.
+    stored
+        how many C have.
+    holds
+        cycles before which the next command's A and B are not brought.
     """
 
-    TIMES = ("active_until", "accepted")
-    COUNTS = ("active",)
+    TIMES = ("active_until", "accepted", "left", "holds")
+    COUNTS = ("active", "stored")
 
     def __init__(
         self,
@@ -80,18 +92,22 @@ class CoreModel(Stage):
         rates: Rates = Rates(),  # noqa: B008
         jump: bool = True,
         observe: Callable[[Progress], object] | None = None,
+        latency: int = 0,
     ):
         timing = Timing(config)
         self.config = config
         self.jump = jump
         self.observe = observe
+        self.latency = latency
         self.decoder = Decoder(timing)
         self.loader_a, self.loader_b = Loader(timing, jump), Loader(timing, jump)
         self.sequencer = Sequencer(timing, jump)
         self.output = self.sequencer.results.output
         self.cycles = self.active = 0
         self.count_cycles, self.fetch_cycles = timing.count_cycles, timing.fetch_cycles
-        self.active_until = self.accepted = -1
+        self.active_until = self.accepted = self.left = -1
+        self.holds = deque((0, 0))
+        self.stored = 0
         self.pending: _Pending | None = None
         self.set_rates(rates)
 
@@ -101,10 +117,31 @@ class CoreModel(Stage):
         if rates.operands is not None:
             self.port_a = self.port_b = Source(rates.operands, shared=True)
         self.output.set_ports(Port(rates.c), Source(rates.bias))
-        self.sequencer.done.clear()
-        self._hold(self.pending)
+        self._keep(self.pending)
 
-    def _hold(self, pending: _Pending | None) -> None:
+    def deal(self, rates: Rates) -> None:
+        """Change the rates of A, B and C within a run once the C of the command before, which leaves, has passed.
+
+        Raises
+        ------
+        ValueError
+            if one port for both operands were to become two, or two one.
+        """
+        if (self.port_a is self.port_b) != (rates.operands is not None):
+            raise ValueError("rates within a run must all have one port for both operands, or all two")
+        changes = {self.port_a: rates.a, self.port_b: rates.b} if rates.operands is None else {self.port_a: rates.operands}
+        for port, rate in changes.items():
+            port.change(rate, self.left + 1)
+        self.output.port.set_rate(rates.c)
+
+    def hold(self, a: int = -1, b: int = -1) -> None:
+        """Hold the next command's operands until results are back that had ``left`` in these cycles, -1 for none.
+
+        With one port for both, the one that is held longer comes last.
+        """
+        self.holds = deque(0 if left < 0 else left + 1 + self.latency for left in (a, b))
+
+    def _keep(self, pending: _Pending | None) -> None:
         """Keep a product whose results wait in the core, or none."""
         self.pending = pending
         ports = dict.fromkeys((self.commands, self.port_a, self.port_b))
@@ -114,6 +151,9 @@ class CoreModel(Stage):
     def run(self, commands: Iterable[Command | Loop]) -> int:
         """Run commands back to back until the core is idle again. Returns the cycles taken.
 
+        Each is taken from ``commands`` when those before are worked out, so these may look at ``left`` meanwhile, and
+        ``hold`` operands of the next one or ``deal`` anew.
+
         Raises
         ------
         ValueError
@@ -122,6 +162,8 @@ class CoreModel(Stage):
         start = self.cycles
         for port in (self.commands, self.port_a, self.port_b, self.output.bias):
             port.free = start
+        self.left = -1
+        self.hold()
         self.empty = True
         self._items(commands)
         if self.pending is not None:
@@ -133,7 +175,10 @@ class CoreModel(Stage):
     def _items(self, items: Iterable[Command | Loop]) -> None:
         for item in items:
             if isinstance(item, Loop):
+                left, stored = self.left, self.stored
                 repeat(self, item.count, partial(self._items, item.body), self.jump)
+                if self.stored == stored:
+                    self.left = left
             else:
                 self.step(item)
 
@@ -146,13 +191,10 @@ class CoreModel(Stage):
         if (self.pending is not None) != (command.load_a and command.format_a == OperandFormat.RESULTS):
             raise ValueError("a command takes A from the results before if, and only if, they were kept for it")
         sent = self.decoder.job(self.commands, self.cycles)
-        load_a = load_b = None
-        if command.load_a:
-            load_a = self._load(self.loader_a, self.port_a, sent, command, command.rows, "a")
-            self.decoder.loads_a.reads.append(load_a.start)
-        if command.load_b:
-            load_b = self._load(self.loader_b, self.port_b, sent, command, command.columns, "b")
-            self.decoder.loads_b.reads.append(load_b.start)
+        in_order = "ba" if self.holds[0] > self.holds[1] else "ab"
+        loads = {name: self._load(name, sent, command) for name in in_order if getattr(command, f"load_{name}")}
+        load_a, load_b = loads.get("a"), loads.get("b")
+        self.hold()
         full = max((load.full for load in (load_a, load_b) if load is not None), default=0)
         # The sequencer has a register for the next product, which is free when that one is accepted.
         fetched = max(sent + 1, self.accepted)
@@ -164,19 +206,27 @@ class CoreModel(Stage):
                 loader.take(accepted)
         product = _Pending(command, sent, (load_a, load_b), accepted)
         if command.store and command.output == OutputFormat.RESULTS:
-            self._hold(product)
+            self._keep(product)
         else:
             self._issue(product)
 
-    def _load(self, loader: Loader, port: Source, sent: int, command: Command, lines: int, name: str) -> Load:
+    def _load(self, name: str, sent: int, command: Command) -> Load:
+        """The load of A ("a") or B ("b")."""
+        loader, port, queue = (
+            (self.loader_a, self.port_a, self.decoder.loads_a) if name == "a"
+            else (self.loader_b, self.port_b, self.decoder.loads_b)
+        )  # fmt: skip
         form, width = getattr(command, f"format_{name}"), getattr(command, f"width_{name}")
         start = loader.start(sent + 1)
+        queue.reads.append(start)
         product = self.pending
         if form != OperandFormat.RESULTS or product is None:  # ``step`` has checked that there is one
+            port.hold(self.holds[name == "b"])
+            lines = command.columns if name == "b" else command.rows
             if name == "a" and (walk := command.walk) is not None:
                 return loader.load(port, start, walk.positions, walk.channels, form, width, command.rows)
             return loader.load(port, start, lines, command.inner, form, width)
-        self._hold(None)
+        self._keep(None)
         self._issue(product, start + 1)
         return loader.filled(start, self.output.sent)
 
@@ -190,8 +240,12 @@ class CoreModel(Stage):
         end = max(issued, sequencer.results.newest)
         self.active += max(0, end - max(product.accepted, self.active_until))
         self.active_until = max(self.active_until, end)
+        leaves = command.store and command.output != OutputFormat.RESULTS
+        if leaves:
+            self.left = self.output.sent
+            self.stored += 1
         if self.observe is not None:
-            first, leaves = self.output.first, command.store and command.output != OutputFormat.RESULTS
+            first = self.output.first
             store = (first, self.output.sent + 1) if leaves and first is not None else None
             self.observe(Progress(product.sent, *product.loads, product.accepted, issued, store))
 
@@ -241,5 +295,7 @@ class CoreModel(Stage):
             max(self.accepted, sent + 1) - now,
             self.commands.relative(self.decoder.written + 1),
             *(port.relative(sent + 1) for port in (self.port_a, self.port_b)),
+            *(max(0, hold - sent) for hold in self.holds),
+            self.holds[0] > self.holds[1],
             self.pending and (self.pending.command, self.pending.accepted - now),
         )

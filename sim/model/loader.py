@@ -119,7 +119,7 @@ class Loader(Stage):
         if form == OperandFormat.PACKED:
             turns = -(-lines // self.config.load_lines)
             return self.filled(start, self._packed(port, start, turns * blocks, width))
-        if port.always:
+        if port.steady(start + 1):
             # Blocks leave without a gap, because none takes longer to enter than the one before takes to leave.
             first = rest if blocks == 1 else self.beats
             leaves = start + first + 1 + (lines * blocks - 1) * self.beats
@@ -141,7 +141,7 @@ class Loader(Stage):
 
     def _packed(self, port: Source, start: int, blocks: int, width: int) -> int:
         """The cycle in which the last beat leaves the unpacker; each of ``blocks`` is one of each line side by side."""
-        if port.always:
+        if port.steady(start + 1):
             return start + self.unpacker_cycles + blocks * self.beats
         unpacker = Unpacker(self.config, port, start + 1, width)
         repeat(unpacker, blocks - 1, unpacker.block, self.jump)

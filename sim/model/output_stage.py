@@ -195,4 +195,4 @@ class OutputStage(Stage):
         )
         packer = () if self.packer is None else self.packer.relative(reference)
         stages = (self.finisher.relative(reference), self.way.relative(reference), packer)
-        return *times, *stages, self.port.phase(reference), self.bias.relative(reference)
+        return *times, *stages, self.port.future(reference), self.bias.relative(reference)

@@ -1,9 +1,10 @@
 """Streams at the border of the core: who may pass when."""
 
+from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
 
-from sim.model.repeat import Stage
+from sim.model.repeat import Stage, State
 
 __all__ = ["Port", "Rates", "Source"]
 
@@ -14,7 +15,7 @@ class Rates:
 
     C may leave in the cycles in which its port is open. The others bring a beat in the first such cycle after the beat
     before has passed, and offer it until it passes. ``operands`` is that of one port for A and B, which then brings the
-    operands of one command after another, A first; ``a`` and ``b`` do not count.
+    operands of one command after another, A first unless it is held longer; ``a`` and ``b`` do not count.
 
     Raises
     ------
@@ -59,6 +60,10 @@ class Port:
     """
 
     def __init__(self, rate: Fraction):
+        self.set_rate(rate)
+
+    def set_rate(self, rate: Fraction) -> None:
+        """Change the rate; openings count from reset all the same."""
         self.numerator, self.denominator = rate.numerator, rate.denominator
         self.always = rate == 1
 
@@ -76,21 +81,54 @@ class Port:
         """Two cycles of the same phase see the same future."""
         return 0 if self.always else time * self.numerator % self.denominator
 
+    def future(self, time: int) -> tuple[int, int, int]:
+        """Two cycles of two ports of the same future see the same openings."""
+        return self.numerator, self.denominator, self.phase(time)
+
 
 class Source(Port, Stage):
-    """A stream into the core, or what brings several. Member ``free``: cycle from which its next beat may be brought."""
+    """A stream into the core, or what brings several.
 
-    TIMES = ("free",)
+    Attributes
+    ----------
+    free
+        cycle from which its next beat may be brought.
+    changes, rates
+        cycles from which it has other rates, and these.
+    """
+
+    TIMES = ("free", "changes")
+    PLACES = ("numerator", "denominator", "always", "rates")
 
     def __init__(self, rate: Fraction, free: int = 0, shared: bool = False):
         super().__init__(rate)
-        self.always = self.always and not shared
-        self.free = free
+        self.free, self.shared = free, shared
+        self.changes: deque[int] = deque()
+        self.rates: tuple[Fraction, ...] = ()
+
+    def change(self, rate: Fraction, time: int) -> None:
+        """Another rate from cycle ``time`` on, which no change before is later than."""
+        self.changes.append(time)
+        self.rates += (rate,)
+
+    def hold(self, time: int) -> None:
+        """The next beat is not brought before cycle ``time``."""
+        self.free = max(self.free, time)
 
     @property
     def offer(self) -> int:
         """The cycle from which the next beat is on offer."""
-        return self.nth(self.free)
+        offer = self.nth(self.free)
+        while self.changes and offer >= self.changes[0]:
+            self.hold(self.changes.popleft())
+            self.set_rate(self.rates[0])
+            self.rates = self.rates[1:]
+            offer = self.nth(self.free)
+        return offer
+
+    def steady(self, time: int) -> bool:
+        """Whether a beat for one operand is on offer in every cycle from ``time`` on."""
+        return self.always and not self.shared and not self.changes and self.free <= time
 
     def take(self, time: int) -> int:
         """The next beat passes as soon as it is on offer from cycle ``time`` on. Returns the cycle."""
@@ -98,6 +136,8 @@ class Source(Port, Stage):
         self.free = time + 1
         return time
 
-    def relative(self, reference: int) -> tuple[int, int]:
+    def relative(self, reference: int) -> State:
         """The state for beats taken from ``reference`` on."""
-        return self.phase(reference), 0 if self.always else max(0, self.offer - reference)
+        wait = max(0, self.offer - reference)
+        later = zip(self.changes, self.rates, strict=True)
+        return *self.future(reference), wait, *((time - reference, *Port(rate).future(reference)) for time, rate in later)

@@ -1,6 +1,7 @@
 """Cycles of one product on a core: the single place the rest of ``sim`` asks."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
 from functools import lru_cache
 from math import ceil
 
@@ -12,7 +13,7 @@ from sim.network.plan import Command, CommandFields, Loop, plan
 from sim.network.walks import walks
 from sim.workloads.window import Window
 
-__all__ = ["OUTPUT_FORMATS", "Cycles", "check_width", "command_fields", "product_cycles"]
+__all__ = ["OUTPUT_FORMATS", "Cycles", "check_width", "command_fields", "product_commands", "product_cycles"]
 
 OPERAND_FORMATS = {
     "packed": OperandFormat.PACKED, "bf16": OperandFormat.BFLOAT16, "fp32": OperandFormat.FP32,
@@ -52,11 +53,39 @@ class Cycles:
         return Cycles(self.total * count, self.busy * count, self.stalled_load * count, self.stalled_store * count)
 
 
+    @classmethod
+    def of_all(cls, parts: Iterable["Cycles"]) -> "Cycles":
+        """The sums of the counters."""
+        return cls(*map(sum, zip(*(astuple(part) for part in parts), strict=True)))
+
+
 def check_width(config: CoreConfig, mantissa_width: int) -> None:
     """Raise ``ValueError`` if the machine has no commands for this width."""
     if mantissa_width not in config.mantissa_widths:
         known = ", ".join(map(str, config.mantissa_widths))
         raise ValueError(f"mantissa width must be one of the configuration's {known}, not {mantissa_width}")
+
+
+def product_commands(
+    config: CoreConfig,
+    m: int,
+    k: int,
+    n: int,
+    width_a: int,
+    width_b: int,
+    *,
+    repeats: int = 1,
+    operands: str = "fp32",
+    results: str = "fp32",
+    window: Window | None = None,
+) -> tuple[Command | Loop, ...]:
+    """The commands of ``repeats`` independent products, one after another; parameters as of ``product_cycles``."""
+    fields = command_fields(operands, results, width_a)
+    body: tuple[Command | Loop, ...] = (
+        plan(config, m, k, n, width_a, width_b, **fields) if window is None
+        else tuple(piece.command for piece in walks(config, window, n, width_a, width_b, **fields))
+    )  # fmt: skip
+    return (Loop(repeats, body),) if repeats > 1 else body
 
 
 @lru_cache(maxsize=4096)
@@ -99,13 +128,10 @@ def product_cycles(
     check_width(config, width_a)
     check_width(config, width_b)
     if rates is not None:
-        fields = command_fields(operands, results, width_a)
-        body: tuple[Command | Loop, ...] = (
-            plan(config, m, k, n, width_a, width_b, **fields) if window is None
-            else tuple(piece.command for piece in walks(config, window, n, width_a, width_b, **fields))
-        )  # fmt: skip
         model = CoreModel(config, rates)
-        model.run([Loop(repeats, body)] if repeats > 1 else body)
+        model.run(product_commands(
+            config, m, k, n, width_a, width_b, repeats=repeats, operands=operands, results=results, window=window
+        ))  # fmt: skip
         counters = model.counters
         return Cycles(*(counters[name] for name in ("cycles", "busy", "stalled_load", "stalled_store")))
     blocks = config.groups(k)

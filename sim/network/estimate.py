@@ -1,63 +1,23 @@
 """A whole network on a machine: every product's cycles, traffic and bound, and their totals."""
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from math import ceil
 
 from hw.config import CoreConfig
 from sim.model import Rates
 from sim.network.bounds import compute_bound, port_bound, port_width
-from sim.network.cycles import OUTPUT_FORMATS, Cycles, check_width, product_cycles
-from sim.network.memory import Memory, Traffic, element_bits, row_bits
-from sim.network.parallel import Cluster, exchange_cycles, split
-from sim.network.plan import panels
+from sim.network.cycles import Cycles, check_width, product_cycles
+from sim.network.machine import Machine
+from sim.network.memory import Memory, Traffic, element_bits
+from sim.network.parallel import Cluster, Exchange, exchange_cycles, split
 from sim.network.result import Estimate, ProductRow, TrainingRun
 from sim.network.synthesis import Physical
-from sim.network.walks import walk_traffic, walkable
 from sim.workloads import Layer, LayerProduct, WidthSchedule, Workload, load
 from sim.workloads import schedule as find_schedule
 
-__all__ = ["estimate", "product_traffic"]
-
-
-@dataclass(frozen=True)
-class _Machine:
-    """Everything a product's row depends on beside the product."""
-
-    config: CoreConfig
-    memory: Memory
-    cluster: Cluster
-    rates: tuple[Rates | None, ...]
-    cycles: Callable[..., Cycles]
-
-    def product(self, part: LayerProduct, width: int) -> tuple[Cycles, Traffic]:
-        """Counters after all repeats of a product on one core, and what these move."""
-        forms = {"operands": self.memory.operands, "results": self.memory.results, "repeats": part.repeats}
-        counted = [
-            self.cycles(self.config, part.m, part.k, part.n, width, width, rates=rates, **forms) for rates in self.rates
-        ]
-        best = min(counted, key=lambda cycles: cycles.total)
-        if part.window is not None and self._walks(part):
-            walked = [
-                self.cycles(self.config, part.m, part.k, part.n, width, width, rates=rates, window=part.window, **forms)
-                for rates in self.rates
-            ]
-            least = min(walked, key=lambda cycles: cycles.total)
-            if least.total < best.total:
-                output = OUTPUT_FORMATS[self.memory.results]
-                moved = walk_traffic(self.config, part.window, part.n, width, self.memory, output)
-                return least, moved.scaled(part.repeats)
-        return best, product_traffic(self.config, part, width, self.memory)
-
-    def _walks(self, part: LayerProduct) -> bool:
-        """Whether the core can take the map of a convolution, all of which it gets, instead of its patches."""
-        window, output = part.window, OUTPUT_FORMATS[self.memory.results]
-        if window is None or self.memory.patches != "gathered" or self.rates[0] is None:
-            return False
-        return part.m == window.rows and walkable(self.config, window, part.n, output)
-
+__all__ = ["estimate"]
 
 _Key = tuple[LayerProduct, int, str, str | None]
 """What products of the same cost have in common: product, width, kind and, unless merged, the layer's name."""
@@ -66,34 +26,30 @@ _Key = tuple[LayerProduct, int, str, str | None]
 @lru_cache(maxsize=256)
 def _groups(
     workload: Workload, training: bool, plan: WidthSchedule, wide_epoch: bool, merge: bool
-) -> tuple[tuple[Layer, LayerProduct, int, int], ...]:
-    """(first layer, product, width, count) of the products that cost the same, in the order of their first."""
-    counts: Counter[_Key] = Counter()
-    first: dict[_Key, tuple[Layer, LayerProduct, int]] = {}
-    for layer, product in workload.products(training):
+) -> tuple[tuple[Layer, LayerProduct, int, tuple[int, ...]], ...]:
+    """(first layer, product, width, all their numbers) of the products that cost the same, in the order of their first."""
+    numbers: dict[_Key, list[int]] = defaultdict(list)
+    products = workload.products(training)
+    for number, (layer, product) in enumerate(products):
         width = plan.mantissa_width(layer, wide_epoch)
-        key = (product, width, layer.kind, None if merge else layer.name)
-        first.setdefault(key, (layer, product, width))
-        counts[key] += 1
-    return tuple((*first[key], count) for key, count in counts.items())
+        numbers[product, width, layer.kind, None if merge else layer.name].append(number)
+    return tuple((*products[same[0]], key[1], tuple(same)) for key, same in numbers.items())
 
 
-def product_traffic(config: CoreConfig, product: LayerProduct, width: int, memory: Memory) -> Traffic:
-    """Bits that all repeats of a product of matrices move to and from memory: what passes the ports.
-
-    Partial sums stay in the units, so C is written once, and an operand that stays in its buffer is read once.
-    """
-    m, k, n = product.m, product.k, product.n
-    block = (width, config.block_size, config.exponent_width)
-    a: float = m * row_bits(k, memory.operand_storage, *block)
-    b: float = n * row_bits(k, memory.operand_storage, *block)
-    c: float = m * row_bits(n, memory.results, *block)
-    if memory.patches == "gathered":
-        sizes = (m * k, k * n, m * n)
-        shares = (tensor / (size * product.repeats) for tensor, size in zip(product.tensors, sizes, strict=True))
-        a, b, c = (bits * share for bits, share in zip((a, b, c), shares, strict=True))
-    loads_a, loads_b = panels(config, m, k, n, OUTPUT_FORMATS[memory.results]).loads
-    return Traffic(a * loads_a, b * loads_b, c).scaled(product.repeats)
+def _rows(
+    machine: Machine, workload: Workload, training: bool, plan: WidthSchedule, wide_epoch: bool, merge: bool
+) -> Iterator[ProductRow]:
+    """The rows of a step: of products alone, or of their shares of it."""
+    groups, shares = _groups(workload, training, plan, wide_epoch, merge), None
+    if machine.prefetch:
+        products = workload.products(training)
+        shares = machine.step(products, [plan.mantissa_width(layer, wide_epoch) for layer, _ in products])
+    for layer, product, width, numbers in groups:
+        part, exchange = split(layer, product, machine.cluster)
+        best = machine.best(part, width)
+        core = best.cycles.scaled(len(numbers)) if shares is None else Cycles.of_all(shares[number] for number in numbers)
+        moved = machine.moved(part, width, best.window)
+        yield _row(machine, layer, product, part, exchange, width, len(numbers), core, moved)
 
 
 def _bound(cycles: Cycles, memory_cycles: float, link_cycles: float) -> str:
@@ -106,17 +62,26 @@ def _bound(cycles: Cycles, memory_cycles: float, link_cycles: float) -> str:
     return max(stages, key=lambda stage: stages[stage])
 
 
-def _row(machine: _Machine, layer: Layer, product: LayerProduct, width: int, count: int) -> ProductRow:
+def _row(
+    machine: Machine,
+    layer: Layer,
+    product: LayerProduct,
+    part: LayerProduct,
+    exchange: Exchange | None,
+    width: int,
+    count: int,
+    core: Cycles,
+    moved: Traffic,
+) -> ProductRow:
+    """That of ``count`` products: the counters of a core after its parts of all of them, and what each moves."""
     config, memory, cluster = machine.config, machine.memory, machine.cluster
-    part, exchange = split(layer, product, cluster)
-    core, moved = machine.product(part, width)
     memory_cycles = 0.0
     if memory.bytes_per_cycle is not None:
-        memory_cycles = moved.bytes * cluster.cores_per_chip / memory.bytes_per_cycle
+        memory_cycles = count * moved.bytes * cluster.cores_per_chip / memory.bytes_per_cycle
     link_cycles = link_bytes = 0.0
     if exchange is not None and cluster.link is not None:
         bits = 32 if exchange.kind == "reduce" else element_bits(memory.results, width, config.block_size)
-        link_cycles = exchange_cycles(exchange, cluster.link, bits / 8)
+        link_cycles = count * exchange_cycles(exchange, cluster.link, bits / 8)
         link_bytes = exchange.sent(bits / 8) * cluster.cores
     inside = max(core.total, memory_cycles)
     passes = config.slices(width) ** 2
@@ -134,10 +99,10 @@ def _row(machine: _Machine, layer: Layer, product: LayerProduct, width: int, cou
         width=width,
         passes=passes,
         macs=product.macs * count,
-        core=core.scaled(count),
-        memory_cycles=memory_cycles * count,
-        link_cycles=link_cycles * count,
-        cycles=count * (max(inside, link_cycles) if cluster.overlap else inside + link_cycles),
+        core=core,
+        memory_cycles=memory_cycles,
+        link_cycles=link_cycles,
+        cycles=max(inside, link_cycles) if cluster.overlap else inside + link_cycles,
         bytes=moved.bytes * cluster.cores * count,
         link_bytes=link_bytes * count,
         bound=_bound(core, memory_cycles, link_cycles),
@@ -163,12 +128,14 @@ def estimate(
     samples: int | None = None,
     merge: bool = True,
     cycles: Callable[..., Cycles] = product_cycles,
+    prefetch: bool = False,
+    latency: int = 0,
 ) -> Estimate:
     """Cycles, traffic and bounds of one step (inference, or forward and gradients) of a network on a machine.
 
-    Products run one after another, because each needs the results of those before: the core starts on a layer when
-    it has sent the last of C. Repeats of a product (heads, groups) do not, and follow without a gap. Within a product,
-    loading, computing, storing and memory overlap. Element-wise operations, the update of the weights and, where patches
+    Products run one after another, because each needs the results of those before: without ``prefetch`` the core starts on
+    a layer when it has sent the last of C. Repeats of a product (heads, groups) do not, and follow without a gap. Within a
+    product, loading, computing, storing and memory overlap. Element-wise operations, the update of the weights and, where patches
     are streamed, their unfolding are not modelled. With patches "gathered" in the memory's description, a core with the
     feature "patches" takes the map of a convolution where that is faster.
 
@@ -195,6 +162,12 @@ def estimate(
         one row for all products that cost the same; otherwise one row per product.
     cycles
         the model of a product on a core.
+    prefetch
+        whether commands and operands that need no results of the products before, weights above all, are sent ahead, so
+        that products overlap, see ``sim.network.prefetch``. The time of a product is then its share of the step, from the last
+        beat of the C before to its own; what is sent ahead of it is in that of others.
+    latency
+        cycles that results then take to come back as operands.
 
     Raises
     ------
@@ -205,20 +178,27 @@ def estimate(
     plan = find_schedule(schedule) if isinstance(schedule, str) else schedule
     if any(rates is None or port_width(config, share) != port_width(config, rates) for share in shares):
         raise ValueError("shares must pass as many bits in a cycle as rates, which must be given")
-    machine = _Machine(config, (memory or Memory()).behind(config), cluster or Cluster(), (rates, *shares), cycles)
+    if prefetch and rates is None:
+        raise ValueError("prefetch needs ports, which ideal ones are not")
+    if latency and not prefetch:
+        raise ValueError("latency needs prefetch")
+    if latency < 0:
+        raise ValueError(f"latency must be at least 0, not {latency}")
+    circumstances = ((memory or Memory()).behind(config), cluster or Cluster())
+    machine = Machine(config, *circumstances, (rates, *shares), cycles, prefetch, latency)
     if machine.cluster.data > workload.batch:
         raise ValueError(f"data must be at most the batch of {workload.batch}, not {machine.cluster.data}")
     if epochs is not None and not training:
         raise ValueError("epochs are of a training run, so training must be asked for")
     for width in plan.widths(training):
         check_width(config, width)
-    rows = tuple(_row(machine, *group) for group in _groups(workload, training, plan, wide_epoch, merge))
+    rows = tuple(_rows(machine, workload, training, plan, wide_epoch, merge))
     run = _run(machine, workload, plan, epochs, samples) if epochs is not None else None
-    circumstances = (machine.memory, rates, machine.cluster, physical or Physical())
-    return Estimate(workload, config, plan, training, *circumstances, rows, run)
+    known = (machine.memory, rates, machine.cluster, physical or Physical())
+    return Estimate(workload, config, plan, training, *known, rows, run)
 
 
-def _run(machine: _Machine, workload: Workload, plan: WidthSchedule, epochs: int, samples: int | None) -> TrainingRun:
+def _run(machine: Machine, workload: Workload, plan: WidthSchedule, epochs: int, samples: int | None) -> TrainingRun:
     """A training run scaled from one step of a narrow and one of a wide epoch."""
     samples = workload.samples if samples is None else samples
     if samples is None:
@@ -229,6 +209,5 @@ def _run(machine: _Machine, workload: Workload, plan: WidthSchedule, epochs: int
     steps = ceil(samples / workload.batch)
     total = 0.0
     for count, wide in plan.phases(epochs):
-        groups = _groups(workload, True, plan, wide, True)
-        total += count * steps * sum(_row(machine, *group).cycles for group in groups)
+        total += count * steps * sum(row.cycles for row in _rows(machine, workload, True, plan, wide, True))
     return TrainingRun(epochs, samples, steps, total)

@@ -1,8 +1,10 @@
 // A core compiled by Verilator, driven through its streams: the C side of sim/rtl/core.py.
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <tuple>
+#include <vector>
 #include "Vcore.h"
 #include "verilated.h"
 
@@ -56,13 +58,26 @@ struct Core {
 
 }  // namespace
 
-// One stream's beats. It is open in cycle t when (t * numerator) % denominator < numerator. C may leave when its port is
-// open; a beat for the core comes when its port is open, and stays until it is taken.
+// A port is open in cycle t when (t * numerator) % denominator < numerator.
+struct Rate {
+    uint32_t numerator, denominator;
+};
+
+// One stream's beats. C may leave when its port is open; a beat for the core comes when its port is open, but not before
+// the beats of C that it `needs`, if there are such numbers, and stays until it is taken.
 struct Port {
     uint32_t *data;
     int64_t beats, done;
-    uint32_t numerator, denominator;
-    bool open(uint64_t cycle) const { return (cycle * numerator) % denominator < numerator; }
+    const int64_t *needs;
+    Rate rate;
+    bool open(uint64_t cycle) const { return (cycle * rate.numerator) % rate.denominator < rate.numerator; }
+    int64_t needed() const { return needs && done < beats ? needs[done] : 0; }
+};
+
+// Other rates, once so many beats of C have passed.
+struct Deal {
+    int64_t results;
+    Rate a, b, turns, c;
 };
 
 // Offers a stream's beats to a port of the core.
@@ -82,7 +97,6 @@ template <typename Payload, typename Bit> struct Source {
         }
         valid = offered;
     }
-    void offer(uint64_t cycle) { bring(port.open(cycle)); }
     void advance() {
         if (offered && ready) {
             offered = false;
@@ -153,7 +167,9 @@ int core_words(void *handle, int which) {
 
 // Clocks until every port's beats are done and the core is idle, or `limit` cycles have passed. Returns the cycles.
 // `c` has a port for each stream of C. With `turns`, A and B come by one port, a beat at a time; its words say for each beat whether it is one of B.
-int64_t core_run(void *handle, Port *command, Port *a, Port *b, Port *bias, Port *turns, Port *c, int64_t limit) {
+// What needs results comes `latency` cycles later than it might; the last of `deals` is one that never comes.
+int64_t core_run(void *handle, Port *command, Port *a, Port *b, Port *bias, Port *turns, Port *c, int64_t limit,
+                 int64_t latency, const Deal *deals) {
     auto &core = *static_cast<Core *>(handle);
     auto &top = core.top;
     Source commands(*command, top.i_command__payload, top.i_command__valid, top.i_command__ready);
@@ -174,24 +190,34 @@ int64_t core_run(void *handle, Port *command, Port *a, Port *b, Port *bias, Port
 #endif
     );
     auto each = [&](auto what) { std::apply([&](auto &...sink) { (what(sink), ...); }, results); };
+    std::vector<uint64_t> passed;  // The cycle in which each beat of C did, by all streams.
+    auto back = [&](const Port &port) {
+        auto needed = std::size_t(port.needed());
+        return !needed || (needed <= passed.size() && core.cycle > passed[needed - 1] + latency);
+    };
     int64_t cycles = 0;
     for (; cycles < limit; ++cycles) {
         bool finished = commands.done() && operand_a.done() && operand_b.done();
         each([&](auto &sink) { finished = finished && sink.done(); });
-        commands.offer(core.cycle);
+        for (; deals->results <= int64_t(passed.size()); ++deals) {
+            a->rate = deals->a, b->rate = deals->b, turns->rate = deals->turns;
+            for (int i = 0; i < RESULT_STREAMS; ++i) c[i].rate = deals->c;
+        }
+        commands.bring(command->open(core.cycle));
         if (turns->beats) {
-            bool brings = !operand_a.offered && !operand_b.offered && turns->done < turns->beats && turns->open(core.cycle);
-            bool of_b = brings && turns->data[turns->done];
+            bool more = !operand_a.offered && !operand_b.offered && turns->done < turns->beats;
+            bool of_b = more && turns->data[turns->done];
+            bool brings = more && turns->open(core.cycle) && back(of_b ? *b : *a);
             operand_a.bring(brings && !of_b);
-            operand_b.bring(of_b);
+            operand_b.bring(brings && of_b);
             turns->done += brings;
         } else {
-            operand_a.offer(core.cycle);
-            operand_b.offer(core.cycle);
+            operand_a.bring(a->open(core.cycle) && back(*a));
+            operand_b.bring(b->open(core.cycle) && back(*b));
         }
 #ifdef HAS_BIAS
         finished = finished && biases.done();
-        biases.offer(core.cycle);
+        biases.bring(bias->open(core.cycle));
 #endif
         each([&](auto &sink) { sink.offer(core.cycle); });
         top.eval();
@@ -202,7 +228,9 @@ int64_t core_run(void *handle, Port *command, Port *a, Port *b, Port *bias, Port
 #ifdef HAS_BIAS
         biases.advance();
 #endif
-        each([&](auto &sink) { sink.advance(); });
+        int64_t everywhere = INT64_MAX;
+        each([&](auto &sink) { sink.advance(), everywhere = std::min(everywhere, sink.port.done); });
+        if (everywhere > int64_t(passed.size())) passed.push_back(core.cycle);
         core.tick();
     }
     return cycles;

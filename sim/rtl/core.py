@@ -61,11 +61,24 @@ Result = NDArray[np.float32] | bytes | None
 """C of a command: float32, shape (rows, columns); the bytes of packed blocks; None where nothing is sent."""
 
 
+class _Rate(ctypes.Structure):
+    _fields_ = [("numerator", ctypes.c_uint32), ("denominator", ctypes.c_uint32)]
+
+    @classmethod
+    def of(cls, rate: Fraction | None) -> "_Rate":
+        """The rate, 1 where there is none."""
+        return cls(1, 1) if rate is None else cls(rate.numerator, rate.denominator)
+
+
 class _Port(ctypes.Structure):
     _fields_ = [
-        ("data", ctypes.c_void_p), ("beats", ctypes.c_int64), ("done", ctypes.c_int64),
-        ("numerator", ctypes.c_uint32), ("denominator", ctypes.c_uint32),
+        ("data", ctypes.c_void_p), ("beats", ctypes.c_int64), ("done", ctypes.c_int64), ("needs", ctypes.c_void_p),
+        ("rate", _Rate),
     ]  # fmt: skip
+
+
+class _Deal(ctypes.Structure):
+    _fields_ = [("results", ctypes.c_int64), *((name, _Rate) for name in ("a", "b", "turns", "c"))]
 
 
 @dataclass(frozen=True)
@@ -87,6 +100,8 @@ class RtlProduct:
     map
         of a command of patches, float32, shape (positions, channels): what comes instead of A, of which then only the shape
         counts.
+    after_a, after_b
+        a product of the run whose C, and that of those before, must have left before A (B) is brought, by its number from 0.
     """
 
     a: np.ndarray
@@ -96,6 +111,8 @@ class RtlProduct:
     packed_b: bytes = b""
     bias: np.ndarray | None = None
     map: np.ndarray | None = None
+    after_a: int | None = None
+    after_b: int | None = None
 
     @property
     def stores(self) -> bool:
@@ -169,7 +186,7 @@ class RtlCore:
         library = load_library(*_parts(config), quick)
         library.core_open.restype = ctypes.c_void_p
         library.core_run.restype = ctypes.c_int64
-        library.core_run.argtypes = [ctypes.c_void_p, *[ctypes.POINTER(_Port)] * 6, ctypes.c_int64]
+        library.core_run.argtypes = [ctypes.c_void_p, *[ctypes.POINTER(_Port)] * 6, *[ctypes.c_int64] * 2, ctypes.POINTER(_Deal)]
         for name in ("core_close", "core_reset", "core_clear", "core_error"):
             getattr(library, name).argtypes = [ctypes.c_void_p]
         library.core_words.argtypes = [ctypes.c_void_p, ctypes.c_int]
@@ -199,8 +216,26 @@ class RtlCore:
         self._library.core_counters(self._handle, words.ctypes.data)
         return dict(zip(self.counter_names, map(int, words), strict=False))
 
-    def run(self, products: list[RtlProduct], rates: Rates = Rates(), limit: int = 1 << 34) -> tuple[list[Result], int]:  # noqa: B008
+    def run(
+        self,
+        products: list[RtlProduct],
+        rates: Rates | list[Rates] = Rates(),  # noqa: B008
+        limit: int = 1 << 34,
+        latency: int = 0,
+    ) -> tuple[list[Result], int]:
         """Run commands back to back.
+
+        Parameters
+        ----------
+        products
+            commands and their data. On one port for both operands, A comes before B unless it is held longer.
+        rates
+            of the ports; or for each product those of A, B and C once the C of the one before has left, the same if it does not,
+            and all with one port for both operands or all with two.
+        limit
+            cycles after which something is wrong.
+        latency
+            cycles that results take to come back as the operands of products that come ``after`` them.
 
         Returns
         -------
@@ -213,28 +248,38 @@ class RtlCore:
             if a command was refused or the core has not finished within ``limit`` cycles.
         """
         commands, turns, biases, counts = [], [], [], []
-        a_beats: list[np.ndarray] = []
-        b_beats: list[np.ndarray] = []
-        for product in products:
+        left, deals = [0], []
+        beats_of: dict[str, list[np.ndarray]] = {"a": [], "b": []}
+        needs: dict[str, list[int]] = {"a": [], "b": []}
+        dealt = rates if isinstance(rates, list) else [rates] * len(products)
+        for product, deal in zip(products, dealt, strict=True):
             word = self._command(product)
             commands.append(np.frombuffer(word.to_bytes(4 * self._words[0], "little"), np.uint32))
-            for which, beats_of in enumerate((a_beats, b_beats)):
-                beats_of += (brought := product.operand("ab"[which], self.config))
-                turns += [np.full((len(beats), 1), which, np.uint32) for beats in brought]
+            after = {"a": product.after_a, "b": product.after_b}
+            needed = {name: 0 if number is None else left[number + 1] for name, number in after.items()}
+            for name in "ba" if needed["a"] > needed["b"] else "ab":
+                beats_of[name] += (brought := product.operand(name, self.config))
+                for beats in brought:
+                    turns.append(np.full((len(beats), 1), name == "b", np.uint32))
+                    needs[name] += [needed[name]] * len(beats)
+            deals.append(_Deal(left[-1], *map(_Rate.of, (deal.a, deal.b, deal.operands, deal.c))))
             if product.bias is not None:
                 biases.append(bias_beats(product.bias, product.a.shape[0], self.config))
             counts.append(product.result_beats(self.config))
+            left.append(left[-1] + counts[-1])
+        rates, deals = dealt[0] if dealt else Rates(), [*deals, _Deal(1 << 62)]
         refused = self.counters()["refused"]
         ports = [
             self._port(commands, self._words[0], rates.command),
-            self._port(a_beats, self._words[1], rates.a),
-            self._port(b_beats, self._words[2], rates.b),
+            self._port(beats_of["a"], self._words[1], rates.a, needs["a"]),
+            self._port(beats_of["b"], self._words[2], rates.b, needs["b"]),
             self._port(biases, self.config.tile_columns, rates.bias),
-            self._port(turns if rates.operands else [], 1, rates.operands or Fraction(1)),
+            self._port(turns if rates.operands else [], 1, rates.operands),
         ]
         beats = np.zeros((self.config.result_streams, sum(counts), self._words[3]), np.uint32)
         streams = (_Port * len(beats))(*(self._describe(one, rates.c) for one in beats))
-        cycles = self._library.core_run(self._handle, *[ctypes.byref(port) for port, _ in ports], streams, limit)
+        by_reference = [ctypes.byref(port) for port, *_ in ports]
+        cycles = self._library.core_run(self._handle, *by_reference, streams, limit, latency, (_Deal * len(deals))(*deals))
         if self.counters()["refused"] != refused:
             error = CommandError(self._library.core_error(self._handle))
             raise RtlError(f"the core refused a command{f': {error.name}' if error else ', but not the last one'}")
@@ -263,12 +308,15 @@ class RtlCore:
         rows, inner = product.a.shape
         return pack_command(**defaults | {"rows": rows, "inner": inner, "columns": product.b.shape[1]} | product.fields)
 
-    def _describe(self, beats: np.ndarray, rate: Fraction) -> _Port:
-        return _Port(beats.ctypes.data, len(beats), 0, rate.numerator, rate.denominator)
+    def _describe(self, beats: np.ndarray, rate: Fraction | None, needs: NDArray[np.int64] | None = None) -> _Port:
+        return _Port(beats.ctypes.data, len(beats), 0, None if needs is None else needs.ctypes.data, _Rate.of(rate))
 
-    def _port(self, parts: list[np.ndarray], words: int, rate: Fraction) -> tuple[_Port, np.ndarray]:
+    def _port(
+        self, parts: list[np.ndarray], words: int, rate: Fraction | None, needs: list[int] | None = None
+    ) -> tuple[_Port, np.ndarray, NDArray[np.int64] | None]:
+        """A port, and the arrays that it points at."""
         beats = np.concatenate([np.atleast_2d(p) for p in parts]) if parts else np.zeros((0, words), np.uint32)
         if beats.shape[1] != words:
             beats = np.pad(beats, ((0, 0), (0, words - beats.shape[1])))
-        beats = np.ascontiguousarray(beats)
-        return self._describe(beats, rate), beats
+        beats, needed = np.ascontiguousarray(beats), None if needs is None else np.array(needs, np.int64)
+        return self._describe(beats, rate, needed), beats, needed

@@ -28,11 +28,12 @@ _MEMORY = {field.name for field in fields(Memory)}
 _CLUSTER = {"data", "tensor", "cores_per_chip", "overlap"}
 PARALLEL = ("data", "tensor")
 """What several cores share: the batch, or each weight matrix."""
-_ESTIMATE = {"training", "epochs", "samples", "merge"}
+_ESTIMATE = {"training", "epochs", "samples", "merge", "prefetch", "latency"}
 NEEDS = {
     "library": ("synthesis", "energy"), "dram_energy": ("energy",), "epochs": ("training",), "samples": ("epochs",),
     "link": ("data", "tensor", "cores"), "link_latency": ("link",), "overlap": ("link",),
     "cores_per_chip": ("data", "tensor", "cores"), "cores": ("parallel",), "parallel": ("cores",),
+    "latency": ("prefetch",),
 }  # fmt: skip
 """Parameters that say nothing without another: that one, or one of several."""
 _SMALL = 500
@@ -115,9 +116,9 @@ def evaluate(workload: Workload | str, point: Mapping[str, Any]) -> Estimate:
     ``Memory``, of ``Cluster`` with ``link`` in bytes per cycle and ``link_latency`` (``cores`` with ``parallel`` "data" or
     "tensor" is a short form), ``schedule``, ``training``,
     ``ports`` (False counts the array alone), ``port_rate`` (the share of cycles in which each stream of the core passes a
-    beat), ``epochs``, ``samples``, ``physical``, or ``synthesis`` with ``library`` for ``read_results``, ``energy``
-    with ``library`` for ``read_energy`` and ``dram_energy`` in pJ per byte, ``clock_mhz`` in place of theirs, and the options
-    of the workload: ``batch``, ``sequence`` and so on.
+    beat), ``prefetch``, ``latency``, ``epochs``, ``samples``, ``physical``, or ``synthesis`` with ``library`` for
+    ``read_results``, ``energy`` with ``library`` for ``read_energy`` and ``dram_energy`` in pJ per byte, ``clock_mhz`` in place
+    of theirs, and the options of the workload: ``batch``, ``sequence`` and so on.
 
     Raises
     ------

@@ -1,5 +1,6 @@
 """The model against itself: short cuts change nothing."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -41,6 +42,62 @@ def test_repetition_is_worked_out_only_once(seed):
     assert quick.causes == slow.causes
     assert sum(quick.causes.values()) == quick.cycles
     assert min(quick.causes.values()) >= 0
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_repetition_ends_the_same_where_operands_are_held(seed):
+    """Loops of random commands, rates that change between them, and a first command of each that waits for results before."""
+    rng = np.random.default_rng([seed, 1])
+    config = list(MACHINES.values())[seed % len(MACHINES)]
+    body = tuple(command._replace(load_a=True, load_b=True, accumulate=False) for command in Sequence(config, rng).commands(3))
+    items = [Loop(int(rng.integers(1, 30)), body) for _ in range(5)]
+    waits = [[int(rng.integers(-1, number)) + 1 if number else 0 for _ in "ab"] for number in range(len(items))]
+    rates = [random_rates(rng) for _ in items]
+    rates = [replace(one, operands=one.a if seed % 2 else None) for one in rates]
+
+    def network(model: CoreModel):
+        left = [-1]
+        for item, rate, (a, b) in zip(items, rates, waits, strict=True):
+            if model.left >= 0:
+                model.deal(rate)
+            model.hold(left[a], left[b])
+            yield from (item,) if model.jump else commands((item,))
+            left.append(model.left)
+
+    quick, slow = (CoreModel(config, rates[0], jump=jump, latency=3) for jump in (True, False))
+    assert quick.run(network(quick)) == slow.run(network(slow))
+    assert (quick.counters, quick.left) == (slow.counters, slow.left)
+
+
+def test_held_operands_come_when_results_are_back():
+    """A, then both, of the second command; what is sent ahead is there, and a latency counts from the last beat of C on."""
+    command, starts = Command(8, 64, 8, 8, 8), {}
+    for held in ((), "a", "ab"):
+        for latency in (0, 25):
+            done = []
+            model = CoreModel(MACHINES["mesh"], jump=False, observe=done.append, latency=latency)
+
+            def two(model=model, held=held):
+                yield command
+                model.hold(**dict.fromkeys(held, model.left))
+                yield command
+
+            model.run(two())
+            first, second = done
+            starts["".join(held), latency] = second.load_b.full - first.store[1], second.load_a.full - first.store[1]
+    alone = CoreModel(MACHINES["mesh"], jump=False, observe=(done := []).append)
+    alone.run([command])
+    load = done[0].load_a.full - done[0].load_a.start - 1
+    assert starts["", 0] == starts["", 25] < (0, 0)
+    assert starts["a", 0] == (starts["", 0][0], load)
+    assert starts["a", 25] == (starts["", 0][0], load + 25)
+    assert starts["ab", 0] == (load, load)
+
+
+def test_rates_within_a_run_are_all_of_one_kind():
+    model = CoreModel(MACHINES["mesh"])
+    with pytest.raises(ValueError, match=r"^rates within a run must all have one port for both operands, or all two$"):
+        model.deal(Rates(operands=Fraction(1, 2)))
 
 
 def test_causes_are_what_was_made_slow():
