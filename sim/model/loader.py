@@ -5,7 +5,7 @@ from typing import NamedTuple
 from hw.command import OperandFormat
 from hw.timing import Timing
 from sim.model.port import Source
-from sim.model.repeat import Stage, State, repeat
+from sim.model.repeat import Memory, Stage, State, recall, repeat
 from sim.model.unpacker import Unpacker
 
 __all__ = ["Loader"]
@@ -81,6 +81,8 @@ class Loader(Stage):
         cycle from which a half is free.
     waited
         cycles without input.
+    done
+        loads of packed blocks that were worked out before.
     """
 
     TIMES = ("idle", "half")
@@ -97,6 +99,7 @@ class Loader(Stage):
         self.idle = self.half = 0
         self.holding = False
         self.waited = 0
+        self.done: Memory = {}
 
     def start(self, offered: int) -> int:
         """The cycle in which a job begins that is offered from cycle ``offered`` on."""
@@ -144,8 +147,15 @@ class Loader(Stage):
         if port.steady(start + 1):
             return start + self.unpacker_cycles + blocks * self.beats
         unpacker = Unpacker(self.config, port, start + 1, width)
-        repeat(unpacker, blocks - 1, unpacker.block, self.jump)
-        unpacker.block(True)
+
+        def tensor() -> None:
+            repeat(unpacker, blocks - 1, unpacker.block, self.jump)
+            unpacker.block(True)
+
+        if self.jump:
+            recall(unpacker, self.done, (blocks, width), tensor)
+        else:
+            tensor()
         self.waited += unpacker.waited
         return unpacker.time - 1
 

@@ -138,6 +138,8 @@ class Source(Port, Stage):
 
     def relative(self, reference: int) -> State:
         """The state for beats taken from ``reference`` on."""
-        wait = max(0, self.offer - reference)
+        state = *self.future(reference), max(0, self.offer - reference)
+        if not self.changes:
+            return state
         later = zip(self.changes, self.rates, strict=True)
-        return *self.future(reference), wait, *((time - reference, *Port(rate).future(reference)) for time, rate in later)
+        return *state, *((time - reference, *Port(rate).future(reference)) for time, rate in later)

@@ -75,7 +75,7 @@ def test_held_operands_come_when_results_are_back():
     for held in ((), "a", "ab"):
         for latency in (0, 25):
             done = []
-            model = CoreModel(MACHINES["mesh"], jump=False, observe=done.append, latency=latency)
+            model = CoreModel(MACHINES["mesh"], Rates(c=Fraction(1, 9)), jump=False, observe=done.append, latency=latency)
 
             def two(model=model, held=held):
                 yield command

@@ -18,7 +18,7 @@ from tests.sim.machines import MACHINES
 from tests.sim.messages import rejects
 
 CONFIG = CoreConfig(mantissa_widths=(4, 6), mesh_rows=2, mesh_columns=2, lanes=64, features=("packed", "bfloat16"))
-CHAIN = Workload("chain", tuple(Layer(name, "linear", 64, 640, 640) for name in "abc"))
+CHAIN = Workload("chain", tuple(Layer(name, "linear", 8, 640, 640) for name in "abc"))
 
 
 def test_products_wait_for_the_layer_before():
@@ -81,7 +81,7 @@ def test_one_product_is_a_product_alone():
 def test_rows_are_shares_of_the_step():
     alone, ahead = (estimate(CHAIN, CONFIG, training=True, merge=False, prefetch=prefetch) for prefetch in (False, True))
     merged = estimate(CHAIN, CONFIG, training=True, prefetch=True)
-    assert merged.cycles == ahead.cycles < 0.9 * alone.cycles
+    assert merged.cycles == ahead.cycles < alone.cycles
     assert [row.core.busy for row in ahead.rows] == [row.core.busy for row in alone.rows]
     assert sum(row.count for row in merged.rows) == len(ahead.rows) == 9
     # The first layer's operands could not come sooner, and the second's weights did.
@@ -91,16 +91,18 @@ def test_rows_are_shares_of_the_step():
 
 
 def test_a_latency_shows_once_for_each_layer():
-    now, later = (estimate(CHAIN, CONFIG, prefetch=True, latency=latency).cycles for latency in (0, 1000))
-    assert later == now + 2 * 1000
+    """Where it is longer than what is sent ahead takes."""
+    late, later = (estimate(CHAIN, CONFIG, prefetch=True, latency=latency).cycles for latency in (10_000, 11_000))
+    assert later == late + 2 * 1000
+    assert estimate(CHAIN, CONFIG, prefetch=True).cycles < 0.98 * estimate(CHAIN, CONFIG).cycles
 
 
 def test_each_product_keeps_its_rates_and_its_walk():
     """Never slower than products alone."""
-    config = replace(MACHINES["maps"], panel_columns=64)
-    shares = (Rates(operands=Fraction(1, 2), c=Fraction(1, 4)),)
-    ports = {"memory": Memory(results="packed", patches="gathered"), "rates": Rates(operands=Fraction(1, 4), c=Fraction(1, 2))}
-    alone, ahead = (estimate("resnet20", config, shares=shares, prefetch=prefetch, **ports) for prefetch in (False, True))
+    config = CoreConfig(block_size=16, tile_rows=4, tile_columns=4, lanes=16, features=("packed", "patches"))
+    ports = {"memory": Memory(patches="gathered"), "rates": Rates(operands=Fraction(1, 4))}
+    ports |= {"shares": (Rates(operands=Fraction(3, 8), c=Fraction(1, 2)),)}
+    alone, ahead = (estimate("resnet20", config, prefetch=prefetch, **ports) for prefetch in (False, True))
     assert 0.8 * alone.cycles < ahead.cycles < alone.cycles
     assert sum(row.core.busy for row in alone.rows) == sum(row.core.busy for row in ahead.rows)
 
