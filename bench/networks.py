@@ -1,8 +1,8 @@
-"""Cycles of every network in every mode, as the table of docs/simulator.md: ``python -m bench.networks [--json] [--bounds]``."""
+"""Cycles of every network in every mode of docs/simulator.md: ``python -m bench.networks [--json|--bounds|--prefetch]``."""
 
 import argparse
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 
@@ -13,7 +13,7 @@ from sim.network.result import Estimate
 from sim.study.report import quantity
 from sim.workloads import NETWORKS
 
-__all__ = ["MACHINE", "RATES", "SCHEDULES", "STREAMS", "WALKED", "bounded", "bounds", "cycles", "table"]
+__all__ = ["MACHINE", "RATES", "SCHEDULES", "STREAMS", "WALKED", "ahead", "bounded", "bounds", "cycles", "table"]
 
 MACHINE = CoreConfig(
     mantissa_widths=(4, 6), tile_rows=8, tile_columns=64, mesh_rows=2, lanes=64, result_panels=4, load_lines=4,
@@ -55,22 +55,39 @@ def bounded(network: str, training: bool, batch: int, prefetch: bool = False) ->
     return estimate(workload, MACHINE, training=training, prefetch=prefetch, **port)
 
 
-def bounds(networks: Iterable[str] = NETWORKS) -> Iterator[str]:
-    """Cycles with three fixed streams, with the port dealt by product, and with operands sent ahead; both bounds and the last's
-    ratio to the larger; in Markdown, blocks of 4 bits."""
-    yield "| network | | batch | three streams | one port | sent ahead | compute bound | port bound | cycles / bound |"
-    yield "|---|---|--:|--:|--:|--:|--:|--:|--:|"
+def _lines(networks: Iterable[str], titles: str, cells: Callable[[str, bool, int], Iterable[str]]) -> Iterator[str]:
+    """A table in Markdown of every network in either mode, at batch 1 and 16."""
+    yield f"| network | | batch | {titles} |"
+    yield "|---|---|--:|" + "--:|" * (titles.count("|") + 1)
     for network in networks:
         for training in (False, True):
             for batch in (1, 16):
-                before = {"rates": FORMER[1], "memory": STREAMS["blocks"], "training": training}
-                former = estimate(load(network, batch=batch), FORMER[0], **before).cycles
-                alone = bounded(network, training, batch).cycles
-                result = bounded(network, training, batch, prefetch=True).summary()
                 mode = "training step" if training else "inference"
-                values = (former, alone, *(result[name] for name in ("cycles", "compute_bound", "port_bound")))
-                cells = [quantity(value).strip() for value in values]
-                yield f"| {network} | {mode} | {batch} | {' | '.join(cells)} | {result['times_bound']:.2f} |"
+                yield f"| {network} | {mode} | {batch} | {' | '.join(cells(network, training, batch))} |"
+
+
+def bounds(networks: Iterable[str] = NETWORKS) -> Iterator[str]:
+    """Cycles with three fixed streams and with the port dealt by product, both bounds and the ratio in Markdown; blocks, 4 bits."""
+
+    def cells(network: str, training: bool, batch: int) -> Iterator[str]:
+        before = {"rates": FORMER[1], "memory": STREAMS["blocks"], "training": training}
+        yield quantity(estimate(load(network, batch=batch), FORMER[0], **before).cycles).strip()
+        result = bounded(network, training, batch).summary()
+        yield from (quantity(result[name]).strip() for name in ("cycles", "compute_bound", "port_bound"))
+        yield f"{result['times_bound']:.2f}"
+
+    return _lines(networks, "three streams | one port | compute bound | port bound | cycles / bound", cells)
+
+
+def ahead(networks: Iterable[str] = NETWORKS) -> Iterator[str]:
+    """Cycles of products one after another and with operands sent ahead, the larger bound and both ratios in Markdown."""
+
+    def cells(network: str, training: bool, batch: int) -> Iterator[str]:
+        alone, sent = (bounded(network, training, batch, prefetch) for prefetch in (False, True))
+        yield from (quantity(value).strip() for value in (alone.cycles, sent.cycles, sent.least_cycles))
+        yield from (f"{result.cycles / result.least_cycles:.2f}" for result in (alone, sent))
+
+    return _lines(networks, "one after another | sent ahead | larger bound | cycles / bound | sent ahead", cells)
 
 
 def table(results: dict[tuple[str, bool], dict]) -> str:
@@ -89,10 +106,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.networks", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
     parser.add_argument("--bounds", action="store_true", help="print cycles in blocks beside their bounds, batch 1 and 16")
-    parser.add_argument("--networks", default=",".join(NETWORKS), metavar="NAMES", help="of --bounds (default: all)")
+    parser.add_argument("--prefetch", action="store_true", help="print what sending operands ahead changes, batch 1 and 16")
+    networks = "of --bounds and --prefetch (default: all)"
+    parser.add_argument("--networks", default=",".join(NETWORKS), metavar="NAMES", help=networks)
     options = parser.parse_args(arguments)
-    if options.bounds:
-        for line in bounds(options.networks.split(",")):
+    if options.bounds or options.prefetch:
+        for line in (bounds if options.bounds else ahead)(options.networks.split(",")):
             print(line, flush=True)
         return
     results = {(network, training): cycles(network, training) for network in NETWORKS for training in (False, True)}
