@@ -158,6 +158,16 @@ def test_the_dearer_branch_counts(save):
     assert [(layer.first, layer.last) for layer in workload.layers] == [(True, False), (False, True)]
 
 
+def test_what_a_branch_takes_from_outside_lies_before_it(save):
+    """Neither branch holds a product; both hand on what one has made."""
+    inner = [onnx.helper.make_graph([node("Relu", ["h"], name)], name, [], [tensor(name, 4, 6)]) for name in ("a", "b")]
+    choice = onnx.helper.make_tensor_value_info("c", onnx.TensorProto.BOOL, [])
+    nodes = [node("MatMul", ["x", "w"], "h"), node("If", ["c"], "k", then_branch=inner[0], else_branch=inner[1]),
+             node("MatMul", ["k", "v"], "y")]  # fmt: skip
+    layers = load(save(nodes, [tensor("x", 4, 8), choice], [tensor("y", 4, 2)], [weight("w", 8, 6), weight("v", 6, 2)])).layers
+    assert [(layer.first, layer.last) for layer in layers] == [(True, False), (False, True)]
+
+
 def loop(save, count, kind=np.int64):
     body = onnx.helper.make_graph(
         [node("MatMul", ["h", "r"], "k"), node("Identity", ["go"], "on")],

@@ -70,6 +70,16 @@ def test_parts_give_the_whole(name, tmp_path):
     assert ((wide - whole["y"]) ** 2).sum() < 1e-3 * (whole["y"] ** 2).sum()
 
 
+def test_the_next_keys_have_a_known_shape(tmp_path):
+    """So that products of them can be counted."""
+    made, _ = attention(**PAST)
+    made.graph.node.append(node("MatMul", ["next_key", "next_key_t"], "z"))
+    made.graph.node.insert(1, node("Transpose", ["next_key"], "next_key_t", perm=[0, 1, 3, 2]))
+    made.graph.output.append(tensor("z", *[None] * 4))
+    counted = load(save(made, tmp_path))
+    assert counted.layers[-1].macs == 2 * 2 * 8 * 4 * 8
+
+
 APART = "only query, key and value apart are modelled"
 REFUSED = {
     "queries, keys and values in one": ({"query": (2, 5, 2, 3, 4)}, APART),
