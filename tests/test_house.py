@@ -34,6 +34,7 @@ HOMES = {
     "sim.model.requantizer": "tests/sim/test_exact.py",
     "sim.model.result_buffer": "tests/sim/test_exact.py",
     "sim.model.sequencer": "tests/sim/test_exact.py",
+    "sim.network.step.ways": "tests/sim/network/test_estimate.py",
     "sim.network.walks": "tests/sim/network/test_plan.py",
     "sim.workloads.attention": "tests/sim/workloads/test_tables.py",
     "sim.workloads.convolutional": "tests/sim/workloads/test_tables.py",

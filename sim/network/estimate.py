@@ -9,10 +9,10 @@ from hw.config import CoreConfig
 from sim.model import Rates
 from sim.network.bounds import compute_bound, port_bound, port_width
 from sim.network.cycles import Cycles, check_width, product_cycles
-from sim.network.machine import Machine
 from sim.network.memory import Memory, Traffic, element_bits
 from sim.network.parallel import Cluster, Exchange, exchange_cycles, split
 from sim.network.result import Estimate, ProductRow, TrainingRun
+from sim.network.step.ways import Ways
 from sim.network.synthesis import Physical
 from sim.workloads import Layer, LayerProduct, WidthSchedule, Workload, load
 from sim.workloads import schedule as find_schedule
@@ -37,7 +37,7 @@ def _groups(
 
 
 def _rows(
-    machine: Machine, workload: Workload, training: bool, plan: WidthSchedule, wide_epoch: bool, merge: bool
+    machine: Ways, workload: Workload, training: bool, plan: WidthSchedule, wide_epoch: bool, merge: bool
 ) -> Iterator[ProductRow]:
     """The rows of a step: of products alone, or of their shares of it."""
     groups, shares = _groups(workload, training, plan, wide_epoch, merge), None
@@ -63,7 +63,7 @@ def _bound(cycles: Cycles, memory_cycles: float, link_cycles: float) -> str:
 
 
 def _row(
-    machine: Machine,
+    machine: Ways,
     layer: Layer,
     product: LayerProduct,
     part: LayerProduct,
@@ -164,7 +164,7 @@ def estimate(
         the model of a product on a core.
     prefetch
         whether commands and operands that need no results of the products before, weights above all, are sent ahead, so
-        that products overlap, see ``sim.network.prefetch``. The time of a product is then its share of the step, from the last
+        that products overlap, see ``sim.network.step.prefetch``. The time of a product is then its share of the step, from the last
         beat of the C before to its own; what is sent ahead of it is in that of others.
     latency
         cycles that results then take to come back as operands.
@@ -185,7 +185,7 @@ def estimate(
     if latency < 0:
         raise ValueError(f"latency must be at least 0, not {latency}")
     circumstances = ((memory or Memory()).behind(config), cluster or Cluster())
-    machine = Machine(config, *circumstances, (rates, *shares), cycles, prefetch, latency)
+    machine = Ways(config, *circumstances, (rates, *shares), cycles, prefetch, latency)
     if machine.cluster.data > workload.batch:
         raise ValueError(f"data must be at most the batch of {workload.batch}, not {machine.cluster.data}")
     if epochs is not None and not training:
@@ -198,7 +198,7 @@ def estimate(
     return Estimate(workload, config, plan, training, *known, rows, run)
 
 
-def _run(machine: Machine, workload: Workload, plan: WidthSchedule, epochs: int, samples: int | None) -> TrainingRun:
+def _run(machine: Ways, workload: Workload, plan: WidthSchedule, epochs: int, samples: int | None) -> TrainingRun:
     """A training run scaled from one step of a narrow and one of a wide epoch."""
     samples = workload.samples if samples is None else samples
     if samples is None:

@@ -10,7 +10,7 @@ from sim import CoreConfig, Memory, estimate, load
 from sim.model import Rates
 from sim.network.cycles import Cycles, product_commands, product_cycles
 from sim.network.plan import commands
-from sim.network.prefetch import Work, after, in_one_run
+from sim.network.step.prefetch import Work, after, in_one_run
 from sim.rtl.core import RtlCore
 from sim.workloads import Layer, Workload
 from tests.sim.command_sequences import as_product

@@ -10,12 +10,12 @@ from sim.network.cycles import OUTPUT_FORMATS, Cycles, product_commands
 from sim.network.memory import Memory, Traffic, row_bits
 from sim.network.parallel import Cluster, split
 from sim.network.plan import panels
-from sim.network.prefetch import Work, after, in_one_run
+from sim.network.step.prefetch import Work, after, in_one_run
 from sim.network.walks import walk_traffic, walkable
 from sim.workloads import Layer, LayerProduct
 from sim.workloads.window import Window
 
-__all__ = ["Machine", "Way", "product_traffic"]
+__all__ = ["Way", "Ways", "product_traffic"]
 
 
 class Way(NamedTuple):
@@ -27,7 +27,7 @@ class Way(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Machine:
+class Ways:
     """Everything a product's row depends on beside the product; members as of ``sim.estimate``, ``rates`` all that it may take."""
 
     config: CoreConfig
