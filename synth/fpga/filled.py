@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from synth.fpga.implement import Resources, Target
 
-__all__ = ["DEVICES", "FILLED", "Device", "filled", "filled_lines"]
+__all__ = ["DEVICES", "FILLED", "Chip", "filled", "filled_lines"]
 
 
-class Device(NamedTuple):
+class Chip(NamedTuple):
     """A device: its name, lookup tables and multiplier blocks."""
 
     name: str
@@ -17,11 +17,11 @@ class Device(NamedTuple):
     blocks: int
 
 
-DEVICES = {"xc7": Device("XC7A100T", 63_400, 240), "ecp5": Device("LFE5U-85", 83_640, 156)}
+DEVICES = {"xc7": Chip("XC7A100T", 63_400, 240), "ecp5": Chip("LFE5U-85", 83_640, 156)}
 FILLED = ("hbfp4", "mixed46", "hbfp6", "hbfp8", "int4", "int8", "mxfp4", "mxfp6-e2m3", "fp8-e4m3", "bf16", "fp16", "fp32")
 
 
-def filled(device: Device, plain: Resources | None, blocks: Resources | None) -> float:
+def filled(device: Chip, plain: Resources | None, blocks: Resources | None) -> float:
     """Multiply-accumulates per cycle of a device full of two bodies of a unit, in the shares that give most.
 
     Parameters

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import pytest
 
-from synth.fpga.filled import DEVICES, Device, filled, filled_lines
+from synth.fpga.filled import DEVICES, Chip, filled, filled_lines
 from synth.fpga.implement import Resources, Target
 from synth.fpga.sets import tables
 
@@ -14,7 +14,7 @@ def unit(tables_per_mac, blocks_per_mac=0.0, target=None):
     return Resources("a", "ecp5", 16, *counts, 0, {}, (), asdict(target) if target else {})
 
 
-DEVICE = Device("d", 1000, 10)
+DEVICE = Chip("d", 1000, 10)
 
 
 @pytest.mark.parametrize(("plain", "blocks", "most"), [
