@@ -92,8 +92,8 @@ def test_streams_of_c_may_stall_apart(slow, monkeypatch):
     core, random = RtlCore(MACHINES["maps"], quick=True), np.random.default_rng(slow)
     mark, describe, number = Fraction(7, 11), core._describe, count()
 
-    def uneven(beats, rate):
-        return describe(beats, rate if rate != mark else Fraction(1, 9) if next(number) % 2 == slow else Fraction(1))
+    def uneven(beats, rate, *needs):
+        return describe(beats, rate if rate != mark else Fraction(1, 9) if next(number) % 2 == slow else Fraction(1), *needs)
 
     monkeypatch.setattr(core, "_describe", uneven)
     for _ in range(4):

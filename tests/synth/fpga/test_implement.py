@@ -113,5 +113,5 @@ def test_the_page_holds_what_the_results_file_gives(tmp_path):
 def test_a_page_without_markers_is_refused(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("nothing here")
-    with pytest.raises(ValueError, match=r"page\.md has no markers <!-- tiles --> "):
+    with pytest.raises(ValueError, match=r"page\.md has no markers <!-- filled --> "):
         rewrite(page, tables([]))
