@@ -10,7 +10,7 @@ FLOAT_DOT = 8
 """Products of a unit of floats: a cycle of 64 has some 300 000 gates; a multiply-accumulate of 8 has the same operations."""
 PIPELINES = {
     "hbfp4": (3, 1, 2.418), "hbfp6": (3, 1, 1.953), "mxfp4": (3, 1, 1.953), "int4": (1, 1, 6.231), "bf16": (3, 2, 1.953),
-    "fp32": (3, 2, 1.953), "mxfp6-e2m3": (3, 1, 1.953),
+    "fp32": (3, 2, 1.953), "mxfp6-e2m3": (3, 1, 1.953), "mixed46": (3, 1, 1.953),
 }  # fmt: skip
 """Registers in the accumulator and in the sum, and the target in ns, of the smallest tile at equal clock in the first library.
 
