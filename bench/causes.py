@@ -9,9 +9,9 @@ from bench.networks import MACHINE, RATES, SHARES, WALKED
 from sim import load
 from sim.model import CoreModel
 from sim.network.bounds import compute_bound, port_bound
-from sim.network.cycles import command_fields
-from sim.network.plan import Loop, plan
-from sim.network.walks import walkable, walks
+from sim.network.cycles import product_cycles
+from sim.network.parallel import Cluster
+from sim.network.step.ways import Ways
 from sim.study.report import quantity
 from sim.workloads import NETWORKS, LayerProduct
 
@@ -39,20 +39,13 @@ class Causes(NamedTuple):
 
 def product_causes(product: LayerProduct) -> Causes:
     """A product on the machine of ``bench.networks``, with the plan and the rates that suit it best."""
-    memory, best, window = WALKED.behind(MACHINE), None, product.window
-    fields = command_fields(memory.operands or "fp32", memory.results, 4)
-    bodies = [plan(MACHINE, product.m, product.k, product.n, 4, 4, **fields)]
-    if window is not None and walkable(MACHINE, window, product.n, fields["output"]):
-        bodies.append(tuple(piece.command for piece in walks(MACHINE, window, product.n, 4, 4, **fields)))
-    for body in bodies:
-        for rates in (RATES, *SHARES):
-            model = CoreModel(MACHINE, rates)
-            model.run([Loop(product.repeats, body)] if product.repeats > 1 else body)
-            if best is None or model.cycles < best.cycles:
-                best = model
-    assert best is not None
+    memory = WALKED.behind(MACHINE)
+    ways = Ways(MACHINE, memory, Cluster(), (RATES, *SHARES), product_cycles, prefetch=False, latency=0)
+    best = ways.best(product, 4)
+    model = CoreModel(MACHINE, best.rates or RATES)
+    model.run(ways.commands(product, 4, best.window))
     bound = compute_bound(MACHINE, product, 4)
-    found = Counter(best.causes)
+    found = Counter(model.causes)
     found["edges"], found["steps"] = found["steps"] - bound, bound  # type: ignore[assignment]
     return Causes(found, bound, port_bound(MACHINE, product, 4, memory, RATES))
 

@@ -78,10 +78,11 @@ class Task:
         of_a, of_b = self.loads(config)
         if self.window is None:
             yield blocks["a"].health, of_a
-        for job in jobs(config, self) if self.window is not None else ():
-            if job.fields["load_a"] and job.positions is not None:
-                seed = job.fields["seed_a"] if "seed_a" in self.seeds else None
-                yield golden.quantize(self.a[job.positions], blocks["a"].format, 1, self.rounding, seed).health, 1
+        else:
+            for job in jobs(config, self):
+                if job.fields["load_a"] and job.positions is not None:
+                    seed = job.fields["seed_a"] if "seed_a" in self.seeds else None
+                    yield golden.quantize(self.a[job.positions], blocks["a"].format, 1, self.rounding, seed).health, 1
         yield blocks["b"].health, of_b
 
     def blocks(self, name: str, config: CoreConfig) -> golden.BlockTensor:
@@ -146,21 +147,13 @@ def jobs(config: CoreConfig, task: Task) -> Iterator[Job]:
 
 def commands(config: CoreConfig, task: Task) -> Iterable[Command | Loop]:
     """The commands of ``jobs`` as the cycle model takes them, equal ones in loops."""
-    if task.prepared is not None or task.window is not None:
+    if task.prepared is not None or task.window is not None or task.in_rows:
         return (Command.of(job.fields) for job in jobs(config, task))
-    if not task.in_rows:
-        fields: CommandFields = {
-            "format_a": task.form, "format_b": task.form, "output": FORMATS[task.output], "width_c": task.width_c,
-            "bias": task.bias is not None,
-        }  # fmt: skip
-        return plan(config, *task.sizes, task.width_a, task.width_b, **fields)
-    return (
-        piece.command._replace(
-            format_a=task.form, format_b=task.form, output=OutputFormat.PACKED, width_c=task.width_c,
-            bias=task.bias is not None,
-        )
-        for piece in _pieces(config, task)
-    )
+    fields: CommandFields = {
+        "format_a": task.form, "format_b": task.form, "output": FORMATS[task.output], "width_c": task.width_c,
+        "bias": task.bias is not None,
+    }  # fmt: skip
+    return plan(config, *task.sizes, task.width_a, task.width_b, **fields)
 
 
 def _pieces(config: CoreConfig, task: Task) -> Iterator[Piece]:

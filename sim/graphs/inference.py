@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim.graphs.nodes import GraphError, attributes, subgraphs
+from sim.graphs.sizes import known_values
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
@@ -58,11 +59,7 @@ def _inputs(model: "ModelProto", text: str) -> str:
 def _known(graph: "GraphProto") -> dict[str, Tensor]:
     """Type and shape of the tensors whose shape is known."""
     known = {tensor.name: (tensor.data_type, tuple(tensor.dims)) for tensor in graph.initializer}
-    for value in (*graph.input, *graph.value_info, *graph.output):
-        kind = value.type.tensor_type
-        if kind.HasField("shape") and all(extent.HasField("dim_value") for extent in kind.shape.dim):
-            known[value.name] = kind.elem_type, tuple(extent.dim_value for extent in kind.shape.dim)
-    return known
+    return known | {value.name: (value.type.tensor_type.elem_type, shape) for value, shape in known_values(graph)}
 
 
 def _left_open(graph: "GraphProto") -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """Sizes of the extents that a graph leaves free, and of all its tensors."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from sim.graphs.nodes import GraphError
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, TensorShapeProto, ValueInfoProto
 
-__all__ = ["check_tensors", "fix_sizes", "graph_batch", "known_shapes", "read_sizes"]
+__all__ = ["check_tensors", "fix_sizes", "graph_batch", "known_shapes", "known_values", "read_sizes"]
 
 ELEMENTS = 1 << 31
 """Of tensors that are there together: of a network's, as far as their shapes are known, or a convolution's patches."""
@@ -116,14 +116,17 @@ def free_extents(model: "ModelProto") -> list[str]:
     ]  # fmt: skip
 
 
-def known_shapes(graph: "GraphProto") -> dict[str, tuple[int, ...]]:
-    """Shapes of the tensors of a graph of which all extents are known."""
-    shapes: dict[str, tuple[int, ...]] = {}
+def known_values(graph: "GraphProto") -> Iterator[tuple["ValueInfoProto", tuple[int, ...]]]:
+    """What a graph says of tensors of which all extents are known, and these."""
     for value in (*graph.input, *graph.value_info, *graph.output):
         kind = value.type.tensor_type
         if kind.HasField("shape") and all(extent.HasField("dim_value") for extent in kind.shape.dim):
-            shapes[value.name] = tuple(extent.dim_value for extent in kind.shape.dim)
-    return shapes
+            yield value, tuple(extent.dim_value for extent in kind.shape.dim)
+
+
+def known_shapes(graph: "GraphProto") -> dict[str, tuple[int, ...]]:
+    """Shapes of the tensors of a graph of which all extents are known."""
+    return {value.name: shape for value, shape in known_values(graph)}
 
 
 def check_tensors(where: str, shapes: Iterable[tuple[int, ...]]) -> None:

@@ -52,7 +52,6 @@ class Cycles:
         """The counters after ``count`` such products, one after another."""
         return Cycles(self.total * count, self.busy * count, self.stalled_load * count, self.stalled_store * count)
 
-
     @classmethod
     def of_all(cls, parts: Iterable["Cycles"]) -> "Cycles":
         """The sums of the counters."""

@@ -9,8 +9,8 @@ from hw.config import CoreConfig
 from sim.model import Rates
 from sim.network.bounds import compute_bound, port_bound, port_width
 from sim.network.cycles import Cycles, check_width, product_cycles
-from sim.network.memory import Memory, Traffic, element_bits
-from sim.network.parallel import Cluster, Exchange, exchange_cycles, split
+from sim.network.memory import Memory, element_bits
+from sim.network.parallel import Cluster, exchange_cycles, split
 from sim.network.result import Estimate, ProductRow, TrainingRun
 from sim.network.step.ways import Ways
 from sim.network.synthesis import Physical
@@ -45,11 +45,8 @@ def _rows(
         products = workload.products(training)
         shares = machine.step(products, [plan.mantissa_width(layer, wide_epoch) for layer, _ in products])
     for layer, product, width, numbers in groups:
-        part, exchange = split(layer, product, machine.cluster)
-        best = machine.best(part, width)
-        core = best.cycles.scaled(len(numbers)) if shares is None else Cycles.of_all(shares[number] for number in numbers)
-        moved = machine.moved(part, width, best.window)
-        yield _row(machine, layer, product, part, exchange, width, len(numbers), core, moved)
+        in_step = None if shares is None else Cycles.of_all(shares[number] for number in numbers)
+        yield _row(machine, layer, product, width, len(numbers), in_step)
 
 
 def _bound(cycles: Cycles, memory_cycles: float, link_cycles: float) -> str:
@@ -62,19 +59,13 @@ def _bound(cycles: Cycles, memory_cycles: float, link_cycles: float) -> str:
     return max(stages, key=lambda stage: stages[stage])
 
 
-def _row(
-    machine: Ways,
-    layer: Layer,
-    product: LayerProduct,
-    part: LayerProduct,
-    exchange: Exchange | None,
-    width: int,
-    count: int,
-    core: Cycles,
-    moved: Traffic,
-) -> ProductRow:
-    """That of ``count`` products: the counters of a core after its parts of all of them, and what each moves."""
+def _row(machine: Ways, layer: Layer, product: LayerProduct, width: int, count: int, in_step: Cycles | None) -> ProductRow:
+    """That of ``count`` products: with what they take ``in_step``, or as long as they take alone."""
     config, memory, cluster = machine.config, machine.memory, machine.cluster
+    part, exchange = split(layer, product, cluster)
+    best = machine.best(part, width)
+    core = best.cycles.scaled(count) if in_step is None else in_step
+    moved = machine.moved(part, width, best.window)
     memory_cycles = 0.0
     if memory.bytes_per_cycle is not None:
         memory_cycles = count * moved.bytes * cluster.cores_per_chip / memory.bytes_per_cycle

@@ -1,14 +1,16 @@
 # Ref: S. B. Harma et al., "Accuracy Booster", arXiv 2211.10737 v2, 2022, table 2 (ResNet-20 on CIFAR-10, blocks of 64; Booster: 49)
-"""Published accuracies beside those of the training results in ``docs``."""
+"""Published accuracies beside those of the training results in ``docs``, and what else is read there."""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from synth.energy.measure import EnergyRow
+from synth.sweep import load
 from synth.table import Table
 
-__all__ = ["TRAINED", "accuracy_table", "training_rows"]
+__all__ = ["TRAINED", "accuracy_table", "energy_rows", "training_rows"]
 
 Results = dict[str, Any]
 DOCS = Path(__file__).parents[2] / "docs"
@@ -47,6 +49,12 @@ def training_rows(folder: Path = DOCS) -> Iterator[tuple[Results, Results]]:
             if row["factor"] == 1 and not row["perplexity"] and place not in seen:
                 seen.add(place)
                 yield results, row
+
+
+def energy_rows(folder: Path = DOCS) -> list[EnergyRow]:
+    """Energies ``energy.json`` of a folder, if there are any."""
+    path = folder / "energy.json"
+    return load(path, EnergyRow) if path.exists() else []
 
 
 def accuracy_table(folder: Path = DOCS) -> Table:

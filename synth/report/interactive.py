@@ -13,11 +13,10 @@ from plotly.offline import get_plotlyjs
 from synth.density.row import Row
 from synth.density.sets import clocks_of
 from synth.energy.measure import EnergyRow
-from synth.report.accuracy import DOCS, TRAINED, training_rows
+from synth.report.accuracy import DOCS, TRAINED, energy_rows, training_rows
 from synth.report.claims import SELECTORS, libraries_of
 from synth.report.clocks import at_clock, best, curve
 from synth.report.remake import density_command, energy_command
-from synth.sweep import load
 
 __all__ = ["figures", "interactive"]
 
@@ -93,7 +92,6 @@ def figures(rows: list[Row], energies: Iterable[EnergyRow], folder: Path = DOCS)
 
 def interactive(rows: list[Row], folder: Path = DOCS) -> str:
     """That part of the page; energies and accuracies are the committed ones."""
-    energies = load(folder / "energy.json", EnergyRow) if (folder / "energy.json").exists() else []
-    data = json.dumps(figures(rows, energies, folder)).replace("</", "<\\/")
+    data = json.dumps(figures(rows, energy_rows(folder), folder)).replace("</", "<\\/")
     text = TEMPLATE.read_text(encoding="utf-8").replace("/*figures*/", data)
     return text.replace("/*plotly*/", get_plotlyjs())

@@ -13,10 +13,9 @@ from synth.density.row import Row
 from synth.density.sets import EQUAL_CLOCK, clocks_of
 from synth.energy.measure import EnergyRow
 from synth.energy.table import find
-from synth.report.accuracy import DOCS, TRAINED, training_rows
+from synth.report.accuracy import DOCS, TRAINED, energy_rows, training_rows
 from synth.report.claims import libraries_of
 from synth.report.clocks import at_clock, best, curve
-from synth.sweep import load
 
 __all__ = ["plot_all"]
 
@@ -69,7 +68,7 @@ def plot_all(rows: list[Row], folder: Path, training: Path = DOCS) -> list[str]:
             accuracies.setdefault(results["titles"][row["task"]], {})[row["format"]] = 100 * row["accuracy"]
     if any(len(points) > 1 for points in accuracies.values()):
         areas = {name: tiles[form].area for name, form in TRAINED.items() if form in tiles}
-        costs = {f"area per MAC ({first})": areas, **_energies(first, training / "energy.json")}
+        costs = {f"area per MAC ({first})": areas, **_energies(first, energy_rows(training))}
         names.append(_accuracy(costs, accuracies, folder))
     return names
 
@@ -144,9 +143,8 @@ def _ratios(rows: list[Row], curves: dict[str, list[Row]], library: str, folder:
     return _save(figure, folder, "equal_clock")
 
 
-def _energies(library: str, path: Path) -> dict[str, dict[str, float]]:
+def _energies(library: str, rows: list[EnergyRow]) -> dict[str, dict[str, float]]:
     """Energies of the trained formats at the equal clock by the name of their axis, if any are published."""
-    rows = load(path, EnergyRow) if path.exists() else []
     clock = clocks_of(library)[EQUAL_CLOCK]
     found = {name: find(rows, (library, clock), form, "digits", "inertial") for name, form in TRAINED.items()}
     energies = {name: row.energy for name, row in found.items() if row}

@@ -1,10 +1,12 @@
 """The product layers of a network: where they are, and what they are called."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from onnx import NodeProto
 
+from hbfp.run.lowering.replacement import numbered
 from hbfp.run.products import OPERATIONS
 from sim.graphs.nodes import subgraphs, walk
 from sim.graphs.products import RULES, Shapes, products_of
@@ -53,7 +55,6 @@ def holds_products(node: NodeProto, known: Shapes) -> bool:
 
 def name_layers(places: Iterable[LayerPlace]) -> None:
     """Number layers of the same name from the second on."""
-    names: dict[str, int] = {}
+    names: Counter[str] = Counter()
     for place in places:
-        names[place.name] = names.get(place.name, 0) + 1
-        place.name += f" [{names[place.name]}]" if names[place.name] > 1 else ""
+        place.name = numbered(place.name, names)

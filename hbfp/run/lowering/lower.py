@@ -1,6 +1,7 @@
 # Ref: ONNX operator schemas: Gemm, Einsum, ConvTranspose (onnx.ai/onnx/operators).
 """Operations that hold products beside other things, as plain products and the rest."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from math import prod
 
@@ -11,7 +12,7 @@ from hbfp.run.lowering.attention import ATTENTION
 from hbfp.run.lowering.deformed import DEFORMED
 from hbfp.run.lowering.integers import INTEGERS
 from hbfp.run.lowering.recurrent import RECURRENT
-from hbfp.run.lowering.replacement import Arrays, Lowering
+from hbfp.run.lowering.replacement import Arrays, Lowering, numbered
 from sim.graphs.nodes import GraphError, attributes, label
 
 __all__ = ["lower"]
@@ -134,7 +135,7 @@ def lower(
     GraphError
         for a composite operation in a form that cannot be taken apart, unless it may be missing.
     """
-    names: dict[str, int] = {}
+    names: Counter[str] = Counter()
     for node in nodes:
         rule = RULES.get(("" if node.domain == "ai.onnx" else node.domain, node.op_type))
         if node.op_type == "Gemm" and not _simple_gemm(node, constants):
@@ -145,8 +146,7 @@ def lower(
             yield node, {}
             continue
         at = Lowering(node, constants, sizes, version)
-        names[at.name] = names.get(at.name, 0) + 1
-        at.name += f" [{names[at.name]}]" if names[at.name] > 1 else ""
+        at.name = numbered(at.name, names)
         try:
             rule(at)
         except GraphError:

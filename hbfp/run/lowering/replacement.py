@@ -1,5 +1,6 @@
 """Nodes of a graph that take the place of another."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from sim.graphs.nodes import GraphError, label
 
-__all__ = ["Arrays", "Lowering", "tensors"]
+__all__ = ["Arrays", "Lowering", "numbered", "tensors"]
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -88,3 +89,9 @@ class Lowering:
 def tensors(values: Arrays) -> list[TensorProto]:
     """Constants as initializers."""
     return [numpy_helper.from_array(value, name) for name, value in values.items()]
+
+
+def numbered(name: str, names: Counter[str]) -> str:
+    """The name, with a number from its second time on; it is counted among the ``names``."""
+    names[name] += 1
+    return name if names[name] == 1 else f"{name} [{names[name]}]"

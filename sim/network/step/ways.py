@@ -9,7 +9,7 @@ from sim.model import Rates
 from sim.network.cycles import OUTPUT_FORMATS, Cycles, product_commands
 from sim.network.memory import Memory, Traffic, row_bits
 from sim.network.parallel import Cluster, split
-from sim.network.plan import panels
+from sim.network.plan import Command, Loop, panels
 from sim.network.step.prefetch import Work, after, in_one_run
 from sim.network.walks import walk_traffic, walkable
 from sim.workloads import Layer, LayerProduct
@@ -56,6 +56,10 @@ class Ways:
         output = OUTPUT_FORMATS[self.memory.results]
         return walk_traffic(self.config, window, part.n, width, self.memory, output).scaled(part.repeats)
 
+    def commands(self, part: LayerProduct, width: int, window: Window | None) -> tuple[Command | Loop, ...]:
+        """Those of all repeats of a product, its map walked or not."""
+        return product_commands(self.config, part.m, part.k, part.n, width, width, window=window, **self._forms(part))
+
     def step(self, products: Sequence[tuple[Layer, LayerProduct]], widths: Sequence[int]) -> list[Cycles]:
         """Counters of each of a network's products in one run of a core, to which what need not wait is sent ahead."""
         works: list[Work] = []
@@ -64,9 +68,7 @@ class Ways:
             part, _ = split(layer, product, self.cluster)
             if (part, width) not in done:
                 best = self.best(part, width)
-                sizes = (part.m, part.k, part.n, width, width)
-                items = product_commands(self.config, *sizes, window=best.window, **self._forms(part))
-                done[part, width] = Work(items, best.rates or Rates())
+                done[part, width] = Work(self.commands(part, width, best.window), best.rates or Rates())
             works.append(done[part, width])
         return in_one_run(self.config, works, list(after(products)), self.latency)
 

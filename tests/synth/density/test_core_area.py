@@ -6,6 +6,7 @@ from bench import core_area
 from hw.config import CoreConfig
 from synth.mapping.flow import Part, Synthesis, modules_of
 from synth.mapping.liberty import find_library
+from synth.mapping.recipes import EFFORTS
 
 CONFIG = CoreConfig(
     block_size=16, tile_rows=1, tile_columns=1, mesh_rows=2, operand_depth=8, lanes=16, features=("packed", "patches")
@@ -28,7 +29,9 @@ def mapped(monkeypatch):
 
 
 def test_all_but_the_array_is_counted(mapped, tmp_path):
+    efforts = list(EFFORTS)
     found, bits = core_area.around(CONFIG, find_library("reference", tmp_path), tmp_path)
+    assert list(EFFORTS) == efforts, "what commands offer"
     names = set(mapped["names"])
     kinds = "loader_", "patch_origins", "patch_buffer", "core_"
     starts = {kind: sum(name.startswith(kind) for name in names) for kind in kinds}
