@@ -1,60 +1,44 @@
-"""A user's Verilog, mapped by the same recipes: right in each of the three ways to multiply, and refused in one line."""
+"""``python -m synth outside``: the smallest of the ways to multiply is kept, and bad input is refused in one line."""
 
-import random
+import json
 
 import pytest
 
 from synth.__main__ import main
+from synth.elaborate import MULTIPLIERS, OutsideModule, elaborate
 from synth.mapping.flow import synthesise
 from synth.mapping.liberty import find_library
-from synth.mapping.netlist import Netlist
-from synth.outside import MULTIPLIERS, elaborate, map_outside
+from synth.outside import map_outside
 
-VERILOG = """`include "widths.vh"
-module multiply #(parameter W = `WIDTH) (input signed [W-1:0] a, b, input [2*W-1:0] c, output [2*W-1:0] o, p);
-  inner #(W) place (.a(a), .b(b), .c(c), .o(o), .p(p));
-endmodule
-module inner #(parameter W = 1) (input signed [W-1:0] a, b, input [2*W-1:0] c, output [2*W-1:0] o, p);
+VERILOG = """module multiply #(parameter W = 3) (input signed [W-1:0] a, b, output [2*W-1:0] o, output both);
   assign o = a * b;
-  assign p = a * b - c;
+  assign both = &a & &b;
 endmodule
 """
-"""The second product is one of numbers without signs, since c has none."""
 
 
 @pytest.fixture
 def source(tmp_path):
-    (tmp_path / "include").mkdir()
-    (tmp_path / "include" / "widths.vh").write_text("`define WIDTH 5\n")
     path = tmp_path / "multiply.v"
     path.write_text(VERILOG)
     return path
 
 
-@pytest.mark.parametrize("way", MULTIPLIERS)
-def test_each_way_to_multiply_computes_the_same(source, way):
-    folder = source.parent
-    library = find_library("reference", folder)
-    text = elaborate([source], "multiply", [folder / "include"], way, 60, folder)
-    assert ("full_adder" in text) == (way != "rows")
-    synthesis = synthesise(text, "multiply", [], library, build=folder)
-    rng = random.Random(4)
-    words = [(rng.getrandbits(5), rng.getrandbits(5), rng.getrandbits(10)) for _ in range(200)]
-    words += [(16, 16, 0), (16, 15, 1023), (0, 0, 1)]
-    netlist = Netlist(synthesis, library, len(words), "multiply")
-    netlist.evaluate({name: [word[i] for word in words] for i, name in enumerate("abc")})
-    assert netlist.output("o") == [((a ^ 16) - 16) * ((b ^ 16) - 16) % 1024 for a, b, _ in words]
-    assert netlist.output("p") == [(a * b - c) % 1024 for a, b, c in words]
-
-
 def test_the_smallest_way_is_kept(source):
     folder, found = source.parent, {}
-    library = find_library("reference", folder)
+    library, chosen = find_library("reference", folder), OutsideModule((source,), "multiply")
     for way in MULTIPLIERS:
-        text = elaborate([source], "multiply", [folder / "include"], way, 60, folder)
+        text = elaborate(chosen, way, 60, folder)
         found[way] = synthesise(text, "multiply", [], library, clock_gates=True, build=folder).area
-    way, synthesis = map_outside([source], "multiply", library, include=[folder / "include"], build=folder)
+    way, synthesis = map_outside(chosen, library, build=folder)
     assert synthesis.area == min(found.values()) == found[way]
+
+
+def test_what_is_asked_of_the_ports_reaches_the_area(source, capsys):
+    """A product by a constant power of two takes no cells, and the rest is dropped."""
+    line = f"{source} --top multiply --set W=4 --tie b=2 --drop both --library reference --build {source.parent} --json"
+    assert main(["outside", *line.split()]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"][0]["area"] == 0
 
 
 def test_bad_input_is_one_line(source, capsys):
@@ -62,6 +46,10 @@ def test_bad_input_is_one_line(source, capsys):
         ("missing.v --top t", "missing.v does not exist"),
         (f"{source} --top 1x", "top must be a module's name, not 1x"),
         (f"{source} --top multiply --effort best", "effort must be one of area, speed, clock, not best"),
+        (f"{source} --top multiply --set W", "set must be NAME=VALUE with a value of decimal digits, not W"),
+        (f"{source} --top multiply --tie a=-1", "tie must be NAME=VALUE with a value of decimal digits, not a=-1"),
+        (f"{source} --top multiply --drop c", "multiply has no port c; it has a, b, both, o"),
+        (f"{source} --top multiply --reader vhdl", "reader must be one of verilog, slang, not vhdl"),
     ):
         assert main(["outside", *line.split(), "--library", "reference", "--build", str(source.parent)]) == 2
         assert capsys.readouterr().err == f"python -m synth: {error}\n"
@@ -69,7 +57,7 @@ def test_bad_input_is_one_line(source, capsys):
 
 def test_the_log_of_a_failure_is_there(source, capsys):
     """And nothing stays of what succeeded."""
-    elaborate([source], "multiply", [source.parent / "include"], "rows", 60, source.parent)
+    elaborate(OutsideModule((source,), "multiply"), "rows", 60, source.parent)
     assert not list((source.parent / "outside").iterdir())
     wrong = source.parent / "wrong.v"
     wrong.write_text("module wrong (input a, output b) assign b = a; endmodule\n")
