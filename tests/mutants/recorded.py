@@ -21,9 +21,10 @@ pickle.dump({name: list(counted(name)) for name in MACHINES}, open(sys.argv[1], 
 
 
 def _file() -> Path:
-    """A name for all that decides what is counted."""
-    paths = [path for part in READ for path in sorted((ROOT / part).rglob("*.py") if (ROOT / part).is_dir() else [ROOT / part])]
-    return ROOT / "build" / "mutants" / f"counted-{digest(*(path.read_text() for path in paths))}.pickle"
+    """A name for all that decides what is counted: every file there, whatever its language, but for what Python compiles."""
+    files = [path for part in READ for path in sorted((ROOT / part).rglob("*") if (ROOT / part).is_dir() else [ROOT / part])]
+    texts = [path.read_bytes() for path in files if path.is_file() and path.parent.name != "__pycache__"]
+    return ROOT / "build" / "mutants" / f"counted-{digest(*texts)}.pickle"
 
 
 def record() -> None:

@@ -8,7 +8,7 @@ from hw.config import CoreConfig
 from hw.core.counters import Counters
 from hw.emit import emit_verilog
 from hw.quantize.block_quantizer import conversion_health
-from tests.mutants import source
+from tests.mutants import recorded, source
 from tests.mutants.components import COMPONENTS, PARTS
 from tests.mutants.nearest import MODULES, nearest, whole
 from tests.mutants.netlist import mutated_netlist
@@ -74,6 +74,23 @@ def test_names_of_mutants_stay_when_other_lines_change(monkeypatch, tmp_path):
     monkeypatch.setattr(source, "ROOT", tmp_path)
     moved = {mutant.key for mutant in mutants("golden/dot.py")}
     assert names < moved
+
+
+def test_what_was_counted_belongs_to_every_file_that_decides_it(monkeypatch, tmp_path):
+    for part in recorded.READ:
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        (tmp_path / part).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / part, tmp_path / part)
+    monkeypatch.setattr(recorded, "ROOT", tmp_path)
+    names = [recorded._file().name]
+    for file in ("sim/rtl/core.cpp", "sim/rtl/core.py", "hw/core/core.py", "tests/sim/machines.py"):
+        with (tmp_path / file).open("a") as text:
+            text.write("\n")
+        names.append(recorded._file().name)
+    assert len(set(names)) == len(names)
+    (tmp_path / "hw" / "__pycache__").mkdir(exist_ok=True)
+    (tmp_path / "hw" / "__pycache__" / "core.pyc").write_bytes(b"compiled")
+    assert recorded._file().name == names[-1]
 
 
 def test_every_module_has_tests_nearby():

@@ -54,7 +54,17 @@ class Stage(Bench):
     """A bench with a clock: after one cycle of reset, ``bad`` where a claim fails and all premises have held so far.
 
     Registers start with anything; what reset does not reach keeps it.
+
+    Parameters
+    ----------
+    premises_end_before
+        a claim may rest on premises of the cycles before only. Parts that are proved so can be put together in a ring:
+        what each claims of a cycle rests on what the others claimed of earlier ones.
     """
+
+    def __init__(self, name: str, inputs: dict[str, Any], describe: Callable, premises_end_before: bool = False) -> None:
+        super().__init__(name, inputs, describe)
+        self.premises_end_before = premises_end_before
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -67,7 +77,7 @@ class Stage(Bench):
         self.describe(self, m, platform)
         m.d.comb += [
             holds.eq(self._collect(m, self.premises, "premises") & ~broken),
-            self.bad.eq(started & holds & ~self._collect(m, self.claims, "claims")),
+            self.bad.eq(started & (~broken if self.premises_end_before else holds) & ~self._collect(m, self.claims, "claims")),
         ]
         m.d.sync += broken.eq(~holds)
         return m

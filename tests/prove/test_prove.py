@@ -20,6 +20,12 @@ NAMED = {prop.name: prop for prop in PROPERTIES}
 BROKEN = {
     "a packet's end stays inside": ("stream/gearbox 1 to 2", r"(assign o__valid = \S+ )\s*\| ending", r"\1"),
     "a gearbox takes more than it holds": ("stream/gearbox 1 to 2", r"(assign i__ready = \S+)\s+& \S+ ;", r"\1 ;"),
+    "the next C enters before this one has left": (
+        "output stage/offers of the stage with everything", r"(assign \S+  = )~ entered", r"\1 1'h1",
+    ),
+    "a C is over before its last block": (
+        "output stage/offers of the stage with everything", r"(\.part \(.*?assign \S+  = \S+ ) & tensor_last;", r"\1;",
+    ),
     "a packet's words behind its line pass": ("stream/line guard", r"(= line_start) & (\\inside)", r"\1 | \2"),
     "a joined sum loses its rounding": (
         "joined/2 blocks, sums of 6 bits, scales of 5", r"\{ 1'h0, moved_0_0_8\[0\] \}", "2'h0",

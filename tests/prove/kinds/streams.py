@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.fifo import SyncFIFO
-from amaranth.lib.wiring import Component, In
+from amaranth.lib.wiring import Component, In, Out
 
 from hw.accumulate.bfloat16_packer import Bfloat16Packer
 from hw.accumulate.result_finisher import ResultFinisher
@@ -30,7 +31,7 @@ from tests.prove.monitors import conveyor, drive, ends, stays, transfer, unchang
 from tests.prove.property import Property, every_time
 from tests.prove.solvers import Change
 
-__all__ = ["PROPERTIES"]
+__all__ = ["PROPERTIES", "SMALL", "streams_of"]
 
 
 def fifo(depth: int) -> Stage:
@@ -49,6 +50,16 @@ def fifo(depth: int) -> Stage:
     return Stage(f"fifo_{depth}", {"i_valid": 1, "i_payload": 2, "o_ready": 1, "choose": 1}, describe)
 
 
+def streams_of(component: Component) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A component's streams by name: those that enter, and those that leave."""
+    members = component.signature.members.items()
+    streams = [
+        (name, member.flow) for name, member in members if member.is_signature and isinstance(member.signature, stream.Signature)
+    ]
+    entering, leaving = ({name: getattr(component, name) for name, flow in streams if flow == way} for way in (In, Out))
+    return entering, leaving
+
+
 def offers(component: Component, steady: tuple[str, ...] = ()) -> Stage:
     """Any component with streams, all its inputs free but for the rule that offers stay, which its own outputs keep then.
 
@@ -63,10 +74,9 @@ def offers(component: Component, steady: tuple[str, ...] = ()) -> Stage:
             before = Signal(len(ports[name]), name=f"{name}_before", reset_less=True)
             m.d.power += before.eq(ports[name])
             bench.require(ports[name] == before)
-        for name, member in part.signature.members.items():
-            if member.is_signature and isinstance(member.signature, stream.Signature):
-                keep = bench.require if member.flow == In else bench.claim
-                keep(unchanged(m, getattr(part, name), name))
+        for keep, streams in zip((bench.require, bench.claim), streams_of(part), strict=True):
+            for name, offered in streams.items():
+                keep(unchanged(m, offered, name))
 
     return Stage(f"offers_{component.module_name}", {name: len(value) for name, value in ports.items()}, describe)
 
@@ -168,7 +178,6 @@ PARTS: dict[str, Callable[[], Component]] = {
     "result buffer": lambda: ResultBuffer(BIASED, 32, 3),
     "result buffer of the second of two streams": lambda: ResultBuffer(HALVES, 32, 3, first=1),
     "output stage with bias": lambda: OutputStage(BIASED),
-    "output stage with everything": lambda: OutputStage(SMALL),
 }
 STEADY = {"expander": ("bfloat16",)}
 STAYS = "what is offered stays, unchanged, until it is taken, if that holds of what is offered to it"
