@@ -53,7 +53,8 @@ def listed(text: str, top: str, count: int, steps: str = PLAIN, options: str = "
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "plain.v").write_text(text)
         (folder / READ).write_text(f"read_verilog plain.v\nhierarchy -top {top}\n{steps}")
-        yosys(f"{(folder / READ).read_text()}mutate -list {count} -seed 1 {options} -o {LISTED} {modules}\n", folder)
+        chosen = f"{modules} t:$meminit* t:$memrd* %u %d"  # what must be constant at these cells cannot depend on the mutant
+        yosys(f"{(folder / READ).read_text()}mutate -list {count} -seed 1 {options} -o {LISTED} {chosen}\n", folder)
         if not (folder / LISTED).read_text():
             raise RuntimeError(f"no module of {top} is called {modules}")
     NOTED.write_text(str(folder))

@@ -126,6 +126,17 @@ def test_a_netlist_holds_its_mutants_behind_one_register():
     assert "input [2:0] mutant" not in text
 
 
+def test_first_words_of_memories_are_not_changed():
+    """Yosys refuses a netlist where the mask of a memory's first word depends on the mutant."""
+    memory = """module table(input clk, input [1:0] address, output reg [3:0] word);
+      reg [3:0] words [0:3];
+      initial begin words[0] = 5; words[1] = 9; words[2] = 12; words[3] = 3; end
+      always @(posedge clk) word <= words[address];
+    endmodule
+    """
+    assert "words" in mutated_netlist(memory, "table", 40)
+
+
 def test_gates_are_the_component_and_their_mutants_are_not():
     """Where Amaranth simulates: without a mutant the reset is as its own test says; ABC knows which mutants mean the same."""
     done = subprocess.run([sys.executable, "-c", GATES], cwd=ROOT, capture_output=True, text=True)
