@@ -11,7 +11,7 @@ FLOAT_DOT = 8
 PIPELINES = {
     "hbfp4": (3, 1, 2.418), "hbfp6": (3, 1, 1.953), "mxfp4": (3, 1, 1.953), "int4": (1, 1, 6.231), "bf16": (3, 2, 1.953),
     "fp32": (3, 2, 1.953), "mxfp6-e2m3": (3, 1, 1.953), "mixed46": (3, 1, 1.953),
-    "int8": (1, 1, 6.231),
+    "int8": (1, 1, 6.231), "hbfp8": (3, 1, 1.953), "nvfp4": (3, 1, 1.953), "fp8-e4m3": (3, 2, 1.953), "bf16-bf16": (1, 1, 1.953),
 }  # fmt: skip
 """Registers in the accumulator and in the sum, and the target in ns, of the smallest tile at equal clock in the first library.
 

@@ -102,5 +102,10 @@ FAMILIES = {
         ("--device", "GW2A-LV18PG256C8/I7", "--vopt", "family=GW2A-18", "--vopt", "cst=pins", "--freq", "100"),
         ('IO_LOC "{port}" {pin};\n', ("H11", "N16", "N14", "L14")),
     ),
+    "gatemate": Family(  # halves of a CPE, as nextpnr counts them
+        _both("synth_gatemate -luttree -nomult -top {top}"),
+        {"CC_LUT1": 1, "CC_LUT2": 1, "CC_MX2": 1, "CC_L2T4": 1, "CC_L2T5": 2, "CC_MX4": 2, "CC_ADDF": 2}, "CC_DFF",
+        "himbaechel-gatemate", ("--device", "CCGM1A1", "--vopt", "allow-unconstrained", "--freq", "100"),
+    ),
 }  # fmt: skip
 """By name."""

@@ -43,5 +43,5 @@ def test_every_board_has_a_family_here():
 
 
 def test_what_can_be_placed_has_a_program():
-    assert {name for name, family in FAMILIES.items() if family.placement} == {"ecp5", "ice40", "gowin"}
+    assert {name for name, family in FAMILIES.items() if family.placement} == {"ecp5", "ice40", "gowin", "gatemate"}
     assert all(bool(family.program) == bool(family.placement) for family in FAMILIES.values())

@@ -23,8 +23,8 @@ SMALL = Target("int4", "xc7", dot=2, size=1)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--family", "mars"], "family must be one of xc7, ecp5, ice40, nexus, gowin, not mars"),
-        (["--family", "xc7", "--seeds", "2"], "seeds must be 0 for xc7: clocks are measured for ecp5, ice40, gowin"),
+        (["--family", "mars"], "family must be one of xc7, ecp5, ice40, nexus, gowin, gatemate, not mars"),
+        (["--family", "xc7", "--seeds", "2"], "seeds must be 0 for xc7: clocks are measured for ecp5, ice40, gowin, gatemate"),
         (["--seeds", "-1"], "seeds must be at least 0, not -1"),
         (["--effort", "none"], "effort must be one of area, speed, not none"),
         (["--set", "all"], "set must be one of goals, full, not all"),

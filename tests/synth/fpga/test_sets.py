@@ -29,7 +29,7 @@ def test_the_smaller_body_without_blocks_is_shown():
     rows = [row(Target("hbfp4", "xc7", 16, 1), 480, 16), row(Target("hbfp4", "xc7", 16, 1, datapath="structural"), 400, 16)]
     rows.append(row(Target("hbfp4", "ecp5", 16, 1, datapath="dsp"), 320, 16, multipliers=8))
     line = tables(rows)["cells"].splitlines()[2]
-    assert line == "| hbfp4 | 25.0 | – | – | 20.0 + 0.50 | – | – | – |"
+    assert line == "| hbfp4 | 25.0 | – | – | 20.0 + 0.50 | – | – | – | – |"
 
 
 def test_lines_without_any_figure_are_left_out():
@@ -42,7 +42,7 @@ def test_lines_without_any_figure_are_left_out():
 def test_clocks_are_medians_with_each_seed_beside():
     target = Target("hbfp4/16", "ecp5", 16, 1, 2, 5, "carry_chain", seeds=5, effort="speed")
     text = tables([row(target, 700, 16, clocks=(120.0, 100.04, 140.0))])["clocks"]
-    assert text.splitlines()[2:] == ["| ecp5 | 700 | 9 | 120.0 | 120.0, 100.0, 140.0 |"]
+    assert text.splitlines()[2:] == ["| hbfp4/16 | ecp5 | 16 | 2, 5 | 700 | 9 | 120.0 | 120.0, 100.0, 140.0 |"]
 
 
 def test_rows_survive_a_file(tmp_path):
@@ -59,9 +59,9 @@ def test_rows_survive_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"family": "mars"}, "family must be one of xc7, ecp5, ice40, nexus, gowin, not mars"),
+        ({"family": "mars"}, "family must be one of xc7, ecp5, ice40, nexus, gowin, gatemate, not mars"),
         ({"seeds": -1}, "seeds must be at least 0, not -1"),
-        ({"family": "xc7", "seeds": 1}, "seeds must be 0 for xc7: clocks are measured for ecp5, ice40, gowin"),
+        ({"family": "xc7", "seeds": 1}, "seeds must be 0 for xc7: clocks are measured for ecp5, ice40, gowin, gatemate"),
         ({"effort": "most"}, "effort must be one of area, speed, not most"),
         ({"dot": 5}, "dot must divide block_size 64, not be 5"),
         ({"datapath": "magic"}, "datapath must be one of structural, carry_chain, dsp, behavioral, not magic"),
