@@ -64,7 +64,8 @@ COMPONENTS = {
         _compiled(f"{_ACCUMULATOR}[fp32]", modules="block_accumulator_fp32_s13_e9_l4_c5*"),
     "hw/accumulate/aligned_accumulator.py":
         _compiled(f"{_ACCUMULATOR}[aligned]", modules="block_accumulator_aligned_s13_e9_l2_c3*"),
-    "hw/accumulate/block_joiner.py": _simulated("BlockJoiner", "tests/accumulate/test_block_joiner.py::test_equals_the_definition[2-1]"),
+    "hw/accumulate/block_joiner.py":
+        _simulated("BlockJoiner", "tests/accumulate/test_block_joiner.py::test_equals_the_definition[2-1]"),
     "hw/accumulate/result_finisher.py": _compiled("tests/accumulate/test_result_finisher.py::test_result_finisher"),
     "hw/accumulate/bfloat16_packer.py": _compiled("tests/accumulate/test_bfloat16_packer.py::test_bfloat16_packer[4]"),
     "hw/core/counters.py": _compiled("tests/core/test_counters.py::test_counters[32-every_event_is_counted_once]"),
