@@ -70,6 +70,8 @@ class CoreConfig:
     datapath
         "structural" (an explicit bit heap, for chips), "carry_chain" (lookup tables and adders, for FPGAs), "dsp"
         (multiplier blocks and adders, for FPGAs) or "behavioral" (arithmetic, for simulation).
+    clock_gating
+        whether registers of the array load only what is valid: clock gates on chips, clock enables on FPGAs.
     lanes
         FP32 elements per beat of each operand stream (default: the largest fitting divisor up to 16).
     load_lines
@@ -111,6 +113,7 @@ class CoreConfig:
     accumulator_cycles: int = 1
     tree_cycles: int = 0
     datapath: str = "structural"
+    clock_gating: bool = False
     lanes: int = None  # type: ignore[assignment]
     load_lines: int = 1
     operand_depth: int = 1024
@@ -308,7 +311,7 @@ class CoreConfig:
         said = ("mantissa_widths", "block_size", "dot", "tile_rows", "tile_columns", "mesh_rows", "mesh_columns",
                 "interleave", "accumulator")  # fmt: skip
         usual = CoreConfig(**{parameter: getattr(self, parameter) for parameter in said}).to_dict()
-        unusual = {parameter: value for parameter, value in self.to_dict().items() if value != usual[parameter]}
+        unusual = {parameter: value for parameter, value in self.to_dict().items() if value != usual.get(parameter)}
         return named(
             "hbfp" + "_".join(map(str, self.mantissa_widths)), digest(unusual) if unusual else "", n=self.block_size,
             d=self.dot, tile=f"t{self.tile_rows}x{self.tile_columns}", mesh=f"m{self.mesh_rows}x{self.mesh_columns}",
@@ -316,12 +319,9 @@ class CoreConfig:
         )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
-        """Parameters as JSON-ready values."""
-        return asdict(self) | {
-            "mantissa_widths": list(self.mantissa_widths),
-            "rounding_modes": list(self.rounding_modes),
-            "features": list(self.features),
-        }
+        """Parameters as JSON-ready values; what is switched off is left out."""
+        values = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return {name: value for name, value in values.items() if value is not False}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "CoreConfig":

@@ -148,6 +148,8 @@ def _check_unit(c: Any, rules: Rules) -> None:
     rules.integer("accumulator_cycles", 1, 5 if c.accumulator == "aligned" else 12)
     rules.integer("tree_cycles", 0, 5)
     rules.choice("datapath", DATAPATHS)
+    if not isinstance(c.clock_gating, bool):
+        rules.breaks_kind("clock_gating", f"be true or false, not {c.clock_gating!r}")
     if rules.sound("block_size", "dot", "interleave", "accumulator", "accumulator_cycles"):
         least = ceil(c.loop_cycles / c.steps)
         if c.interleave < least:

@@ -29,7 +29,7 @@ __all__ = ["UNITS", "make_unit"]
 
 def _accumulator(c: CoreConfig) -> Component:
     return BlockAccumulator(c.accumulator_kind, c.joined_sum_width, c.scale_width, c.interleave, c.accumulator_cycles,
-                            c.joined_fraction_width)  # fmt: skip
+                            c.joined_fraction_width, c.clock_gating)  # fmt: skip
 
 
 def _converter(c: CoreConfig) -> Component:
@@ -43,7 +43,9 @@ UNITS: dict[str, Callable[[CoreConfig], Component]] = {
     "block_unpacker": BlockUnpacker,
     "loader": lambda c: Loader(c, c.rows),
     "operand_buffer": lambda c: OperandBuffer(c, c.mesh_rows, c.tile_rows),
-    "dot_product": lambda c: DotProduct(c.multiplier_width, c.dot // c.group, datapath=c.datapath, cycles=c.tree_cycles),
+    "dot_product": lambda c: DotProduct(
+        c.multiplier_width, c.dot // c.group, datapath=c.datapath, cycles=c.tree_cycles, gated=c.clock_gating
+    ),
     "block_accumulator": _accumulator,
     "result_converter": _converter,
     "processing_element": ProcessingElement,

@@ -19,7 +19,7 @@ POINT = (
     *("schedule", "training", "batch", "sequence", "context", "sizes", "allow_missing"),
     *("mesh", "tile", "tile_rows", "tile_columns", "mesh_rows", "mesh_columns", "block", "dot", "interleave", "lanes"),
     *("load_lines", "operand_depth", "panel_columns", "result_panels", "result_streams", "queue_depth", "accumulator",
-      "accumulator_cycles", "tree_cycles", "datapath"),
+      "accumulator_cycles", "tree_cycles", "datapath", "clock_gating"),
     *("mantissa", "rounding", "features", "exponent_width", "ports", "port_rate", "prefetch", "latency"),
     *("bytes_per_cycle", "operands", "results", "patches"),
     *("cores", "parallel", "data", "tensor", "cores_per_chip", "link", "link_latency", "overlap", "epochs", "samples"),

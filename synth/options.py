@@ -10,7 +10,10 @@ from hw.baseline.formats import FORMATS
 from hw.host.program import CommandLineError
 from synth.mapping.flow import BUILD
 
-__all__ = ["PROGRAM", "Commands", "add_page_options", "add_run_options", "add_tile_options", "at_least", "positive", "size"]
+__all__ = [
+    "PROGRAM", "Commands", "add_clock_gating", "add_page_options", "add_run_options", "add_tile_options", "at_least",
+    "positive", "size",
+]  # fmt: skip
 
 PROGRAM = "python -m synth"
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -74,6 +77,11 @@ def add_tile_options(parser: argparse.ArgumentParser) -> None:
                         help=f"of {', '.join(FORMATS)}; block formats take /N (default: those of the documentation)")  # fmt: skip
     parser.add_argument("--dot", type=at_least("dot", 1), metavar="N",
                         help="products per unit and cycle (default: a block, or 64)")  # fmt: skip
+
+
+def add_clock_gating(parser: argparse.ArgumentParser) -> None:
+    """Whether registers of the tile load only what is valid."""
+    parser.add_argument("--clock-gating", action="store_true", help="HBFP alone: registers of the tile load only what is valid")
 
 
 def add_page_options(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from hw.accumulate.aligned_accumulator import AlignedAccumulator
 from hw.accumulate.float_accumulator import FORMATS, FloatAccumulator
+from hw.enable import enable_port, enables_of, load
 from hw.names import named
 
 __all__ = ["Accumulator", "BlockAccumulator", "ResultConverter", "accumulator_datapath"]
@@ -33,21 +34,22 @@ class Accumulator(Component):
     datapath
         has ``input_shape``, ``state_shape``, ``start`` (fields of a new output; the others may be anything),
         ``boundaries`` (by number of cycles, the stages that end in registers) and ``connect``.
-    interleave, cycles
+    interleave, cycles, gated
         as of ``BlockAccumulator``.
     """
 
-    def __init__(self, datapath: Any, name: str, interleave: int, cycles: int) -> None:
+    def __init__(self, datapath: Any, name: str, interleave: int, cycles: int, gated: bool = False) -> None:
         if not 1 <= cycles <= len(datapath.boundaries):
             raise ValueError(f"accumulator_cycles must be between 1 and {len(datapath.boundaries)}, not {cycles}")
         self.datapath, self.interleave, self.cycles = datapath, interleave, cycles
         self.result_width = Shape.cast(datapath.state_shape).width
-        self.module_name = named(name, l=interleave, c=cycles)
+        self.module_name = named(name, l=interleave, c=cycles, gated=gated and cycles > 1)
         super().__init__({
             "i": In(datapath.input_shape),
             "read": In(data.StructLayout({"slot": range(interleave), "first": 1})),
             "write": In(data.StructLayout({"slot": range(interleave), "enable": 1})),
             "value": Out(self.result_width),
+            **enable_port(gated, cycles - 1),
         })  # fmt: skip
 
     @property
@@ -69,13 +71,14 @@ class Accumulator(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         shape, registered = self.datapath.state_shape, self.datapath.boundaries[self.cycles - 1]
+        enables = dict(zip(registered, enables_of(self, len(registered)), strict=True))
         outputs = Array(Signal(shape, name=f"output_{slot}", reset_less=True) for slot in range(self.interleave))
 
         def stage(name: str, record: Any) -> Any:
             if name not in registered:
                 return record
             register = Signal(record.shape(), name=f"after_{name}", reset_less=True)
-            m.d.sync += register.eq(record)
+            load(m, register, record, enables[name])
             return register
 
         def state() -> Any:
@@ -112,6 +115,8 @@ class BlockAccumulator(Accumulator):
         register stages, the state's included: 1 … 12, for "aligned" 1 … 5.
     fraction_width
         bits of the sum below the scale's unit; 0 for "aligned".
+    gated
+        whether registers load only where their bit of ``enable`` is set: ``cycles - 1``, for an addition in cycle 0, 1, ….
 
     Attributes
     ----------
@@ -124,11 +129,13 @@ class BlockAccumulator(Accumulator):
     """
 
     def __init__(
-        self, kind: str, sum_width: int, scale_width: int, interleave: int = 1, cycles: int = 1, fraction_width: int = 0
-    ) -> None:
+        self, kind: str, sum_width: int, scale_width: int, interleave: int = 1, cycles: int = 1, fraction_width: int = 0,
+        gated: bool = False,
+    ) -> None:  # fmt: skip
         self.kind = kind
         name = named("block_accumulator", kind=kind, s=sum_width, e=scale_width, f=fraction_width)
-        super().__init__(accumulator_datapath(kind, sum_width, scale_width, fraction_width), name, interleave, cycles)
+        datapath = accumulator_datapath(kind, sum_width, scale_width, fraction_width)
+        super().__init__(datapath, name, interleave, cycles, gated)
 
 
 class ResultConverter(Component):

@@ -7,6 +7,7 @@ from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
 from hw.config import JOIN_GUARD
+from hw.enable import enable_port, enables_of, load
 from hw.names import named
 
 __all__ = ["BlockJoiner", "feed_block"]
@@ -41,6 +42,8 @@ class BlockJoiner(Component):
         bits of a block's sum and of its scale.
     cycles
         ranks of registers, 0 … 2.
+    gated
+        whether registers load only where their bit of ``enable`` is set.
 
     Attributes
     ----------
@@ -52,19 +55,22 @@ class BlockJoiner(Component):
         ``sum`` with ``JOIN_GUARD + 1`` bits more for each time two are joined, ``scale`` of the greatest block.
     """
 
-    def __init__(self, blocks: int, sum_width: int, scale_width: int, cycles: int = 0) -> None:
+    def __init__(self, blocks: int, sum_width: int, scale_width: int, cycles: int = 0, gated: bool = False) -> None:
         self.blocks, self.sum_width, self.scale_width, self.cycles = blocks, sum_width, scale_width, cycles
-        self.module_name = named("block_joiner", b=blocks, s=sum_width, e=scale_width, c=cycles)
+        self.module_name = named(
+            "block_joiner", b=blocks, s=sum_width, e=scale_width, c=cycles, gated=gated and cycles > 0
+        )
         levels = blocks.bit_length() - 1
         registered = [*(f"{kind}{level}" for level in range(levels) for kind in ("compare", "join"))][-1:]
         if cycles == 2:
-            registered.append("compare0" if levels == 1 else "join0")
+            registered.insert(0, "compare0" if levels == 1 else "join0")
         self.registered = registered if cycles else []
         super().__init__({
             "i": In(data.ArrayLayout(_terms(sum_width, scale_width), blocks)),
             "nan": In(1),
             "o": Out(_terms(sum_width + levels * (JOIN_GUARD + 1), scale_width)),
             "o_nan": Out(1),
+            **enable_port(gated, cycles),
         })  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:
@@ -95,13 +101,14 @@ class BlockJoiner(Component):
         """The same a cycle later, where there are registers."""
         if name not in self.registered:
             return records, nan
+        enable = enables_of(self, self.cycles)[self.registered.index(name)]
         held = []
         for place, record in enumerate(records):
             register = Signal(record.shape(), name=f"after_{name}_{place}", reset_less=True)
-            m.d.sync += register.eq(record)
+            load(m, register, record, enable)
             held.append(register)
         flag = Signal(name=f"after_{name}_nan", reset_less=True)
-        m.d.sync += flag.eq(nan)
+        load(m, flag, nan, enable)
         return held, flag
 
     def _compare(self, m: Module, first: Any, second: Any, name: str) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import Component, In, Out
 
@@ -14,6 +14,7 @@ from hw.config import FPGA_DATAPATHS, CoreConfig
 from hw.dot.dot_product import DotProduct
 from hw.dot.paired_dot_product import PairedDotProduct, PairSelects, PairSums
 from hw.emit import place
+from hw.enable import connect_enables, enable_port, enables_of, load
 from hw.names import named
 from hw.types import block_slice
 
@@ -45,6 +46,9 @@ class ProcessingElement(Component):
         log2 of the blocks' intervals (of blocks that are joined an array) and their NaN flags.
     read, write
         of ``BlockAccumulator``.
+    enable
+        only with ``config.clock_gating``: for each of ``ranks`` whether what is there goes on; up to the block sum a step,
+        behind it a block.
     value
         the accumulator's new value, with ``write``.
     """
@@ -63,7 +67,7 @@ class ProcessingElement(Component):
             )
         self.accumulator = BlockAccumulator(
             config.accumulator_kind, config.joined_sum_width, config.scale_width, config.interleave,
-            config.accumulator_cycles, config.joined_fraction_width,
+            config.accumulator_cycles, config.joined_fraction_width, config.clock_gating,
         )  # fmt: skip
         members = {
             "a": In(self.prepare_a().o.shape() if self.prepare_a else operand),
@@ -75,6 +79,7 @@ class ProcessingElement(Component):
             "read": In(self.accumulator.read.shape()),
             "write": In(self.accumulator.write.shape()),
             "value": Out(self.accumulator.result_width),
+            **enable_port(config.clock_gating, self.ranks),
         }
         if self.sums:
             members["sum_control"] = In(data.StructLayout({"clear": 1, "shift": 1}))
@@ -106,21 +111,29 @@ class ProcessingElement(Component):
         return self.config.join_cycles
 
     @property
+    def ranks(self) -> int:
+        """Of registers between ``a`` and ``b`` and the outputs: in the sum, the block sum, in joiner and accumulator."""
+        return self.sum_cycles + 1 + self.join_cycles + self.accumulator.write_cycle
+
+    @property
     def module_name(self) -> str:
         c = self.config
         return named(
             "processing_element", m=c.multiplier_width, x=c.mantissa_widths[-1] if c.mixed else None, n=c.block_size,
             d=c.dot, e=c.exponent_width, sum=c.accumulator, l=c.interleave, c=c.accumulator_cycles, t=c.tree_cycles,
-            body=c.datapath, paired=self.paired,
+            body=c.datapath, paired=self.paired, gated=c.clock_gating,
         )  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:
         c = self.config
         m = Module()
+        enables = enables_of(self, self.ranks)
+        in_sum, block_sum, behind = enables[: self.sum_cycles], enables[self.sum_cycles], enables[self.sum_cycles + 1 :]
         names = [f"_{k}" for k in range(c.group)] if c.group > 1 else [""]
-        products = [self._product(m, platform, k, name) for k, name in enumerate(names)]
+        products = [self._product(m, platform, k, name, in_sum) for k, name in enumerate(names)]
         accumulator = place(m, platform, "accumulator", self.accumulator)
-        sums = [self._block_sum(m, *one) for one in zip(products, names, strict=True)]
+        connect_enables(m, accumulator, behind[self.join_cycles :])
+        sums = [self._block_sum(m, *one, block_sum) for one in zip(products, names, strict=True)]
         total = accumulator.i
         if c.group == 1:
             m.d.comb += [
@@ -128,8 +141,10 @@ class ProcessingElement(Component):
             ]  # fmt: skip
         else:
             joiner = place(
-                m, platform, "joiner", BlockJoiner(c.group, c.block_sum_width, c.scale_width + 1, c.join_cycles)
-            )
+                m, platform, "joiner",
+                BlockJoiner(c.group, c.block_sum_width, c.scale_width + 1, c.join_cycles, c.clock_gating),
+            )  # fmt: skip
+            connect_enables(m, joiner, behind[: self.join_cycles])
             joiner.connect(m, self, sums, total)
         m.d.comb += [
             accumulator.read.eq(self.read),
@@ -138,26 +153,28 @@ class ProcessingElement(Component):
         ]
         return m
 
-    def _product(self, m: Module, platform: object, block: int, name: str) -> Any:
+    def _product(self, m: Module, platform: object, block: int, name: str, enables: list[Value | None]) -> Any:
         """The dot product of a step's block number ``block``."""
         c = self.config
         elements = c.dot // c.group
         if self.paired:
-            body = PairedDotProduct(c.multiplier_width, elements, c.tree_cycles, symmetric=True)
+            body = PairedDotProduct(c.multiplier_width, elements, c.tree_cycles, symmetric=True, gated=c.clock_gating)
         else:
             body = DotProduct(
-                c.multiplier_width, elements, c.datapath, c.tree_cycles, c.block_sum_width if self.joined else 0
-            )
+                c.multiplier_width, elements, c.datapath, c.tree_cycles, c.block_sum_width if self.joined else 0,
+                c.clock_gating,
+            )  # fmt: skip
         product = place(m, platform, f"dot_product{name}", body)
+        connect_enables(m, product, enables)
         feed_block(m, self, product, block)
         return product
 
-    def _block_sum(self, m: Module, product: Any, name: str) -> Signal:
+    def _block_sum(self, m: Module, product: Any, name: str, enable: Value | None) -> Signal:
         """The register with a block's sum."""
         c = self.config
         block_sum = Signal(signed(c.block_sum_width), name=f"block_sum{name}", reset_less=True)
         if not self.sums:
-            m.d.sync += block_sum.eq(product.sum)
+            load(m, block_sum, product.sum, enable)
             return block_sum
         kept = Signal.like(block_sum, name=f"kept{name}")
         shifted = block_sum << c.slice_width
@@ -165,5 +182,5 @@ class ProcessingElement(Component):
         earlier = Mux(self.sum_control.clear, 0, kept)
         if self.joined:
             m.d.comb += product.addend.eq(earlier)
-        m.d.sync += block_sum.eq(product.sum if self.joined else product.sum + earlier)
+        load(m, block_sum, product.sum if self.joined else product.sum + earlier, enable)
         return block_sum

@@ -1,5 +1,6 @@
 """The tile: units fed by broadcast, with operand registers only at its edge and drain chains to the north."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal, Value
@@ -10,6 +11,7 @@ from hw.array.control import control_layout
 from hw.array.processing_element import ProcessingElement
 from hw.config import CoreConfig
 from hw.emit import place
+from hw.enable import connect_enables, load
 from hw.names import named
 from hw.timing import Timing
 
@@ -21,11 +23,14 @@ def drain_layout(config: CoreConfig, width: int) -> data.StructLayout:
     return data.StructLayout({"values": data.ArrayLayout(width, config.tile_columns), "valid": 1})
 
 
-def delay(m: Module, value: Value, cycles: int, name: str, like: Any = None, reset_less: bool = False) -> Any:
-    """``value`` as it was ``cycles`` cycles ago."""
-    for i in range(cycles):
+def delay(
+    m: Module, value: Value, cycles: int, name: str, like: Any = None, reset_less: bool = False,
+    enables: Sequence[Value | None] | None = None,
+) -> Any:  # fmt: skip
+    """``value`` as it was ``cycles`` cycles ago; of ``enables`` each says when one of the registers loads."""
+    for i, enable in enumerate(enables or [None] * cycles):
         register = Signal(like if like is not None else value.shape(), name=f"{name}_{i + 1}", reset_less=reset_less)
-        m.d.sync += register.eq(value)
+        load(m, register, value, enable)
         value = register
     return value
 
@@ -38,7 +43,8 @@ class Tile(Component):
     chain ``unit_cycles`` cycles after entry of its last step. Results leave north, slot by slot within a unit and unit
     by unit from the north; the chain shifts whenever no capture is under way, so a new output tile may be captured
     once ``config.rows * config.interleave + config.mesh_rows`` cycles have passed since the last capture.
-    Throughput is one step per cycle.
+    Throughput is one step per cycle. With ``config.clock_gating`` registers on the way of operands, sums and results load only
+    what is valid, and ``o_a`` and ``o_b`` keep the last step's.
 
     Parameters
     ----------
@@ -85,18 +91,23 @@ class Tile(Component):
         # Only control is reset: operands and results count when control says so; plain registers are smaller.
         operands_a = Signal(self.i_a.shape(), reset_less=True)
         operands_b = Signal(self.i_b.shape(), reset_less=True)
-        m.d.sync += [operands_a.eq(self.i_a), operands_b.eq(self.i_b), self.o_control.eq(self.i_control)]
+        entry = self.i_control.valid if self.config.clock_gating else None
+        load(m, operands_a, self.i_a, entry)
+        load(m, operands_b, self.i_b, entry)
+        m.d.sync += self.o_control.eq(self.i_control)
         m.d.comb += [self.o_a.eq(operands_a), self.o_b.eq(operands_b)]
         element = self.unit(self.config)
         sum_control, read, write = self._control(m, element)
-        rows = self._edge(m, platform, self.o_a, self.config.tile_rows, "a", element)
-        columns = self._edge(m, platform, self.o_b, self.config.tile_columns, "b", element)
+        enables = self._enables(m, element)
+        rows = self._edge(m, platform, self.o_a, self.config.tile_rows, "a", element, enables)
+        columns = self._edge(m, platform, self.o_b, self.config.tile_columns, "b", element, enables)
         chains = self._drain(m, write)
         for row in range(self.config.tile_rows):
             for column in range(self.config.tile_columns):
                 pe = place(m, platform, f"pe_{row}_{column}", self.unit(self.config))
                 m.d.comb += [getattr(pe, port).eq(value) for port, value in (rows[row] | columns[column]).items()]
                 m.d.comb += [pe.read.eq(read), pe.write.slot.eq(write.slot), pe.write.enable.eq(write.enable)]
+                connect_enables(m, pe, enables)
                 if pe.sums:
                     m.d.comb += pe.sum_control.eq(sum_control)
                 for slot in range(self.config.interleave):
@@ -127,9 +138,21 @@ class Tile(Component):
         ]
         return sum_control, read, delay(m, write, to_accumulator + element.accumulator.write_cycle, "write")
 
+    def _enables(self, m: Module, element: Any) -> list[Value | None]:
+        """When each rank of a unit's registers loads: up to the block sum with every step, behind it with a block's last."""
+        if not self.config.clock_gating:
+            return [None] * element.ranks
+        steps: list[Value | None] = [self.o_control.valid]
+        blocks: list[Value | None] = [self.o_control.valid & self.o_control.block]
+        for enables, name, last in ((steps, "step", element.sum_cycles), (blocks, "block", element.ranks - 1)):
+            for rank in range(last):
+                enables.append(delay(m, enables[-1], 1, f"{name}_{rank}"))
+        return steps + blocks[len(steps) :]
+
     def _edge(
-        self, m: Module, platform: object, operands: Any, count: int, name: str, element: Any
-    ) -> list[dict[str, Value]]:
+        self, m: Module, platform: object, operands: Any, count: int, name: str, element: Any,
+        enables: list[Value | None],
+    ) -> list[dict[str, Value]]:  # fmt: skip
         """What each of ``count`` rows (or columns) of units gets of its operand, by the units' ports.
 
         Mantissas are prepared once for all units they are broadcast to; what belongs to a block goes with its sum.
@@ -140,7 +163,8 @@ class Tile(Component):
             for field in operand.shape().members:
                 if field != "mantissas":
                     port = f"{field}_{name}"
-                    fields[port] = delay(m, operand[field], element.sum_cycles + 1, f"{port}_{i}", reset_less=True)
+                    ranks = enables[: element.sum_cycles + 1]
+                    fields[port] = delay(m, operand[field], len(ranks), f"{port}_{i}", reset_less=True, enables=ranks)
             mantissas = operand.mantissas
             if prepare is not None:
                 part = place(m, platform, f"prepare_{name}_{i}", prepare())
@@ -158,8 +182,9 @@ class Tile(Component):
             m.d.sync += holding.eq(~write.final)
         places = [(row, slot) for row in range(c.tile_rows) for slot in range(c.interleave)]
         full = Signal(len(places))
+        south_full = Cat(full[1:], self.i_drain.valid)
         with m.If(shift):
-            m.d.sync += full.eq(Cat(full[1:], self.i_drain.valid))
+            m.d.sync += full.eq(south_full)
         with m.Elif(write.last):
             for i, (_, slot) in enumerate(places):
                 with m.If(write.slot == slot):
@@ -172,6 +197,7 @@ class Tile(Component):
         for column, chain in enumerate(chains):
             m.d.comb += self.o_drain.values[column].eq(chain[0])
             with m.If(shift):
-                for register, south in zip(chain, [*chain[1:], self.i_drain.values[column]], strict=True):
-                    m.d.sync += register.eq(south)
+                souths = [*chain[1:], self.i_drain.values[column]]
+                for register, south, filled in zip(chain, souths, south_full, strict=True):
+                    load(m, register, south, filled if c.clock_gating else None)
         return chains

@@ -87,6 +87,11 @@ class FormatElement(Component):
         """Cycles from ``a`` and ``b`` to ``sum_control``; the block sum is registered in that cycle."""
         return self.config.tree_cycles
 
+    @property
+    def ranks(self) -> int:
+        """As of ``ProcessingElement``."""
+        return int(self.sum_cycles + 1 + self.join_cycles + self.accumulator.write_cycle)
+
     def finish(self, m: Module, platform: object) -> Any:
         """Place the accumulator and connect all but its input."""
         accumulator = place(m, platform, "accumulator", self.accumulator)

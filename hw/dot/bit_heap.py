@@ -9,6 +9,7 @@ from amaranth.hdl import Const, Module, Signal, Value
 
 from hw.dot.adder_cells import FullAdder, HalfAdder, HalfAdderPlusOne
 from hw.emit import place
+from hw.enable import load
 
 __all__ = ["AdderNetwork", "BitHeap", "constant_digits"]
 
@@ -71,8 +72,15 @@ class AdderNetwork:
         self.cells.append(cell)
         return cell
 
-    def place(self, m: Module, platform: object, outputs: list[int | None], cycles: int = 0) -> list[Value]:
-        """Put the adders into ``m`` with ``cycles`` ranks of registers; returns the values of ``outputs``, in step."""
+    def place(
+        self, m: Module, platform: object, outputs: list[int | None], cycles: int = 0,
+        enables: Sequence[Value | None] | None = None,
+    ) -> list[Value]:  # fmt: skip
+        """Put the adders into ``m`` with ``cycles`` ranks of registers; returns the values of ``outputs``, in step.
+
+        Registers of a rank that has one of ``enables`` load only where it is set.
+        """
+        enables = enables or [None] * cycles
         cuts = self._cuts(outputs, cycles)
         values: list[Value | None] = list(self.values)
         delayed: dict[tuple[int, int], Value] = {}
@@ -92,7 +100,7 @@ class AdderNetwork:
                 return values[net]
             if (net, stage) not in delayed:
                 delayed[net, stage] = Signal(name=f"rank{stage}_{net}", reset_less=True)
-                m.d.sync += delayed[net, stage].eq(at(net, stage - 1))
+                load(m, delayed[net, stage], at(net, stage - 1), enables[stage - 1])
             return delayed[net, stage]
 
         for number, cell in enumerate(self.cells):

@@ -1,10 +1,12 @@
 """Sums of dot products for FPGAs: a tree on carry chains, signs handled relatively; and products in lookup tables."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value
 
 from hw.config import signed_width
+from hw.enable import load
 
 __all__ = ["TABLE_WIDTH", "Node", "carry_chain_sum", "magnitude_product", "product_node", "table_products"]
 
@@ -121,7 +123,9 @@ def table_products(m: Module, a: Value, b: Value) -> list[Node]:
     return nodes
 
 
-def carry_chain_sum(m: Module, nodes: list[Node], cycles: int, addend: Any, width: int) -> Value:
+def carry_chain_sum(
+    m: Module, nodes: list[Node], cycles: int, addend: Any, width: int, enables: Sequence[Value | None] | None = None
+) -> Value:
     """Sum of ``nodes`` and ``addend`` modulo ``2**width``, with ``cycles`` ranks of registers.
 
     A balanced tree adds pairs; its root's sign is applied together with the addend, which is that of the last cycle.
@@ -134,12 +138,16 @@ def carry_chain_sum(m: Module, nodes: list[Node], cycles: int, addend: Any, widt
         products.
     addend
         of ``width`` bits, or ``None``.
+    enables
+        what lets each rank of registers load.
     """
+    following = iter(enables or [None] * cycles)
     levels = (len(nodes) - 1).bit_length()
     ranks = _ranks(levels, cycles)
     for level in range(levels + 1):
         for rank in range(ranks.count(level)):
-            nodes = [_registered(m, f"{level}_{rank}_{i}", node) for i, node in enumerate(nodes)]
+            enable = next(following)
+            nodes = [_registered(m, f"{level}_{rank}_{i}", node, enable) for i, node in enumerate(nodes)]
         if level < levels:
             pairs = zip(nodes[::2], nodes[1::2], strict=False)
             left = nodes[len(nodes) & ~1 :]
@@ -154,9 +162,10 @@ def carry_chain_sum(m: Module, nodes: list[Node], cycles: int, addend: Any, widt
     return total
 
 
-def _registered(m: Module, name: str, node: Node) -> Node:
+def _registered(m: Module, name: str, node: Node, enable: Value | None) -> Node:
     """A node one cycle later."""
     sign = Signal(name=f"sign{name}", reset_less=True)
     value = Signal(len(node.value), name=f"value{name}", reset_less=True)
-    m.d.sync += [sign.eq(node.sign), value.eq(node.value)]
+    load(m, sign, node.sign, enable)
+    load(m, value, node.value, enable)
     return Node(sign, value, node.low, node.high)

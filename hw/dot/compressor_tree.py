@@ -6,6 +6,7 @@ from amaranth.lib.wiring import Component, In, Out
 from hw.config import signed_width
 from hw.dot.bit_heap import AdderNetwork, BitHeap, constant_digits
 from hw.dot.product import product_columns
+from hw.enable import enable_port, enables_of
 from hw.names import named
 
 __all__ = ["CompressorTree"]
@@ -27,6 +28,8 @@ class CompressorTree(Component):
         ranks of registers inside the tree.
     addend_width
         bits of the addend, and of the sum, which then is modulo ``2**addend_width``; only without registers.
+    gated
+        whether registers load only where their bit of ``enable`` is set.
 
     Attributes
     ----------
@@ -40,15 +43,16 @@ class CompressorTree(Component):
         signed.
     """
 
-    def __init__(self, mantissa_width: int, dot: int, cycles: int = 0, addend_width: int = 0) -> None:
+    def __init__(self, mantissa_width: int, dot: int, cycles: int = 0, addend_width: int = 0, gated: bool = False) -> None:
         self.columns, self.bound = product_columns(mantissa_width), (2 ** (mantissa_width - 1) - 1) ** 2
         self.dot, self.cycles = dot, cycles
         self.width = addend_width or signed_width(-dot * self.bound, dot * self.bound)
-        self.module_name = named("compressor_tree", m=mantissa_width, d=dot, c=cycles, a=addend_width)
+        self.module_name = named("compressor_tree", m=mantissa_width, d=dot, c=cycles, a=addend_width, gated=gated and cycles > 0)
         super().__init__({
             "bits": In(dot * len(self.columns)),
             "signs": In(dot),
             **({"addend": In(addend_width)} if addend_width else {}),
+            **enable_port(gated, cycles),
             "sum": Out(self.width),
         })
 
@@ -66,5 +70,6 @@ class CompressorTree(Component):
         negative = count.reduce()
         for exponent, digit in constant_digits(self.bound):
             heap.add_number(negative, exponent, -digit)
-        m.d.comb += self.sum.eq(Cat(network.place(m, platform, heap.reduce(), self.cycles)))
+        total = network.place(m, platform, heap.reduce(), self.cycles, enables_of(self, self.cycles))
+        m.d.comb += self.sum.eq(Cat(total))
         return m

@@ -11,6 +11,7 @@ from hw.dot.compressor_tree import CompressorTree
 from hw.dot.product import Product
 from hw.dot.sum_of_products import SumOfProducts
 from hw.emit import place
+from hw.enable import enables_of, load
 from hw.names import named
 from hw.types import sign_magnitude
 
@@ -38,6 +39,8 @@ class DotProduct(SumOfProducts):
         ranks of registers inside.
     addend_width
         bits of ``addend`` and ``sum``, if there is one; in the structural body only without registers.
+    gated
+        whether registers load only where their bit of ``enable`` is set.
 
     Attributes
     ----------
@@ -50,17 +53,21 @@ class DotProduct(SumOfProducts):
     """
 
     def __init__(
-        self, mantissa_width: int, dot: int, datapath: str = "structural", cycles: int = 0, addend_width: int = 0
-    ) -> None:
+        self, mantissa_width: int, dot: int, datapath: str = "structural", cycles: int = 0, addend_width: int = 0,
+        gated: bool = False,
+    ) -> None:  # fmt: skip
         if datapath not in DATAPATHS:
             raise ValueError(f"datapath must be one of {', '.join(DATAPATHS)}, not {datapath}")
         self.mantissa_width, self.dot, self.datapath = mantissa_width, dot, datapath
         self.bound = dot * (2 ** (mantissa_width - 1) - 1) ** 2
         if addend_width and cycles and datapath == "structural":
             raise ValueError(f"cycles must be 0 with an addend, not {cycles}")
-        self.module_name = named("dot_product", m=mantissa_width, d=dot, c=cycles, a=addend_width, body=datapath)
+        self.gated = gated and cycles > 0
+        self.module_name = named(
+            "dot_product", m=mantissa_width, d=dot, c=cycles, a=addend_width, body=datapath, gated=self.gated
+        )
         operands = data.ArrayLayout(sign_magnitude(mantissa_width), dot)
-        super().__init__(operands, addend_width or signed_width(-self.bound, self.bound), cycles, addend_width)
+        super().__init__(operands, addend_width or signed_width(-self.bound, self.bound), cycles, addend_width, gated)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -73,7 +80,9 @@ class DotProduct(SumOfProducts):
         return m
 
     def _structural(self, m: Module, platform: object) -> None:
-        tree = place(m, platform, "tree", CompressorTree(self.mantissa_width, self.dot, self.cycles, self.addend_width))
+        tree = place(
+            m, platform, "tree", CompressorTree(self.mantissa_width, self.dot, self.cycles, self.addend_width, self.gated)
+        )
         products = [place(m, platform, f"product{i}", Product(self.mantissa_width)) for i in range(self.dot)]
         self.sum_in_tree(m, products, tree)
 
@@ -86,12 +95,15 @@ class DotProduct(SumOfProducts):
             terms.append(term)
         levels = (self.dot - 1).bit_length()
         ranks = [round(levels * (i + 1) / (self.cycles + 1)) for i in range(self.cycles)]
+        enables = iter(enables_of(self, self.cycles))
         for level in range(levels + 1):
             for rank in range(ranks.count(level)):
                 registers = [
                     Signal.like(term, name=f"rank{level}_{rank}_{i}", reset_less=True) for i, term in enumerate(terms)
                 ]
-                m.d.sync += [register.eq(term) for register, term in zip(registers, terms, strict=True)]
+                enable = next(enables)
+                for register, term in zip(registers, terms, strict=True):
+                    load(m, register, term, enable)
                 terms = registers
             if level < levels:
                 terms = self._add_pairs(m, terms, level)

@@ -1,11 +1,13 @@
 """Products for the multiplier blocks of FPGAs: two mantissa products and their sum by one multiplication."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 from hw.config import signed_width
 from hw.dot.carry_chain import Node, carry_chain_sum, product_node
+from hw.enable import load
 
 __all__ = ["MULTIPLIER_WIDTH", "packed_sum"]
 
@@ -13,16 +15,20 @@ MULTIPLIER_WIDTH = 18
 """Bits, sign included, of both factors in the multiplier blocks of the common families (Xilinx 7 has 25 for one)."""
 
 
-def packed_sum(m: Module, a: Value, b: Value, cycles: int, addend: Any, width: int) -> Value:
+def packed_sum(
+    m: Module, a: Value, b: Value, cycles: int, addend: Any, width: int, enables: Sequence[Value | None] | None = None
+) -> Value:
     """``Σ a[i] * b[i] + addend`` modulo ``2**width`` of sign-magnitude mantissas, with ``cycles`` ranks of registers.
 
     Multiplier blocks lie in a few rows, far from the tables: of two ranks or more one goes in front of them.
     """
     in_front = cycles > 1
-    return carry_chain_sum(m, _packed_products(m, a, b, in_front), cycles - in_front, addend, width)
+    enables = list(enables or [None] * cycles)
+    products = _packed_products(m, a, b, in_front, enables[0] if in_front else None)
+    return carry_chain_sum(m, products, cycles - in_front, addend, width, enables[in_front:])
 
 
-def _packed_products(m: Module, a: Value, b: Value, registered: bool) -> list[Node]:
+def _packed_products(m: Module, a: Value, b: Value, registered: bool, enable: Value | None) -> list[Node]:
     """Products, or sums of two of them, one multiplication each.
 
     With ``s`` the sign of the second product relative to the first,
@@ -39,7 +45,11 @@ def _packed_products(m: Module, a: Value, b: Value, registered: bool) -> list[No
         """The product and, as late as it, the sign."""
         given = {"sign": sign, "x": x, "y": y}
         kept = {part: Signal(value.shape(), name=f"{part}_{name}", reset_less=True) for part, value in given.items()}
-        m.d["sync" if registered else "comb"] += [kept[part].eq(value) for part, value in given.items()]
+        for part, value in given.items():
+            if registered:
+                load(m, kept[part], value, enable)
+            else:
+                m.d.comb += kept[part].eq(value)
         product = Signal((kept["x"] * kept["y"]).shape(), name=f"product_{name}")
         m.d.comb += product.eq(kept["x"] * kept["y"])
         return kept["sign"], product

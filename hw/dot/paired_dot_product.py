@@ -9,6 +9,7 @@ from amaranth.lib.wiring import Component, In, Out
 from hw.config import signed_width
 from hw.dot.bit_heap import AdderNetwork, BitHeap
 from hw.emit import place
+from hw.enable import connect_enables, enable_port, enables_of
 from hw.names import named
 from hw.types import sign_magnitude
 
@@ -86,10 +87,11 @@ class PairedTree(Component):
     comes, ``sum = K - T = ~(T - K - 1)``. Latency is ``cycles``.
     """
 
-    def __init__(self, width: int, dot: int, sum_width: int, cycles: int = 0) -> None:
+    def __init__(self, width: int, dot: int, sum_width: int, cycles: int = 0, gated: bool = False) -> None:
         self.element_width, self.dot, self.sum_width, self.cycles = width, dot, sum_width, cycles
-        self.module_name = named("paired_tree", m=width, d=dot, s=sum_width, c=cycles)
-        super().__init__({"rows": In(dot // 2 * width * (width + 1)), "sum": Out(self.sum_width)})
+        self.module_name = named("paired_tree", m=width, d=dot, s=sum_width, c=cycles, gated=gated and cycles > 0)
+        rows = dot // 2 * width * (width + 1)
+        super().__init__({"rows": In(rows), "sum": Out(self.sum_width), **enable_port(gated, cycles)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -103,7 +105,8 @@ class PairedTree(Component):
                     place_of += 1
                     total += 1 << i + j if (i == width) == (j == width - 1) else 0
         heap.constant = -total - 1
-        m.d.comb += self.sum.eq(~Cat(network.place(m, platform, heap.reduce(), self.cycles)))
+        inverse = network.place(m, platform, heap.reduce(), self.cycles, enables_of(self, self.cycles))
+        m.d.comb += self.sum.eq(~Cat(inverse))
         return m
 
 
@@ -124,23 +127,31 @@ class PairedDotProduct(Component):
         ranks of registers inside.
     symmetric
         no element is ``-2**(width - 1)``.
+    gated
+        whether registers load only where their bit of ``enable`` is set.
     """
 
-    def __init__(self, width: int, dot: int, cycles: int = 0, symmetric: bool = False) -> None:
+    def __init__(
+        self, width: int, dot: int, cycles: int = 0, symmetric: bool = False, gated: bool = False
+    ) -> None:
         if dot % 2:
             raise ValueError(f"dot must be even, not {dot}")
         self.width, self.dot = width, dot
         largest = dot * (2 ** (width - 1) - symmetric) ** 2
         self.sum_width = signed_width(-largest, largest)
-        self.tree = PairedTree(width, dot, self.sum_width, cycles)
-        self.module_name = named("paired_dot_product", m=width, d=dot, s=self.sum_width, c=cycles)
+        self.tree = PairedTree(width, dot, self.sum_width, cycles, gated)
+        self.module_name = named(
+            "paired_dot_product", m=width, d=dot, s=self.sum_width, c=cycles, gated=gated and cycles > 0
+        )
         super().__init__({
             "a": In(_sums_layout(width, dot)), "b": In(_selects_layout(width, dot)), "sum": Out(signed(self.sum_width)),
+            **enable_port(gated, cycles),
         })  # fmt: skip
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         tree = place(m, platform, "tree", self.tree)
+        connect_enables(m, tree, enables_of(self, self.tree.cycles))
         width, rows = self.width, []
         for pair in range(self.dot // 2):
             sums, selects = self.a[pair], self.b[pair]

@@ -101,6 +101,10 @@ def add_config_options(parser: argparse.ArgumentParser, unset: bool = False) -> 
         "--features", type=_names, default=starts["features"], metavar="NAMES",
         help=f"what the core has beyond FP32 in and out, of {', '.join(CORE_FEATURES)} (default: none)",
     )  # fmt: skip
+    group.add_argument(
+        "--clock-gating", action="store_true", default=starts["clock_gating"],
+        help="registers of the array load only what is valid: clock gates on chips, clock enables on FPGAs",
+    )  # fmt: skip
     for name, text in HELP.items():
         default = defaults[name]
         note = "" if default is None else f" (default: {default})"
@@ -124,7 +128,8 @@ def config_from_options(options: argparse.Namespace) -> CoreConfig:
     try:
         return CoreConfig(
             mantissa_widths=options.mantissa, block_size=options.block, accumulator=options.accumulator,
-            datapath=options.datapath, rounding_modes=options.rounding, features=options.features, **values,
+            datapath=options.datapath, rounding_modes=options.rounding, features=options.features,
+            clock_gating=options.clock_gating, **values,
         )  # fmt: skip
     except (TypeError, ValueError) as error:
         raise CommandLineError(str(error)) from None

@@ -80,7 +80,7 @@ def read_energy(path: str | Path, config: CoreConfig, library: str | None = None
     """Energies of a core's units and the clock in MHz they hold at, as ``python -m synth energy --json`` has written them.
 
     Those counted with inertial delays under a trained network's operands are taken, of units in tiles of 4×4 with the core's
-    register stages; where a file has them mapped in several ways, the last.
+    register stages and clock gating; where a file has them mapped in several ways, the last.
 
     Parameters
     ----------
@@ -106,7 +106,8 @@ def read_energy(path: str | Path, config: CoreConfig, library: str | None = None
         raise ValueError(f"{path.name} has the unit in {', '.join(values)}: library must be one of these")
     if not values:
         place = f" in {library}" if library else ""
-        stages = f"--accumulator-cycles {config.accumulator_cycles} --tree-cycles {config.tree_cycles}"
+        gated = " --clock-gating" * config.clock_gating
+        stages = f"--accumulator-cycles {config.accumulator_cycles} --tree-cycles {config.tree_cycles}{gated}"
         raise ValueError(f"{path.name} does not have this core's unit{place} in tiles of {TILE}x{TILE}: python -m synth energy "
                          f"--formats {form} {stages} measures it")  # fmt: skip
     ((name, (mac, idle, clock)),) = values.items()
@@ -116,8 +117,9 @@ def read_energy(path: str | Path, config: CoreConfig, library: str | None = None
 def _is_unit(design: dict[str, Any], form: str, config: CoreConfig) -> bool:
     """Whether a design is the unit of a core, as it is measured for machines that train."""
     known = {name: design[name] for name in ("format", "cycles", "tree_cycles", "statistics", "delays")}
+    known["clock_gating"] = design.get("clock_gating", False)
     known["dot"] = design["dot"] or config.group_size
     return known == {
         "format": form, "cycles": config.accumulator_cycles, "tree_cycles": config.tree_cycles, "statistics": "digits",
-        "delays": "inertial", "dot": config.dot,
+        "delays": "inertial", "dot": config.dot, "clock_gating": config.clock_gating,
     } and (config.tile_rows, config.tile_columns) == (TILE, TILE)  # fmt: skip

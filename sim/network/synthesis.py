@@ -74,6 +74,7 @@ def read_results(path: str | Path, config: CoreConfig, library: str | None = Non
         options = f"--formats {format_name(config)} --tile {config.tile_rows}x{config.tile_columns}"
         options += f" --dot {config.dot}" * (config.dot != config.group_size)
         options += f" --accumulator-cycles {config.accumulator_cycles}" * (config.accumulator_cycles != 1)
+        options += " --clock-gating" * config.clock_gating
         raise ValueError(f"{path.name} does not have this core's tile{place}: python -m synth density {options} measures it")
     area, period = rows[0]["area"], rows[0].get("period")
     return Physical(
@@ -95,11 +96,11 @@ def _rows(path: Path, changed: int) -> list[dict[str, Any]]:
 
 def _is_tile(design: dict[str, Any], config: CoreConfig) -> bool:
     """Whether a design is the tile of a core, and its areas are in square micrometres."""
-    known = {"accounting": "tile", "effort": "area", "clock_gates": True, "tree_cycles": 0} | design
+    known = {"accounting": "tile", "effort": "area", "clock_gates": True, "tree_cycles": 0, "clock_gating": False} | design
     wanted = {
         "format": format_name(config), "dot": config.dot, "rows": config.tile_rows, "columns": config.tile_columns,
         "cycles": config.accumulator_cycles, "tree_cycles": config.tree_cycles, "accounting": "tile", "effort": "area",
-        "clock_gates": True,
+        "clock_gates": True, "clock_gating": config.clock_gating,
     }  # fmt: skip
     known["dot"] = known.get("dot") or config.group_size
     in_gates = design.get("library") == "reference"

@@ -84,7 +84,9 @@ def _row(design: Design, parts: dict[str, float], **values: Any) -> Row:
 def measure_tile(design: Design, library: Library, *, build: Path, seconds: float, timing: bool) -> Row:
     """A tile, simulated and timed."""
     form = format_named(design.format)
-    config = config_for(form, design.dot, design.rows, design.columns, design.cycles, design.tree_cycles)
+    config = config_for(
+        form, design.dot, design.rows, design.columns, design.cycles, design.tree_cycles, design.clock_gating
+    )
     synthesis = _built(tile_for(form, config), design, library, PARTS, seconds, build)
     verified = cached_check(form, config, synthesis, library, build)
     macs = config.macs_per_cycle

@@ -15,7 +15,7 @@ from synth.density.sets import QUICK
 from synth.mapping.flow import BUILD
 from synth.mapping.liberty import find_library, known_libraries
 from synth.mapping.recipes import EFFORTS
-from synth.options import Commands, add_run_options, at_least, positive, size
+from synth.options import Commands, add_clock_gating, add_run_options, at_least, positive, size
 from synth.sweep import Labelled, save, sweep
 from synth.table import Table
 
@@ -47,6 +47,7 @@ def add_command(commands: Commands) -> None:
     parser.add_argument("--target", type=positive("target", "ns"), metavar="NS",
                         help="with speed: what each part should need at most (default: least area times delay)")  # fmt: skip
     parser.add_argument("--no-clock-gates", action="store_true", help="enabled registers get multiplexers instead")
+    add_clock_gating(parser)
     parser.add_argument("--library", default="reference", metavar="NAMES",
                         help="names or files, with commas between; first or all of those known by name that are here")  # fmt: skip
     add_run_options(parser, 900)
@@ -85,7 +86,8 @@ def _designs(options: argparse.Namespace) -> list[Design]:
     rows, columns = options.tile
     return [
         Design(name, library, options.dot, rows, columns, options.accumulator_cycles, not options.no_clock_gates,
-               options.accounting, options.converter, options.tree_cycles, options.effort, options.mesh[0], options.target)
+               options.accounting, options.converter, options.tree_cycles, options.effort, options.mesh[0], options.target,
+               options.clock_gating)
         for library in libraries_named(options.library) for name in names
     ]  # fmt: skip
 

@@ -28,9 +28,18 @@ PARTS = ("dot_product", "scaled_dot_product", "float_multiply", "float_add", "bl
 
 
 def config_for(
-    form: NumberFormat, dot: int | None = None, rows: int = 4, columns: int = 4, cycles: int = 1, tree_cycles: int = 0
-) -> CoreConfig:
-    """Configuration of a tile of this format: a block (or several, joined) per cycle and unit, 64 elements without."""
+    form: NumberFormat, dot: int | None = None, rows: int = 4, columns: int = 4, cycles: int = 1, tree_cycles: int = 0,
+    clock_gating: bool = False,
+) -> CoreConfig:  # fmt: skip
+    """Configuration of a tile of this format: a block (or several, joined) per cycle and unit, 64 elements without.
+
+    Raises
+    ------
+    ValueError
+        for clock gating of another format than HBFP, whose units do not have it.
+    """
+    if clock_gating and form.kind != "hbfp":
+        raise ValueError(f"clock_gating must be of an HBFP format, not of {form.name}")
     block = form.block_size or dot or 64
     widths = (4, 6) if form.name.startswith("mixed46") else (form.significand_width,) if form.kind == "hbfp" else (4,)
     accumulator = form.accumulator if form.accumulator in ACCUMULATORS else "fp32"
@@ -39,6 +48,7 @@ def config_for(
         widths, block_size=block, dot=block * group if group > 1 else min(dot or block, block),
         tile_rows=rows, tile_columns=columns,
         accumulator=accumulator, accumulator_cycles=cycles, interleave=max(1, cycles - 1), tree_cycles=tree_cycles,
+        clock_gating=clock_gating,
     )  # fmt: skip
 
 
@@ -175,6 +185,8 @@ def simulate_unit(form: NumberFormat, config: CoreConfig, synthesis: Synthesis, 
     quiet = {
         name: [0] * lanes for name, (way, _) in netlist.ports.items() if way == "input" and name not in ("clk", "rst")
     }
+    if config.clock_gating:
+        quiet["enable"] = [(1 << unit.ranks) - 1] * lanes
     for cycle in range(max(expected) + 1):
         result = netlist.step(quiet | drive.get(cycle, {}), "value")["value"]
         for wanted, got in zip(expected.get(cycle, []), result, strict=False):

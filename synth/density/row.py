@@ -39,6 +39,8 @@ class Design:
         tiles in a row and in a column of an array.
     target
         ns that each part mapped for speed should need at most (default: the least product of area and delay).
+    clock_gating
+        as of ``hw.config.CoreConfig``.
     """
 
     format: str
@@ -54,6 +56,7 @@ class Design:
     effort: str = "area"
     mesh: int = 1
     target: float | None = None
+    clock_gating: bool = False
 
     @property
     def label(self) -> str:
@@ -64,7 +67,7 @@ class Design:
     def usual(self) -> bool:
         """Whether this is the tile every format is compared in: 4×4 units, nothing pipelined, mapped by area."""
         return (self.accounting, self.dot, self.rows, self.columns, self.cycles, self.tree_cycles, self.effort,
-                self.clock_gates) == ("tile", None, 4, 4, 1, 0, "area", True)  # fmt: skip
+                self.clock_gates, self.clock_gating) == ("tile", None, 4, 4, 1, 0, "area", True, False)  # fmt: skip
 
     @property
     def cell(self) -> bool:

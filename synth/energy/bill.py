@@ -25,6 +25,8 @@ class Bill:
         multiply-accumulates per lane and cycle.
     period
         ns of a cycle, in which leakage flows.
+    enters
+        whether operand registers see the clock.
 
     Attributes
     ----------
@@ -37,7 +39,7 @@ class Bill:
     """
 
     def __init__(self, timing: StaticTiming, circuit: Circuit, library: Library, edge: list[str], macs: int,
-                 period: float):  # fmt: skip
+                 period: float, enters: bool = True):  # fmt: skip
         self.timing, self.circuit, self.library, self.edge, self.period = timing, circuit, library, edge, period
         self.power = power_of(library.path)
         self.per_mac = 1 / (circuit.cycles * circuit.lanes * macs)
@@ -58,7 +60,7 @@ class Bill:
         self.ports = {net for base, net in bases if base in ("a", "b") or base.endswith(("_a", "_b"))}
         for index in range(len(timing.cells)):
             self._cell(index)
-        self._operands()
+        self._operands(enters)
         self.parts["leakage"] = self._leakage() * self.period * 1e-3 * circuit.lanes * circuit.cycles * self.per_mac
 
     def _add(self, part: str, energy: float) -> None:
@@ -109,7 +111,7 @@ class Bill:
             for pin in pins
         )  # fmt: skip
 
-    def _operands(self) -> None:
+    def _operands(self, enters: bool) -> None:
         """Operand registers: a flip-flop to each bit, which drives the row's (or column's) units, as a share of one."""
         outputs = self.library.cells[self.flop].functions
         output, data = next(iter(outputs)), self.library.cells[self.flop].flip_flop["next_state"].strip("() ")
@@ -124,7 +126,7 @@ class Bill:
             power = self.power.cell(self.flop)
             internal = power.energy(output, 0.0, load) + power.energy(data, 0.0, 0.0)
             self._add("edge", charge + internal * toggles * self.power.femtojoule)
-            self._add("clock", self._clock(self.flop) * lanes / SHARED)
+            self._add("clock", self._clock(self.flop) * lanes * enters / SHARED)
 
     def _leakage(self) -> float:
         """nW of the unit and its share of what it shares; nW ns are 1e-3 fJ."""

@@ -18,7 +18,15 @@ from synth.energy.plot import plot_energy
 from synth.energy.sets import equal_clock_designs, relaxed_designs
 from synth.energy.table import energy_sections, energy_tables
 from synth.mapping.recipes import EFFORTS
-from synth.options import Commands, add_page_options, add_run_options, add_tile_options, at_least, positive
+from synth.options import (
+    Commands,
+    add_clock_gating,
+    add_page_options,
+    add_run_options,
+    add_tile_options,
+    at_least,
+    positive,
+)
 from synth.report.pages import rewrite
 from synth.sweep import Failure, load, sweep
 
@@ -39,6 +47,7 @@ def add_command(commands: Commands) -> None:
                         help="with speed: what each part should need at most")  # fmt: skip
     parser.add_argument("--clock", type=positive("clock", "ns"), metavar="NS",
                         help="period in which leakage is counted (default: the least)")  # fmt: skip
+    add_clock_gating(parser)
     parser.add_argument("--delays", default="none,inertial", metavar="NAMES",
                         help=f"of {', '.join(DELAYS)}: settled values, glitches of gates' delays, every pulse "
                         "(default none,inertial)")  # fmt: skip
@@ -61,7 +70,7 @@ def _designs(options: argparse.Namespace) -> list[EnergyDesign]:
         format_named(name)
     return [
         EnergyDesign(name, library, statistics, delays, options.dot, options.accumulator_cycles, options.tree_cycles,
-                     options.effort, options.target, options.clock)
+                     options.effort, options.target, options.clock, options.clock_gating)
         for library in libraries for name in names for statistics in options.operands.split(",")
         for delays in options.delays.split(",")
     ]  # fmt: skip

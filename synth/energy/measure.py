@@ -51,6 +51,8 @@ class EnergyDesign:
         of ``DELAYS``: how gates take time.
     clock
         period in ns at which leakage is counted (default: the least that the unit allows).
+    clock_gating
+        as of ``hw.config.CoreConfig``.
     """
 
     format: str
@@ -63,6 +65,7 @@ class EnergyDesign:
     effort: str = "area"
     target: float | None = None
     clock: float | None = None
+    clock_gating: bool = False
 
     @property
     def label(self) -> str:
@@ -152,7 +155,7 @@ def map_unit(design: EnergyDesign, library: Library, seconds: float, build: Path
         as of ``synth.density.measure.measure``.
     """
     form = format_named(design.format)
-    config = config_for(form, design.dot, SHARED, SHARED, design.cycles, design.tree_cycles)
+    config = config_for(form, design.dot, SHARED, SHARED, design.cycles, design.tree_cycles, design.clock_gating)
     unit = element_for(form)(config)
     prepare = {side: getattr(unit, f"prepare_{side}")() for side in "ab" if getattr(unit, f"prepare_{side}")}
     texts = {name: text for part in (unit, *prepare.values()) for name, text in modules_of(emit_verilog(part)).items()}
@@ -179,16 +182,16 @@ def _measure(design: EnergyDesign, library: Library, seconds: float, build: Path
     period = design.clock or least
     latency = unit.sum_cycles + unit.join_cycles + unit.accumulator.write_cycle + 3
 
-    def bill(before: int, counted: int, ports: Callable[[], dict[str, list[int]]]) -> Bill:
+    def bill(before: int, counted: int, ports: Callable[[], dict[str, list[int]]], enters: bool = True) -> Bill:
         for cycle in range(before + counted):
             if cycle == before:
                 circuit.reset_counts()
             circuit.cycle(ports())
-        return Bill(timing, circuit, library, mapped.edge, config.dot, period)
+        return Bill(timing, circuit, library, mapped.edge, config.dot, period, enters)
 
     working = bill(latency, CYCLES, lambda: next(words))
     quiet = stimulus.quiet(next(words))
-    idle = bill(latency, IDLE_CYCLES, lambda: quiet)
+    idle = bill(latency, IDLE_CYCLES, lambda: quiet, enters=not config.clock_gating)
     return EnergyRow(
         design, sum(working.parts.values()), working.parts, working.switching, period, least, working.toggles,
         sum(idle.parts.values()), config.dot, {"yosys": yosys_version()},

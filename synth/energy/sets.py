@@ -1,10 +1,12 @@
 """Which designs the documentation shows: every format as small as it gets, and all at one clock."""
 
+from dataclasses import replace
+
 from hw.baseline.formats import format_named
 from synth.density.sets import EQUAL_CLOCK, clocks_of
 from synth.energy.measure import EnergyDesign
 
-__all__ = ["JOINED", "PIPELINES", "RELAXED", "equal_clock_designs", "relaxed_designs"]
+__all__ = ["GATED", "JOINED", "PIPELINES", "RELAXED", "equal_clock_designs", "relaxed_designs"]
 
 FLOAT_DOT = 8
 """Products of a unit of floats: a cycle of 64 has some 300 000 gates; a multiply-accumulate of 8 has the same operations."""
@@ -19,6 +21,8 @@ They are those that the search of ``synth.density`` has found; a test compares t
 """
 JOINED = {"hbfp4": (3, 1, 2.418), "hbfp4-fp32x2": (3, 1, 1.953)}
 """The same of one block and two blocks for each FP32 addition, mapped by the few recipes of "clock", with "hidden" operands."""
+GATED = ("hbfp4",)
+"""Formats whose units are also measured with clock gating, in the same ways as without."""
 BOUNDED = ("hbfp4", "int4")
 UNIFORM = ("hbfp4", "mxfp4", "int4", "fp32")
 """Formats whose transitions are also counted with transport delays, and those that also multiply uniform numbers."""
@@ -45,9 +49,13 @@ def equal_clock_designs(library: str) -> list[EnergyDesign]:
         EnergyDesign(name, library, "hidden", delays, None, cycles, tree, "clock", round(target * scale, 3),
                      clocks_of(library)[EQUAL_CLOCK])
         for name, (cycles, tree, target) in JOINED.items() for _, delays in WAYS
+    ] + [
+        replace(design, effort="clock", clock_gating=True)
+        for design in designs if design.format in GATED and (design.statistics, design.delays) in WAYS
     ]  # fmt: skip
 
 
 def relaxed_designs(library: str) -> list[EnergyDesign]:
     """Formats as small as they get, at the clock that this allows."""
-    return [EnergyDesign(name, library, statistics, delays, _dot(name)) for name in RELAXED for statistics, delays in WAYS]
+    return [EnergyDesign(name, library, statistics, delays, _dot(name), clock_gating=gated)
+            for gated in (False, True) for name in (GATED if gated else RELAXED) for statistics, delays in WAYS]  # fmt: skip

@@ -76,6 +76,8 @@ class Stimulus:
             writes = places[max(0, cycle - joined - accumulator.write_cycle)]
             ports["read"] = [place[4] | int(place[3] == 0) << self.slot_bits for place in reads]
             ports["write"] = [place[4] | 1 << self.slot_bits for place in writes]
+            if self.config.clock_gating:
+                ports["enable"] = [(1 << self.unit.ranks) - 1] * self.lanes
             if self.unit.sums:  # a step is a whole block
                 ports["sum_control"] = [1] * self.lanes
             yield ports
@@ -83,7 +85,7 @@ class Stimulus:
 
     def quiet(self, ports: dict[str, list[int]]) -> dict[str, list[int]]:
         """Values of the ports in a cycle without work: what was there, and nothing written."""
-        return ports | {"write": [0] * self.lanes}
+        return ports | {name: [0] * self.lanes for name in ("write", "enable") if name in ports}
 
     def _field(self, name: str, index: int, place: Place) -> int:
         if name == "nan":

@@ -17,9 +17,11 @@ def _machine(design: EnergyDesign) -> Machine:
     return design.library, design.clock
 
 
-def find(rows: list[EnergyRow], machine: Machine, name: str, statistics: str, delays: str) -> EnergyRow | None:
-    """The row of a format on a machine, with given operands and delays."""
-    return next((r for r in rows if _machine(r.design) == machine
+def find(
+    rows: list[EnergyRow], machine: Machine, name: str, statistics: str, delays: str, gated: bool = False
+) -> EnergyRow | None:
+    """The row of a format on a machine, with given operands and delays, with clock gating or without."""
+    return next((r for r in rows if _machine(r.design) == machine and r.design.clock_gating == gated
                  and (r.design.format, r.design.statistics, r.design.delays) == (name, statistics, delays)), None)  # fmt: skip
 
 
@@ -37,9 +39,10 @@ def _title(machine: Machine) -> str:
     return f"All at {clock:g} ns, {library}" if clock else f"Each as small as it gets, {library}"
 
 
-def _formats(rows: list[EnergyRow], machine: Machine, hidden: bool = False) -> list[str]:
-    """Formats on a machine; of those with only the second product of the network apart."""
-    of = [row.design for row in rows if _machine(row.design) == machine and (row.design.statistics == "hidden") == hidden]
+def _formats(rows: list[EnergyRow], machine: Machine, hidden: bool = False, gated: bool = False) -> list[str]:
+    """Formats on a machine; of those with only the second product of the network apart, and of those with clock gating."""
+    of = [row.design for row in rows if _machine(row.design) == machine and row.design.clock_gating == gated
+          and (row.design.statistics == "hidden") == hidden]  # fmt: skip
     return list(dict.fromkeys(design.format for design in of))
 
 
@@ -91,10 +94,32 @@ def joined_table(rows: list[EnergyRow], machine: Machine) -> Table:
                  ("format", "floor", "glitches", "floor, HBFP4 = 1", "glitches"), lines)  # fmt: skip
 
 
+def gating_table(rows: list[EnergyRow], machine: Machine) -> Table:
+    """Units without clock gating and with it, busy and idle, and how busy they must be for it to pay no more."""
+    lines = []
+    for name in _formats(rows, machine, gated=True):
+        plain, gated = (find(rows, machine, name, *WAYS[1], gated=way) for way in (False, True))
+        if plain and gated:
+            lost, won = gated.energy - plain.energy, plain.idle - gated.idle
+            even = 100 * won / (won + max(0.0, lost))
+            lines.append([
+                name, *(f"{row.least_period:.2f}" for row in (plain, gated)),
+                *(f"{value:.1f}" for row in (plain, gated) for value in (row.energy, row.idle)),
+                *(f"{row.energy + row.idle:.0f}" for row in (plain, gated)), f"{even:.0f} %",
+            ])  # fmt: skip
+    note = ("With glitches, trained operands: least period in ns without clock gating and with it; fJ of a multiply-accumulate and "
+            "of the place of one in a cycle without work, without and with it; of a multiply-accumulate at half the utilisation; "
+            "and the utilisation up to which it pays.")  # fmt: skip
+    title = _title(machine)
+    return Table(f"Clock gating: {title[0].lower()}{title[1:]}", note,
+                 ("format", "ns", "gated", "fJ/MAC", "idle", "gated fJ/MAC", "idle", "at half use", "gated", "pays up to"),
+                 lines)  # fmt: skip
+
+
 def energy_tables(rows: list[EnergyRow]) -> list[Table]:
     """Tables for each library and clock; those of one clock first."""
     machines = sorted(dict.fromkeys(_machine(row.design) for row in rows), key=lambda machine: machine[1] is None)
-    found = [table(rows, machine) for machine in machines for table in (energy_table, parts_table, joined_table)]
+    found = [table(rows, machine) for machine in machines for table in (energy_table, parts_table, joined_table, gating_table)]
     return [table for table in found if table.lines]
 
 

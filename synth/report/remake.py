@@ -23,14 +23,15 @@ def density_command(design: Design) -> str:
         ("accumulator-cycles", d.cycles, 1), ("tree-cycles", d.tree_cycles, 0), ("effort", d.effort, "area"),
         ("target", d.target, None),
     ])  # fmt: skip
-    return text + " --no-clock-gates" * (not d.clock_gates)
+    return text + " --no-clock-gates" * (not d.clock_gates) + " --clock-gating" * d.clock_gating
 
 
 def energy_command(design: EnergyDesign) -> str:
     """Measures one energy."""
     d = design
-    return f"{PROGRAM} energy --formats {d.format} --library {d.library}" + _given([
+    text = f"{PROGRAM} energy --formats {d.format} --library {d.library}" + _given([
         ("operands", d.statistics, None), ("delays", d.delays, None), ("dot", d.dot, None),
         ("accumulator-cycles", d.cycles, 1), ("tree-cycles", d.tree_cycles, 0), ("effort", d.effort, "area"),
         ("target", d.target, None), ("clock", d.clock, None),
     ])  # fmt: skip
+    return text + " --clock-gating" * d.clock_gating

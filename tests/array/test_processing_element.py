@@ -1,5 +1,6 @@
 """The unit against golden's accumulators, block by block."""
 
+import json
 from random import Random
 
 import cocotb
@@ -7,6 +8,8 @@ import pytest
 
 from hw.array.processing_element import ProcessingElement
 from hw.config import CoreConfig
+from hw.emit import emit_verilog
+from hw.host.tools import yosys
 from tests.array.plan import make_plan, word_at_the_edge
 from tests.bench import parameters, simulate
 from tests.layouts import pack, step
@@ -20,6 +23,10 @@ CONFIGS = {
     "joined": CoreConfig(
         mantissa_widths=(4, 6), block_size=8, dot=4, tile_rows=1, tile_columns=1, interleave=2, accumulator_cycles=3,
         tree_cycles=2, datapath="carry_chain",
+    ),
+    "gated": CoreConfig(
+        mantissa_widths=(4, 6), block_size=8, dot=4, tile_rows=1, tile_columns=1, interleave=3, accumulator_cycles=5,
+        tree_cycles=2, clock_gating=True,
     ),
     "whole_block": CoreConfig(
         mantissa_widths=(5,), block_size=3, tile_rows=1, tile_columns=1, accumulator="bf16", datapath="behavioral"
@@ -36,9 +43,12 @@ async def every_sum_equals_golden(dut):
     block_sum = config.tree_cycles + 1
     read, write = block_sum + unit.accumulator.read_cycle, block_sum + unit.accumulator.write_cycle
     inputs: dict[int, dict] = {}
+    enables: dict[int, int] = {}
     expected = {}
     for s in plan.steps:
         (a,), (b,), control = s.a, s.b, s.control
+        for rank in range(unit.ranks if control["block"] else block_sum):
+            enables[s.cycle + rank] = enables.get(s.cycle + rank, 0) | 1 << rank
         at = lambda delay, cycle=s.cycle: inputs.setdefault(cycle + delay, {})  # noqa: E731
         for name, operand in (("a", a), ("b", b)):
             at(0)[name] = pack(getattr(unit, name).shape(), operand["mantissas"])
@@ -54,9 +64,12 @@ async def every_sum_equals_golden(dut):
             expected[s.cycle + write] = int(s.words[0, 0])
     widths = {name: len(getattr(dut, name)) for name in set().union(*inputs.values())}
     start_clock(dut)
-    await reset(dut, write=0)
+    gated = config.clock_gating
+    await reset(dut, write=0, **{"enable": 0} if gated else {})
     for cycle in range(max(inputs) + 1):
         noise = {name: rng.getrandbits(width) for name, width in widths.items()} | {"write": 0}
+        if gated:
+            noise["enable"] = enables.get(cycle, 0)
         (value,) = await step(dut, ["value"], **noise | inputs.get(cycle, {}))
         if cycle in expected:
             value = word_at_the_edge(value, config)
@@ -68,3 +81,31 @@ async def every_sum_equals_golden(dut):
 def test_processing_element(name):
     component = ProcessingElement(CONFIGS[name])
     assert simulate(component, "tests.array.test_processing_element", {"config": CONFIGS[name].to_dict()}) == 1
+
+
+GATED = {
+    "paired": {"mantissa_widths": (6,), "dot": 2, "tile_rows": 2, "tile_columns": 2},
+    "carry_chain": {"datapath": "carry_chain"},
+    "dsp": {"datapath": "dsp"},
+    "behavioral": {"datapath": "behavioral"},
+    "joined_blocks": {"accumulator": "fp32x2", "dot": 8},
+    "aligned": {"accumulator": "aligned"},
+}
+
+
+@pytest.mark.parametrize("name", GATED)
+def test_every_register_of_a_gated_unit_has_an_enable(name, tmp_path):
+    """Yosys finds registers that load always only in a unit without clock gating."""
+    usual = {"block_size": 4, "dot": 4, "tile_rows": 1, "tile_columns": 1, "tree_cycles": 2, "accumulator_cycles": 4,
+             "interleave": 3}  # fmt: skip
+    found = {}
+    for gated in (False, True):
+        unit = ProcessingElement(CoreConfig(**usual | GATED[name], clock_gating=gated))
+        folder = tmp_path / str(gated)
+        folder.mkdir()
+        (folder / "unit.v").write_text(emit_verilog(unit))
+        yosys(f"read_verilog unit.v\nhierarchy -top {unit.module_name}\nproc\nflatten\nopt\nwrite_json unit.json\n", folder)
+        cells = json.loads((folder / "unit.json").read_text())["modules"][unit.module_name]["cells"].values()
+        found[gated] = sum(int(c["parameters"]["WIDTH"], 2) for c in cells if c["type"] == "$dff")
+    assert found[False] > 50
+    assert found[True] == 0

@@ -35,7 +35,7 @@ def machines(draw, **fixed) -> CoreConfig:
         "interleave": draw(st.integers(loop, loop + 1)), "accumulator": accumulator, "accumulator_cycles": cycles,
         "tree_cycles": draw(st.integers(0, 2)), "datapath": draw(st.sampled_from(DATAPATHS)),
         "lanes": draw(st.sampled_from((None, 1, 2, 4))), "operand_depth": group * draw(st.integers(2, 6)),
-        "queue_depth": draw(st.integers(1, 3)), "result_panels": draw(st.integers(2, 3)),
+        "clock_gating": draw(st.booleans()), "queue_depth": draw(st.integers(1, 3)), "result_panels": draw(st.integers(2, 3)),
         "features": draw(_some(CORE_FEATURES if accumulator in ("fp32", "bf16") else FEATURES)),
     } | fixed  # fmt: skip
     try:

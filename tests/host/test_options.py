@@ -25,7 +25,7 @@ CHANGES = {
     "tree_cycles": ("--tree-cycles=1", 1), "datapath": ("--datapath=dsp", "dsp"), "lanes": ("--lanes=8", 8),
     "load_lines": ("--load-lines=1", 1), "operand_depth": ("--operand-depth=8", 8), "panel_columns": ("--panel-columns=8", 8),
     "result_panels": ("--result-panels=3", 3), "result_streams": ("--result-streams=1", 1), "queue_depth": ("--queue-depth=2", 2),
-    "features": ("--features=bias", ("bias",)),
+    "features": ("--features=bias", ("bias",)), "clock_gating": ("--clock-gating", True),
 }  # fmt: skip
 
 

@@ -67,9 +67,10 @@ def test_cores_share_the_work_and_not_the_energy():
 
 
 def test_reads_the_unit_of_the_core(tmp_path):
-    other = [row(statistics="uniform"), row(delays="none"), row(cycles=3), row(format="hbfp6"), row(dot=16)]
+    other = [row(statistics="uniform"), row(delays="none"), row(clock_gating=True), row(cycles=3), row(format="hbfp6"), row(dot=16)]
     others = [{**r, "energy": 1.0} for r in other]
     path = write(tmp_path / "e.json", *others, row(), *others)
+    assert read_energy(path, replace(CONFIG, clock_gating=True))[0].mac == 0.001
     energy, clock = read_energy(path, CONFIG)
     assert (energy.mac, energy.idle, clock) == (0.2, 0.05, 250.0)
     assert energy.source == f"{path}, nangate45"

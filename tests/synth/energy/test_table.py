@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[3]
 PUBLISHED = ROOT / "docs" / "energy.json"
 
 
-def row(name, energy, statistics="digits", delays="inertial", clock: float | None = 2.1, library="small"):
-    design = EnergyDesign(name, library, statistics, delays, clock=clock)
-    return EnergyRow(design, energy, {"core": energy - 4, "clock": 4.0}, 7.0, clock or 9.0, 1.5, 30.0, 6.0, 64)
+def row(name, energy, statistics="digits", delays="inertial", clock: float | None = 2.1, library="small", idle=6.0, gated=False):
+    design = EnergyDesign(name, library, statistics, delays, clock=clock, clock_gating=gated)
+    return EnergyRow(design, energy, {"core": energy - 4, "clock": 4.0}, 7.0, clock or 9.0, 1.5, 30.0, idle, 64)
 
 
 ROWS = [row("hbfp4", 20.0), row("hbfp4", 16.0, delays="none"), row("hbfp4", 90.0, delays="transport"), row("fp32", 700.0),
@@ -63,6 +63,17 @@ def test_joined_blocks_are_beside_single_ones_on_operands_of_their_own():
     assert [line[0] for line in energy_tables([*ROWS, *hidden])[0].lines] == ["hbfp4", "fp32"]
 
 
+@pytest.mark.parametrize(("energy", "half", "even"), [(21.0, "23", "80 %"), (19.0, "21", "100 %")])
+def test_gated_units_are_beside_plain_ones_and_in_no_other_table(energy, half, even):
+    """One fJ more when busy is won back by four less when idle: a quarter of an idle cycle for each busy one."""
+    rows = [row("hbfp4", energy, idle=2.0, gated=True), *ROWS]
+    tables = energy_tables(rows)
+    assert tables[2].title == "Clock gating: all at 2.1 ns, small"
+    assert tables[2].lines == [["hbfp4", "1.50", "1.50", "20.0", "6.0", f"{energy:.1f}", "2.0", "26", half, even]]
+    assert [table for table in tables if table is not tables[2]] == energy_tables(ROWS)
+    assert energy_sections(rows)["energy summary"] == energy_sections(ROWS)["energy summary"]
+
+
 def test_the_first_page_says_both_bounds():
     text = energy_sections(ROWS)["energy summary"]
     assert "HBFP4 20 fJ per multiply-accumulate of a trained network (16 without glitches)" in text
@@ -91,7 +102,7 @@ def test_floor_glitches_and_ceiling_are_in_order():
     found = {}
     for r in load(PUBLISHED, EnergyRow):
         d = r.design
-        found.setdefault((d.format, d.library, d.clock, d.statistics), {})[d.delays] = r
+        found.setdefault((d.format, d.library, d.clock, d.statistics, d.clock_gating), {})[d.delays] = r
         assert sum(r.parts.values()) == pytest.approx(r.energy)
         assert d.clock is None or r.least_period <= d.clock
     for ways in found.values():

@@ -48,8 +48,10 @@ def test_an_energy_command_measures_the_very_design():
 
 
 def test_options_that_no_published_design_has():
-    design = replace(ROWS[0].design, clock_gates=False, converter="own", accounting="dot unit", mesh=2, rows=2)
+    design = replace(ROWS[0].design, clock_gates=False, converter="own", accounting="dot unit", mesh=2, rows=2, clock_gating=True)
     assert density_designs(parsed(density_command(design))) == [design]
+    gated = replace(ENERGIES[0].design, clock_gating=True)
+    assert energy_designs(parsed(energy_command(gated))) == [gated]
 
 
 def test_figures_are_those_of_the_rows():

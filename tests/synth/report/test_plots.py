@@ -22,7 +22,7 @@ def figures(monkeypatch):
 def published(path, **design):
     """The one row of a file with these members of its design."""
     rows = json.loads((DOCS / path).read_text())["rows"]
-    (row,) = [row for row in rows if design.items() <= row["design"].items()]
+    (row,) = [row for row in rows if design.items() <= row["design"].items() and not row["design"].get("clock_gating")]
     return row
 
 
