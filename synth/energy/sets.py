@@ -1,7 +1,5 @@
 """Which designs the documentation shows: every format as small as it gets, and all at one clock."""
 
-from dataclasses import replace
-
 from hw.baseline.formats import format_named
 from synth.density.sets import EQUAL_CLOCK, clocks_of
 from synth.energy.measure import EnergyDesign
@@ -21,8 +19,8 @@ They are those that the search of ``synth.density`` has found; a test compares t
 """
 JOINED = {"hbfp4": (3, 1, 2.418), "hbfp4-fp32x2": (3, 1, 1.953)}
 """The same of one block and two blocks for each FP32 addition, mapped by the few recipes of "clock", with "hidden" operands."""
-GATED = ("hbfp4",)
-"""Formats whose units are also measured with clock gating, in the same ways as without."""
+GATED = {"hbfp4": (3, 1, 1.953)}
+"""Formats whose units are also measured with clock gating: the same of those, mapped by the few recipes of "clock"."""
 BOUNDED = ("hbfp4", "int4")
 UNIFORM = ("hbfp4", "mxfp4", "int4", "fp32")
 """Formats whose transitions are also counted with transport delays, and those that also multiply uniform numbers."""
@@ -45,13 +43,11 @@ def equal_clock_designs(library: str) -> list[EnergyDesign]:
                          clocks_of(library)[EQUAL_CLOCK])
             for statistics, delays in ways
         ]  # fmt: skip
+    few = [("hidden", JOINED, False), ("digits", GATED, True)]
     return designs + [
-        EnergyDesign(name, library, "hidden", delays, None, cycles, tree, "clock", round(target * scale, 3),
-                     clocks_of(library)[EQUAL_CLOCK])
-        for name, (cycles, tree, target) in JOINED.items() for _, delays in WAYS
-    ] + [
-        replace(design, effort="clock", clock_gating=True)
-        for design in designs if design.format in GATED and (design.statistics, design.delays) in WAYS
+        EnergyDesign(name, library, statistics, delays, None, cycles, tree, "clock", round(target * scale, 3),
+                     clocks_of(library)[EQUAL_CLOCK], gated)
+        for statistics, pipelines, gated in few for name, (cycles, tree, target) in pipelines.items() for _, delays in WAYS
     ]  # fmt: skip
 
 

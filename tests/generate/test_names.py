@@ -96,7 +96,7 @@ CHANGES = {
     "mesh_rows": (1, 2), "interleave": (3, 4), "accumulator": ("fp32", "bf16", "aligned"), "accumulator_cycles": (1, 2),
     "tree_cycles": (0, 1), "datapath": ("structural", "carry_chain", "dsp", "behavioral"), "lanes": (2, 4),
     "load_lines": (1,), "operand_depth": (4, 5), "queue_depth": (1, 2), "result_panels": (2, 3), "result_streams": (1,),
-    "features": ((), ("bias",)),
+    "features": ((), ("bias",)), "clock_gating": (False, True),
 }  # fmt: skip
 
 

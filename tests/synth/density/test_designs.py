@@ -33,6 +33,12 @@ def test_shapes_and_pipelines():
     assert config_for(format_named("int8"), 8).block_size == 8
 
 
+def test_only_our_units_have_clock_gating():
+    assert config_for(format_named("hbfp6"), clock_gating=True).clock_gating
+    with pytest.raises(ValueError, match=r"^clock_gating must be of an HBFP format, not of int8$"):
+        config_for(format_named("int8"), clock_gating=True)
+
+
 @pytest.mark.parametrize(("name", "side"), [
     ("hbfp4", "a"), ("int8", "a"), ("mxfp6-e2m3", "a"), ("bf16", "a"), ("fp32", "a"), ("int8-ternary", "a"),
     ("int8-ternary", "b"),

@@ -22,7 +22,7 @@ def test_the_tile_that_formats_are_compared_in():
     assert Design("hbfp4").usual
     assert Design("hbfp4", "sky130", target=2.0, mesh=3).usual, "what does not change its tile"
     for change in ({"dot": 64}, {"rows": 2}, {"columns": 2}, {"cycles": 2}, {"tree_cycles": 1}, {"effort": "speed"},
-                   {"clock_gates": False}, {"accounting": "array"}):  # fmt: skip
+                   {"clock_gates": False}, {"clock_gating": True}, {"accounting": "array"}):  # fmt: skip
         assert not Design("hbfp4", **change).usual
 
 

@@ -29,6 +29,8 @@ def test_what_a_cycle_takes(tmp_path):
         "clock": 2 * (2 + 2 * 1) * (1 + 1 / 4),  # two edges at the register's clock pin, and at a quarter of the operand's
         "leakage": (3 + 8 * (1 + 1 / 4)) * 10 * 1e-3,
     }, rel=1e-12)  # fmt: skip
+    held = Bill(timing, circuit, library, [], macs=1, period=10.0, enters=False).parts
+    assert held == pytest.approx(bill.parts | {"clock": 2 * (2 + 2 * 1)}), "operand registers that do not see the clock"
     assert bill.switching == pytest.approx(2 * 2 + 2 * 3)
     assert bill.toggles == pytest.approx(1 + 3 / 4 + 1 / 4)  # the register begins with what it takes first
 

@@ -12,6 +12,13 @@ from synth.energy.stimulus import Stimulus
 from synth.mapping.liberty import find_library
 from tests.synth.energy.test_operands import value
 
+CLOCK_GATE = """  cell (GATE) { area : 4; clock_gating_integrated_cell : "latch_posedge";
+    pin (CK) { direction : input; clock : true; clock_gate_clock_pin : true; capacitance : 0.001; }
+    pin (E) { direction : input; clock_gate_enable_pin : true; capacitance : 0.001; }
+    pin (GCK) { direction : output; clock_gate_out_pin : true; max_capacitance : 10; } } }
+"""
+"""The built-in library has none."""
+
 
 def test_a_stimulus_brings_the_blocks_of_one_output_after_the_other():
     form = format_named("hbfp4/32")
@@ -35,11 +42,16 @@ def test_unknown_delays_are_refused(tmp_path):
         measure_energy(EnergyDesign("int4", delays="wires"), build=tmp_path)
 
 
-@pytest.mark.parametrize("name", ["mxfp4/8", "hbfp6/8"])
-def test_what_is_counted_computes_the_products(tmp_path, name):
-    """Each block's exact sum joins its output in FP32, in the cycle that follows from the unit's stages."""
-    library, lanes = find_library("reference", tmp_path), 4
-    mapped = map_unit(EnergyDesign(name, "reference"), library, 300, tmp_path)
+@pytest.mark.parametrize(("name", "gated"), [("mxfp4/8", False), ("hbfp6/8", True)])
+def test_what_is_counted_computes_the_products(tmp_path, name, gated):
+    """Each block's exact sum joins its output in FP32, in the cycle that follows from the unit's stages.
+
+    Afterwards, without work, no register of a gated unit sees the clock.
+    """
+    path = tmp_path / "gates.lib"
+    path.write_text(find_library("reference", tmp_path).path.read_text().rstrip().removesuffix("}") + CLOCK_GATE)
+    library, lanes = find_library(str(path), tmp_path), 4
+    mapped = map_unit(EnergyDesign(name, str(path), clock_gating=gated), library, 300, tmp_path)
     form, unit = mapped.form, mapped.unit
     circuit = Circuit(mapped.timing, library, lanes, "inertial")
     stimulus = Stimulus(form, mapped.config, unit, "uniform", lanes)
@@ -59,3 +71,9 @@ def test_what_is_counted_computes_the_products(tmp_path, name):
             got = sum((circuit.values[net] >> lane & 1) << place for place, net in nets)
             assert np.array(got, np.uint32).view(np.float32) == totals[lane, slot], (lane, cycle)
     assert len(set(totals.values())) > 3
+    for _ in range(delay + 1):
+        circuit.reset_counts()
+        circuit.cycle(stimulus.quiet(ports))
+    kinds = [library.cells[cell.kind] for cell in mapped.timing.cells]
+    clocked = sum(count for kind, count in zip(kinds, circuit.clocked, strict=True) if kind.flip_flop)
+    assert (clocked == 0) == gated
