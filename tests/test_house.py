@@ -22,6 +22,7 @@ HOMES = {
     "hw.bus.register_bank": "tests/bus/test_axi_core.py",
     "hw.bus.stream_core": "tests/bus/test_axi_core.py",
     "hw.dot.sum_of_products": "tests/dot/test_dot_product.py",
+    "hw.enable": "tests/array/test_processing_element.py",
     "hw.sequence.loops": "tests/core/test_sequencer.py",
     "hw.sequence.taps": "tests/core/whole/test_patches.py",
     "hw.serial.frame_bridge": "tests/board/test_serial_board.py",
