@@ -23,7 +23,7 @@ def measure(design: Design, *, build: Path = BUILD, seconds: float = 900, timing
     Raises
     ------
     ValueError
-        for an unknown accounting or converter.
+        for an unknown accounting or converter, or clock gating where no tile is built.
     ToolError, LibraryError, Mismatch
         when it does not map, or does not compute what it should.
     """
@@ -31,6 +31,8 @@ def measure(design: Design, *, build: Path = BUILD, seconds: float = 900, timing
         raise ValueError(f"accounting must be one of {', '.join(ACCOUNTINGS)}, not {design.accounting}")
     if design.converter not in CONVERTERS:
         raise ValueError(f"converter must be one of {', '.join(CONVERTERS)}, not {design.converter}")
+    if design.clock_gating and design.accounting not in ("tile", "array"):
+        raise ValueError(f"clock_gating must be of a tile or an array, not of a {design.accounting}")
     library = find_library(design.library, build)
     timer = sta_version() or TIMER if timing else "not timed"
     parts = [repr(design), sources(), hashlib.sha256(library.path.read_bytes()).hexdigest(), yosys_version(), timer]

@@ -17,7 +17,7 @@ from tests.streams import reset, start_clock
 CONFIGS = {
     "tiles": CoreConfig(
         block_size=4, dot=2, tile_rows=1, tile_columns=2, mesh_rows=3, mesh_columns=2, interleave=2,
-        accumulator_cycles=4, datapath="behavioral",
+        accumulator_cycles=4, datapath="behavioral", clock_gating=True,
     ),
     "units": CoreConfig(
         mantissa_widths=(8,), block_size=2, tile_rows=1, tile_columns=1, mesh_rows=2, mesh_columns=3,

@@ -21,6 +21,7 @@ CONFIGS = {
     "mesh": CoreConfig(
         mantissa_widths=(8,), block_size=16, dot=8, lanes=4, tile_rows=2, tile_columns=2, mesh_rows=2, mesh_columns=2,
         interleave=3, accumulator_cycles=4, tree_cycles=1, operand_depth=40, panel_columns=8, datapath="behavioral",
+        clock_gating=True,
     ),
 }  # fmt: skip
 

@@ -19,10 +19,10 @@ MACHINES = {
         interleave=3, accumulator_cycles=4, tree_cycles=1, operand_depth=40, panel_columns=32,
         features=("requantize",),
     ),
-    # A loop longer than the outputs in use, so that empty slots run.
+    # A loop longer than the outputs in use, so that empty slots run; registers hold in them.
     "slots": CoreConfig(
         mantissa_widths=(4, 6), block_size=8, lanes=4, tile_rows=2, tile_columns=2, interleave=4, accumulator_cycles=5,
-        operand_depth=12, panel_columns=6, queue_depth=2, result_panels=3,
+        operand_depth=12, panel_columns=6, queue_depth=2, result_panels=3, clock_gating=True,
     ),
     "mixed": CoreConfig(
         mantissa_widths=(4, 6), block_size=16, dot=8, lanes=16, tile_rows=1, tile_columns=4, mesh_rows=2,
@@ -36,7 +36,7 @@ MACHINES = {
     ),
     "chains": CoreConfig(
         block_size=8, dot=4, lanes=2, tile_rows=1, tile_columns=2, mesh_rows=4, mesh_columns=3, interleave=5,
-        accumulator_cycles=3, operand_depth=14, panel_columns=12, queue_depth=3,
+        accumulator_cycles=3, operand_depth=14, panel_columns=12, queue_depth=3, clock_gating=True,
     ),
     # Operands as packed blocks too: four chunks in a beat of the stream.
     "packed": CoreConfig(

@@ -70,6 +70,7 @@ def test_every_part_has_its_place():
         (Design("mxfp4", accounting="dot unit"), "the unit is defined for HBFP and floats, not mxfp4"),
         (Design("hbfp4", accounting="chip"), "accounting must be one of tile, array, dot unit, formula, not chip"),
         (Design("hbfp4", converter="two"), "converter must be one of none, own, shared, not two"),
+        (Design("hbfp4", accounting="formula", clock_gating=True), "clock_gating must be of a tile or an array, not of a formula"),
     ],
 )
 def test_refuses_what_an_accounting_does_not_know(design, message, build):
