@@ -2,8 +2,11 @@
 
 import argparse
 import sys
+from pathlib import Path
 
-from tests.prove import table
+from synth.mapping.flow import BUILD
+from synth.mapping.liberty import LibraryError
+from tests.prove import quoted, table
 from tests.prove.properties import PROPERTIES
 from tests.prove.property import Result
 from tests.prove.solvers import Refuted
@@ -18,7 +21,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="name them and stop")
     parser.add_argument("--quick", action="store_true", help="those among the tests of every run")
     parser.add_argument("--keep", action="store_true", help="put the results into docs/proofs.json and docs/proofs.md")
+    parser.add_argument("--library", metavar="LIBRARY", help="prove the netlists that docs/density.md quotes from this library "
+                        "instead, part by part; ONLY are formats then")  # fmt: skip
+    parser.add_argument("--build", type=Path, default=BUILD, metavar="FOLDER", help=f"of netlists mapped before (default: {BUILD})")
     options = parser.parse_args(arguments)
+    if options.library:
+        return netlists(parser, options)
     chosen = [
         prop for prop in PROPERTIES
         if (not options.quick or prop.quick) and (not options.only or any(word in prop.name for word in options.only))
@@ -39,6 +47,25 @@ def main(arguments: list[str] | None = None) -> int:
         if options.keep:
             keep(prop.name, result)
     return 1 if refuted else 0
+
+
+def netlists(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    """Returns 1 where a netlist is not what the Verilog says."""
+    results = []
+    try:
+        for result in quoted.check(options.library, options.only, build=options.build):
+            results.append(result)
+            print(f"{result.seconds:7.1f} s  {result.format}: {result.part}: {result.how}", flush=True)
+            if options.keep:
+                quoted.keep(results)
+    except LibraryError as error:
+        parser.error(str(error))
+    except Refuted as error:
+        print(f"{'':9}  DOES NOT HOLD, {error}", flush=True)
+        return 1
+    if not results:
+        parser.error(f"library must be one that areas are quoted from, and only formats quoted, not {options.library}")
+    return 0
 
 
 def keep(name: str, result: Result | None) -> None:

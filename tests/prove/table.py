@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.prove.property import Result
 
-__all__ = ["PAGE", "RESULTS", "markdown", "read", "write"]
+__all__ = ["PAGE", "RESULTS", "ROOT", "markdown", "read", "replace_between", "write"]
 
 ROOT = Path(__file__).parents[2]
 RESULTS, PAGE = ROOT / "docs/proofs.json", ROOT / "docs/proofs.md"
@@ -28,5 +28,10 @@ def read() -> list[Result]:
 def write(results: Sequence[Result]) -> None:
     """Keep the results and put their table into the page."""
     RESULTS.write_text(json.dumps([result.to_dict() for result in results], indent=1, ensure_ascii=False) + "\n")
-    before, rest = PAGE.read_text().split(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n{markdown(results)}\n{END}{rest.split(END)[1]}")
+    replace_between(BEGIN, END, markdown(results))
+
+
+def replace_between(begin: str, end: str, text: str) -> None:
+    """Put a text between two marks of the page."""
+    before, rest = PAGE.read_text().split(begin)
+    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}")

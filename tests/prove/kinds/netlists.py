@@ -6,7 +6,7 @@ outputs of theirs. Registers are the same where they have the same name, which m
 
 import json
 import shutil
-from itertools import cycle
+from itertools import count, cycle
 from pathlib import Path
 from unittest.mock import patch
 
@@ -15,7 +15,7 @@ from hw.emit import emit_verilog
 from hw.host.tools import yosys
 from synth.density.designs import PARTS, config_for, tile_for
 from synth.mapping.flow import Part, modules_of, synthesise
-from synth.mapping.liberty import Library, find_library
+from synth.mapping.liberty import Cell, Library, find_library
 from synth.mapping.recipes import EFFORTS
 from tests.prove.property import Proof, Property
 from tests.prove.solvers import Change, Refuted, abc, unchanged
@@ -46,12 +46,13 @@ def equivalent(part: Part, others: set[str], library: Library, folder: Path, sec
     (folder / "got.v").write_text(change((kept / "netlist.v").read_text()))
     boxes = [f"blackbox {name}" for name in sorted(others & set(modules_of(design)) - {part.name})]
     wanted = ["read_verilog wanted.v", f"hierarchy -top {part.name}", *boxes, GATES]
-    got = ["read_liberty -ignore_miss_func cells.lib", "read_verilog wanted.v", *boxes, f"delete {part.name}",
+    # Yosys reads a cell's state and its complement as two registers: one will do.
+    got = ["read_liberty -ignore_miss_func cells.lib", "opt_merge", "read_verilog wanted.v", *boxes, f"delete {part.name}",
            "read_verilog got.v", f"hierarchy -top {part.name}", GATES]  # fmt: skip
     sides, names = {}, {}
     for side, steps in (("wanted", wanted), ("got", got)):
         yosys("\n".join([*steps, f"write_json {side}.json\n"]), folder)
-        sides[side] = _Cut(json.loads((folder / f"{side}.json").read_text()), part.name, names)
+        sides[side] = _Cut(json.loads((folder / f"{side}.json").read_text()), part.name, names, library)
         (folder / f"{side}.json").write_text(json.dumps(sides[side].design))
         yosys(f"read_json {side}.json\nsetundef -zero\naigmap\nopt_clean -purge\nwrite_aiger -symbols {side}.aig\n", folder)
     if sides["wanted"].ports != sides["got"].ports:
@@ -68,15 +69,22 @@ class _Cut:
     """A flat netlist, in Yosys's JSON, whose registers and instances have become ports.
 
     A register has all the names that its output has; ``names`` leads from each, by those of the first netlist, to one.
+    Behind a clock gate it keeps its value while the gate is closed: that is what one with an enable does.
     """
 
-    def __init__(self, design: dict, top: str, names: dict[str, str]) -> None:
+    def __init__(self, design: dict, top: str, names: dict[str, str], library: Library) -> None:
         module = design["modules"][top]
         called: dict[int, list[str]] = {}
         for name, net in module["netnames"].items():
             for i, bit in enumerate(net["bits"]):
                 called.setdefault(bit, []).append(f"{name}[{i}]")
         first, ports, cells = not names, dict(module["ports"]), {}
+        gates = {name: cell for name, cell in library.cells.items() if cell.clock_gate}
+        enables, fresh = {}, count(1 << 30)
+        for cell in module["cells"].values():
+            if cell["type"] in gates:
+                clock, enable = _enable(cell, gates[cell["type"]], module["ports"]["clk"]["bits"][0])
+                enables[clock] = enable
         for name, cell in module["cells"].items():
             pins = cell["connections"]
             if cell["type"] == REGISTER:
@@ -84,10 +92,20 @@ class _Cut:
                 if first:
                     names |= dict.fromkeys(own, own[0])
                 register = next((names[alias] for alias in own if alias in names), own[0])
+                following = pins["D"]
+                if pins["C"][0] in enables:
+                    following = [next(fresh)]
+                    cells[f"{name}_enable"] = _gate(
+                        "$_MUX_", {"A": pins["Q"], "B": pins["D"], "S": [enables[pins["C"][0]]], "Y": following}
+                    )  # fmt: skip
+                elif pins["C"] != module["ports"]["clk"]["bits"]:
+                    raise RuntimeError(f"{top}: the clock of register {register} is neither clk nor a gate's")
                 ports |= {f"register {register}": {"direction": "input", "bits": pins["Q"]},
-                          f"next {register}": {"direction": "output", "bits": pins["D"]}}  # fmt: skip
+                          f"next {register}": {"direction": "output", "bits": following}}  # fmt: skip
             elif cell["type"].startswith("$_"):
                 cells[name] = cell
+            elif cell["type"] in gates:
+                pass
             elif cell["type"] != "$scopeinfo":
                 for pin, bits in pins.items():
                     way = {"input": "output", "output": "input"}[cell["port_directions"][pin]]
@@ -99,6 +117,22 @@ class _Cut:
         }  # fmt: skip
         module["cells"], module["netnames"], module["attributes"] = cells, {}, {}
         self.design, self.ports = {"creator": "", "modules": {top: module}}, set(module["ports"])
+
+
+def _enable(cell: dict, kind: Cell, clk: int) -> tuple[int, int]:
+    """The clock that a gate gives, and what opens it: sampled while ``clk`` is low, so that the edge meets it."""
+    pins = {pin: cell["connections"][pin][0] for pin, way in kind.directions.items() if way in ("input", "output")}
+    (clock,) = (bit for pin, bit in pins.items() if kind.directions[pin] == "output")
+    opened = [bit for pin, bit in pins.items() if kind.directions[pin] == "input" and bit != clk]
+    if kind.clock_gate != "latch_posedge" or len(opened) != 1 or len(pins) != 3:
+        raise RuntimeError(f"clock gate {kind.name} is none of clk and one enable, with a latch")
+    return clock, opened[0]
+
+
+def _gate(kind: str, pins: dict[str, list]) -> dict:
+    """A gate with the output Y, in Yosys's JSON."""
+    ways = {pin: "output" if pin == "Y" else "input" for pin in pins}
+    return {"type": kind, "parameters": {}, "attributes": {}, "port_directions": ways, "connections": pins}
 
 
 def netlist(name: str, products: int, recipe: str) -> Proof:
