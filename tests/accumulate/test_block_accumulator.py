@@ -64,9 +64,12 @@ class AlignedModel:
 
 
 def scenario(rng, sum_width, scale):
-    """Additions (first, sum, scale) that round at a tie or beside it, from either side's lost bits."""
+    """Additions (first, sum, scale) that round at a tie or beside it, from either side's lost bits, or leave the range."""
     width = sum_width - 1
     top = 1 << width - 1
+    if rng.random() < 0.2:  # two numbers below 2**128, whose sum is beyond
+        sign, terms = rng.choice((-1, 1)), [top | rng.getrandbits(width - 1) for _ in range(2)]
+        return [(first, sign * total, 128 - width) for first, total in zip((1, 0), terms, strict=True)]
     if rng.random() < 0.5:  # a small term whose top bit is half an ulp of the output, with or without a bit far below
         far = rng.randint(0, max(0, width - 1))
         half = scale + width - 1 - rng.choice((24, 8)) - far + rng.choice((-1, 0, 0, 1))

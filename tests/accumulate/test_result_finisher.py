@@ -26,10 +26,23 @@ def random_word(rng: Random) -> int:
     return rng.getrandbits(1) << 31 | exponent << 23 | fraction
 
 
+def around_a_tie(rng: Random) -> tuple[int, int]:
+    """Two numbers whose exact sum lies halfway between two others, or off it by a single bit below."""
+    distance, exponent = rng.randrange(1, 25), rng.randrange(60, 200)
+    half, bit = 1 << distance - 1, rng.randrange(distance)
+    kept = (1 << 23 | rng.getrandbits(23)) >> distance << distance
+    large, small = rng.getrandbits(23), (kept | half | 1 << bit) & 0x7FFFFF
+    signs = rng.getrandbits(1) << 31, rng.getrandbits(1) << 31
+    return signs[0] | exponent << 23 | large, signs[1] | exponent - distance << 23 | small
+
+
 def pairs(rng: Random) -> list[tuple[int, int]]:
     chosen = list(product(CORNERS, CORNERS + ONLY_BIAS))
     while len(chosen) < 1500:
         value = random_word(rng)
+        if rng.random() < 0.2:
+            chosen.append(rng.choice((around_a_tie(rng), around_a_tie(rng)[::-1])))
+            continue
         near = value ^ 1 << 31 ^ rng.getrandbits(rng.randrange(1, 26))  # cancels, more or less
         if not 0 < near >> 23 & 255 < 255:
             near = random_word(rng)

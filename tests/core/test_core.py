@@ -4,7 +4,7 @@ import pytest
 from cocotb.triggers import RisingEdge, with_timeout
 
 import golden
-from hw.command import CommandError, Rounding, pack_command
+from hw.command import FIELDS, SIZE_WIDTH, CommandError, OutputFormat, Rounding, pack_command
 from hw.config import CoreConfig
 from hw.core.core import Core
 from hw.core.counters import COUNTERS
@@ -24,6 +24,8 @@ CONFIGS = {
         clock_gating=True,
     ),
 }  # fmt: skip
+REFUSED = (1 << sum(FIELDS.values())) - 1
+"""A command of ones: it is refused, and nothing of it may get into another one."""
 
 
 def words(beats: np.ndarray) -> list[int]:
@@ -50,13 +52,14 @@ async def begin(dut):
     await reset(dut, i_command__valid=0, i_a__valid=0, i_b__valid=0, o_c__ready=0, clear=0)
 
 
-async def products(dut, jobs, idle=100, stall=100):
-    """Run (a, b, fields) back to back; returns C of those that store."""
-    config = machine()
+async def products(dut, jobs, idle=100, stall=100, refused=0.0):
+    """Run (a, b, fields) back to back; returns C of those that store. In front of some are commands that are refused."""
+    config, rng = machine(), np.random.default_rng(7)
+    commands = [word for a, b, f in jobs for word in [REFUSED] * (rng.random() < refused) + [command(a, b, **f)]]
     a_words = [w for a, b, f in jobs if f.get("load_a", 1) for w in words(operand_beats(a, config))]
     b_words = [w for a, b, f in jobs if f.get("load_b", 1) for w in words(operand_beats(b.T, config))]
     tasks = [
-        cocotb.start_soon(put(dut, "i_command", [command(a, b, **f) for a, b, f in jobs], Pace(idle, 1))),
+        cocotb.start_soon(put(dut, "i_command", commands, Pace(idle, 1))),
         cocotb.start_soon(put(dut, "i_a", a_words, Pace(idle, 2))),
         cocotb.start_soon(put(dut, "i_b", b_words, Pace(idle, 3))),
     ]
@@ -107,7 +110,10 @@ def matrices(rng, m, k, n, spread=4):
 
 @cocotb.test()
 async def any_shape_equals_golden(dut):
-    """Whole, ragged and single-element sizes under {no idle, idle} x {no stall, stall}, several in flight."""
+    """Whole, ragged and single-element sizes under {no idle, idle} x {no stall, stall}, several in flight, refused ones between.
+
+    In the end also such as fill the buffers but for a line or an element.
+    """
     config = machine()
     rng = np.random.default_rng(1)
     n, rows, columns = config.block_size, config.output_rows, config.panel_columns
@@ -115,10 +121,14 @@ async def any_shape_equals_golden(dut):
         (1, 1, 1), (rows, n, columns), (rows + 1, n + 1, columns + 1), (rows - 1 or 1, 3 * n - 1, 1), (1, 2 * n, columns - 1 or 1),
         (2 * rows + 1, 5, 2 * columns + 1), (rows, 4 * n, config.columns),
     ]  # fmt: skip
+    full = [(config.rows * config.operand_depth - 1, 1, 1), (1, n * config.operand_depth - 1, 1),
+            (1, 1, config.columns * config.operand_depth - 1)]  # fmt: skip
     await begin(dut)
     for idle, stall in ((100, 100), (40, 100), (100, 30), (50, 50)):
+        if idle < 100 and stall < 100:
+            shapes += full
         jobs = [(*matrices(rng, *shape), {}) for shape in shapes]
-        for (a, b, _), c in zip(jobs, await products(dut, jobs, idle, stall), strict=True):
+        for (a, b, _), c in zip(jobs, await products(dut, jobs, idle, stall, 0.5), strict=True):
             equal(c, expected(a, b, config))
 
 
@@ -178,7 +188,7 @@ async def operands_are_reused_and_sums_continue(dut):
 
 @cocotb.test()
 async def malformed_commands_are_refused(dut):
-    """Each error code, by a command that breaks one rule; the machine then works on."""
+    """Each error code, by a command that breaks one rule, sizes and formats by one of their bits; the machine then works on."""
     config = machine()
     rng = np.random.default_rng(4)
     a, b = matrices(rng, 2, 3, 2)
@@ -198,6 +208,11 @@ async def malformed_commands_are_refused(dut):
         ({"width_b": 15}, CommandError.WIDTH),
         ({"rounding": Rounding.TRUNCATE}, CommandError.ROUNDING),
     ]
+    sizes = {"rows": (len(a), CommandError.A_TOO_LARGE), "inner": (len(b), CommandError.A_TOO_LARGE),
+             "columns": (b.shape[1], CommandError.B_TOO_LARGE)}  # fmt: skip
+    formats = [*({name: kind} for name in ("format_a", "format_b") for kind in (1, 2)), {"output": OutputFormat.BFLOAT16}]
+    bad += [(fields, CommandError.FORMAT) for fields in formats]
+    bad += [({name: size | 1 << bit}, code) for name, (size, code) in sizes.items() for bit in range(10, SIZE_WIDTH)]
     for fields, code in bad:
         await put(dut, "i_command", [command(a, b, **fields)])
         for _ in range(60):
@@ -261,6 +276,8 @@ async def health_counters_equal_golden(dut):
     assert counts["nan_results"] == np.isnan(c).sum()
     assert counts["overflows"] == np.isinf(c).sum()
     assert counts["completed"] == 1
+    others = {"busy", "active", "stalled_load", "stalled_store", "waited_a", "waited_b", "blocked_output"}
+    assert all(counts[name] <= counts["cycles"] < 10_000 for name in others)
 
 
 @pytest.mark.cocotb

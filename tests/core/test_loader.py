@@ -22,15 +22,14 @@ from tests.streams import Pace, put, reset, start_clock
 CONFIG = CoreConfig(
     mantissa_widths=(4, 6), block_size=6, lanes=2, operand_depth=12, rounding_modes=("nearest", "stochastic")
 )
-LINES = 3
+LINES, DEPTH = 3, CONFIG.operand_depth
 WRITE, HEALTH = write_layout(CONFIG, LINES), conversion_health(CONFIG.lanes)
 
 
 class Job:
     """A tensor to load and the writes it must cause, in order."""
 
-    def __init__(self, rng: Random):
-        lines, inner = rng.randint(1, 3 * LINES), rng.choice((1, 2, 5, 6, 7, 12, 17))
+    def __init__(self, rng: Random, lines: int, inner: int):
         width, mode = rng.choice(CONFIG.mantissa_widths), rng.choice(CONFIG.rounding_modes)
         seed = rng.getrandbits(32) | 1
         random = np.random.default_rng(rng.getrandbits(32))
@@ -73,7 +72,9 @@ async def fills_free_halves_with_golden_blocks(dut, idle, patience):
     ``patience`` is how many cycles the reader may keep a half.
     """
     rng = Random(idle + patience)
-    jobs = [Job(rng) for _ in range(8)]
+    shapes = [(groups * LINES, DEPTH // groups * CONFIG.block_size) for groups in (1, 2, DEPTH)]  # which fill the buffer
+    shapes += [(rng.randint(1, 3 * LINES), rng.choice((1, 2, 5, 6, 7, 12, 17))) for _ in range(7)]
+    jobs = [Job(rng, *shape) for shape in rng.sample(shapes, len(shapes))]
     start_clock(dut)
     await reset(dut, i_job__valid=0, i__valid=0, take=0, retire=0)
     words = [pack(load_layout(), job.fields) for job in jobs]

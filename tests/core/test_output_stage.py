@@ -10,7 +10,7 @@ from golden.finish import finish, to_bfloat16
 from golden.format import BlockFormat
 from golden.pack import pack as pack_blocks
 from golden.quantize import quantize
-from hw.command import OutputFormat
+from hw.command import OutputFormat, Rounding
 from hw.config import CoreConfig
 from hw.core.output_stage import OutputStage, output_layout
 from hw.core.result_buffer import beat_layout
@@ -24,7 +24,8 @@ CONFIGS = {
     "numbers": CoreConfig(block_size=4, tile_rows=1, tile_columns=3, panel_columns=9, features=("bfloat16", "bias")),
     "plain": CoreConfig(block_size=4, tile_rows=1, tile_columns=2, panel_columns=6, features=("bfloat16",)),
     "blocks": CoreConfig(
-        (4, 6), block_size=8, lanes=4, tile_rows=1, tile_columns=2, panel_columns=16, features=("bias", "requantize")
+        (4, 6), block_size=8, lanes=4, tile_rows=1, tile_columns=2, panel_columns=16, features=("bias", "requantize"),
+        rounding_modes=("nearest", "stochastic"),
     ),
 }  # fmt: skip
 
@@ -39,6 +40,7 @@ class Job:
         self.output, has_bias = rng.choice(self.formats), "bias" in config.features
         self.bias, self.relu = (rng.getrandbits(1) * has_bias for _ in range(2))
         self.columns, self.width = rng.randrange(1, config.panel_columns + 1), rng.choice(config.mantissa_widths)
+        self.rounding, self.seed = rng.choice(config.rounding_modes), rng.getrandbits(32) or 1
         rows = rng.randrange(1, 4)
         self.c = np.array([[random_word(rng) for _ in range(self.columns)] for _ in range(rows)], np.uint32)
         self.added = np.array([random_word(rng) for _ in range(self.columns)], np.uint32)
@@ -49,7 +51,7 @@ class Job:
     def payload(self) -> int:
         return pack(output_layout(), {
             "output": self.output, "bias": self.bias, "relu": self.relu, "width": self.width,
-            "rounding": 0, "seed": 1,
+            "rounding": Rounding[self.rounding.upper()], "seed": self.seed,
         })  # fmt: skip
 
     def _beats(self, row: list[int]) -> list[tuple[list[int], int]]:
@@ -73,7 +75,8 @@ class Job:
         return [sum(words[lane] << 32 * lane for lane in lanes) for words in beats]
 
     def golden(self):
-        return quantize(self.finished, BlockFormat(self.width, self.config.block_size, self.config.exponent_width))
+        format = BlockFormat(self.width, self.config.block_size, self.config.exponent_width)
+        return quantize(self.finished, format, rounding=self.rounding, seed=self.seed)
 
     def words(self) -> list[tuple[int, int]]:
         """Words of the output stream, as (word, the number of them that a beat keeps is beside it)."""

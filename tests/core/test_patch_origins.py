@@ -16,6 +16,8 @@ from tests.streams import reset, start_clock
 
 CONFIG = CoreConfig(block_size=4, tile_rows=2, tile_columns=1, operand_depth=45, features=("patches",))
 LINES = 3
+LONG = [Window(1, 1, size, (1, 1)) for n in (127, LINES * CONFIG.operand_depth) for size in ((1, n), (n, 1))]
+"""Rows and columns of patches, as many as there can be, and such that all bits of their number count."""
 
 
 def random_window(rng: Random) -> Window:
@@ -25,6 +27,16 @@ def random_window(rng: Random) -> Window:
         pads = 2 * (rng.randint(0, kernel[0] - 1), rng.randint(0, kernel[1] - 1))
         if all(extent + 2 * pad > (taps - 1) * d for extent, pad, taps, d in zip(size, pads, kernel, dilations, strict=False)):
             return Window(rng.randint(1, 3), 1, size, kernel, strides, pads, dilations)
+
+
+def wide_windows(rng: Random):
+    """All the taps that there can be, at every dilation, with as much padding as is allowed."""
+    for dilation in range(1, 16):
+        span = (MOST_TAPS - 1) * dilation
+        pad = min(span, 15)
+        ranges = (max(1, span - 29), span), (4, 15)
+        size, strides = ((rng.randint(*ends), rng.randint(*ends)) for ends in ranges)
+        yield Window(1, 1, size, (MOST_TAPS, MOST_TAPS), strides, (pad, pad, pad, pad), (dilation, dilation))
 
 
 def origins(window: Window):
@@ -55,8 +67,7 @@ async def an_origin_per_cycle_from_the_start(dut):
     rng = Random(1)
     start_clock(dut)
     await reset(dut, start=0, i=0)
-    for _ in range(60):
-        window = random_window(rng)
+    for window in (*LONG, *wide_windows(rng), *(random_window(rng) for _ in range(60))):
         assert (await step(dut, ["walking"], start=1, i=word(window))) == [0]
         wanted = list(origins(window))
         for n, (place, rows, columns) in enumerate(wanted):

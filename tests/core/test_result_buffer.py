@@ -113,7 +113,7 @@ async def drain(dut, config: CoreConfig, matrices, rng: Random) -> None:
         free, busy = await step(dut, ["panel_free", "busy"], **idle)
         begun -= free
         assert busy == bool(begun + free)
-        if not begun:
+        if not begun + free:
             return
 
 
