@@ -26,6 +26,8 @@ SECONDS = 600.0
 NOTED, CHOSEN, RESULTS = FOLDER / "noted.txt", FOLDER / "chosen.hex", FOLDER / "netlists.json"
 """Which folder has the mutants of the netlist that a trial met; the number of the one to run; outcomes."""
 LISTED, READ = "mutants.txt", "read.ys"
+ALIAS_INIT = r"^ *\(\* init = .* \*\)$"
+"""Initial values of another name for a register, which has its own: where bits are constant, Yosys takes the two to conflict."""
 PLAIN = "proc\nopt -full\nwreduce\nopt -full\nopt_clean -purge\n"
 """Steps after which little is left that nothing depends on."""
 
@@ -51,8 +53,8 @@ def listed(text: str, top: str, count: int, steps: str = PLAIN, options: str = "
     folder = FOLDER / f"netlist-{digest(text, count, steps, options, modules)}"
     if not (folder / LISTED).exists():
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "plain.v").write_text(text)
-        (folder / READ).write_text(f"read_verilog plain.v\nhierarchy -top {top}\n{steps}")
+        (folder / "plain.v").write_text(re.sub(ALIAS_INIT, "", text, flags=re.MULTILINE))
+        (folder / READ).write_text(f"read_verilog -nosynthesis plain.v\nhierarchy -top {top}\n{steps}")  # as simulators do
         chosen = f"{modules} t:$meminit* t:$memrd* %u %d"  # what must be constant at these cells cannot depend on the mutant
         yosys(f"{(folder / READ).read_text()}mutate -list {count} -seed 1 {options} -o {LISTED} {chosen}\n", folder)
         if not (folder / LISTED).read_text():

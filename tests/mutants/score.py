@@ -5,9 +5,11 @@ import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["equivalent", "score", "table"]
+__all__ = ["NETLISTS", "equivalent", "score", "table"]
 
-EQUIVALENT = tomllib.loads(Path(__file__).with_name("equivalent.toml").read_text())["equivalent"]
+_READ = tomllib.loads(Path(__file__).with_name("equivalent.toml").read_text())
+EQUIVALENT, NETLISTS = _READ["equivalent"], _READ["netlist"]
+"""Changed lines, and mutants of netlists, that mean the same, each with its reason."""
 
 
 def equivalent(module: str, line: str) -> str:
@@ -16,6 +18,13 @@ def equivalent(module: str, line: str) -> str:
         if re.fullmatch(entry["module"], module) and re.search(entry["line"], line):
             return entry["reason"]
     return ""
+
+
+def _reason(record: dict) -> str:
+    """Of a survivor, if it has one. That of a netlist's holds for this very netlist."""
+    named = record["before"].split(" ")[0], record["after"]
+    judged = (entry["reason"] for entry in NETLISTS if (entry["netlist"], entry["mutant"]) == named)
+    return record.get("reason") or next(judged, "") or equivalent(record["module"], record["after"])
 
 
 def score(records: Iterable[dict], totals: dict[str, int]) -> list[dict]:
@@ -28,7 +37,7 @@ def score(records: Iterable[dict], totals: dict[str, int]) -> list[dict]:
         if record["outcome"] != "survived":
             row["killed"] += 1
             continue
-        reason = record.get("reason") or equivalent(record["module"], record["after"])
+        reason = _reason(record)
         row["equivalent"] += bool(reason)
         row["survivors"].append({"before": record["before"], "after": record["after"], "reason": reason or "none yet"})
     return list(rows.values())

@@ -13,7 +13,7 @@ from tests.mutants.components import COMPONENTS, PARTS
 from tests.mutants.nearest import MODULES, nearest, whole
 from tests.mutants.netlist import mutated_netlist
 from tests.mutants.results import Results
-from tests.mutants.score import score, table
+from tests.mutants.score import NETLISTS, score, table
 from tests.mutants.source import ROOT, mutants
 
 TRIALS = """
@@ -116,6 +116,16 @@ def test_score_counts_what_could_be_killed():
     rows = score([record, record | {"outcome": "timeout"}, alive, alive | {"after": "z"}], {"golden/finish.py": 9})
     assert table(rows).splitlines()[2] == "| golden/finish.py | 9 | 4 | 2 | 1 | 1 | 66.7 % |"
     assert [bool(s["reason"] != "none yet") for s in rows[0]["survivors"]] == [True, False]
+
+
+def test_a_judgement_holds_for_one_mutant_of_one_netlist():
+    judged = NETLISTS[0]
+    alive = {"module": judged["component"], "outcome": "survived", "before": f"{judged['netlist']} 5", "after": judged["mutant"]}
+    others = [alive | {"before": "netlist-0 5"}, alive | {"after": f"{judged['mutant']} 1"}]
+    (row,) = score([alive, *others], {judged["component"]: 10})
+    assert [survivor["reason"] for survivor in row["survivors"]] == [judged["reason"], "none yet", "none yet"]
+    assert {entry["component"] for entry in NETLISTS} <= set(COMPONENTS)
+    assert all(entry["reason"] for entry in NETLISTS)
 
 
 def test_a_netlist_holds_its_mutants_behind_one_register():
