@@ -9,6 +9,7 @@ from hw.config import CoreConfig
 from hw.rules import Rules
 
 KINDS = {
+    "clock_gating must be true or false, not 1": {"clock_gating": 1},
     "mantissa_widths must be a tuple of integers, not [4]": {"mantissa_widths": [4]},
     "mantissa_widths must be a tuple of integers, not ()": {"mantissa_widths": ()},
     "mantissa_width must be an integer, not '4'": {"mantissa_widths": ("4",)},
