@@ -4,9 +4,10 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from hw.baseline.formats import format_named
 from synth.fpga.implement import Resources, Target
 
-__all__ = ["DEVICES", "FILLED", "Chip", "filled", "filled_lines"]
+__all__ = ["DEVICES", "FILLED", "Chip", "filled", "filled_lines", "products"]
 
 
 class Chip(NamedTuple):
@@ -19,6 +20,11 @@ class Chip(NamedTuple):
 
 DEVICES = {"xc7": Chip("XC7A100T", 63_400, 240), "ecp5": Chip("LFE5U-85", 83_640, 156)}
 FILLED = ("hbfp4", "mixed46", "hbfp6", "hbfp8", "int4", "int8", "mxfp4", "mxfp6-e2m3", "fp8-e4m3", "bf16", "fp16", "fp32")
+
+
+def products(name: str) -> int:
+    """Products of one unit alone: 16; 4 of floats, whose operations for a product do not depend on their number."""
+    return 4 if format_named(name).kind == "float" else 16
 
 
 def filled(device: Chip, plain: Resources | None, blocks: Resources | None) -> float:
@@ -42,11 +48,12 @@ def filled(device: Chip, plain: Resources | None, blocks: Resources | None) -> f
 def filled_lines(found: Mapping[Target, Resources]) -> list[list[str]]:
     """A line per format: of each device how many fit, and how many times as many HBFP4 has.
 
-    Units are those of a tile, with a block per cycle, or, where it is not measured or larger, one of 16 products.
+    Units are those of a tile, with a block per cycle, or, where it is not measured or larger, one of few ``products``.
     """
 
     def least(name: str, family: str, *datapaths: str) -> Resources | None:
-        targets = [Target(name, family, dot, size, datapath=path) for path in datapaths for dot, size in ((None, 2), (16, 1))]
+        shapes = ((None, 2), (products(name), 1))
+        targets = [Target(name, family, dot, size, datapath=path) for path in datapaths for dot, size in shapes]
         return min((found[t] for t in targets if t in found), key=lambda row: row.tables_per_mac, default=None)
 
     def most(name: str, family: str) -> float:

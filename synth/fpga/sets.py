@@ -6,7 +6,7 @@ from typing import Any
 
 from synth import sweep
 from synth.fpga.families import FAMILIES
-from synth.fpga.filled import DEVICES, filled_lines
+from synth.fpga.filled import DEVICES, filled_lines, products
 from synth.fpga.implement import Resources, Target
 
 __all__ = ["SETS", "load", "tables"]
@@ -29,13 +29,13 @@ def _tiles(names: tuple[str, ...] = TILES) -> list[Target]:
 
 
 def _formats() -> list[Target]:
-    """One unit of 16 products of each format; of some also with the body for chips, which can be the smaller one."""
+    """One unit of 16 products of each format, of floats 4; of some also with the body for chips, which can be the smaller one."""
     return [
-        *(Target(name, family, 16, 1) for name in CELLS for family in MEASURED),
-        *(Target(name, family, 16, 1, datapath="dsp") for name in CELLS if name != "fp32" for family in MEASURED),
+        *(Target(name, family, products(name), 1) for name in CELLS for family in MEASURED),
+        *(Target(name, family, products(name), 1, datapath="dsp") for name in CELLS if name != "fp32" for family in MEASURED),
         *(Target(name, family, 16, 1) for name in MOST for family in FAMILIES if family not in MEASURED),
         *(
-            Target(name, family, 16, 1, datapath="structural")
+            Target(name, family, products(name), 1, datapath="structural")
             for name, family in (("hbfp4", "xc7"), ("hbfp4", "ecp5"), ("fp32", "ecp5"))
         ),
     ]
@@ -89,7 +89,10 @@ def tables(rows: list[Resources]) -> dict[str, str]:
     others = [family for family in FAMILIES if family not in MEASURED]
     headings = [heading for family in MEASURED for heading in (family, f"{family}, with blocks")]
     tiles = [[name, *both(name)] for name in TILES]
-    cells = [[name, *both(name, 16, 1), *(tables_only(name, family, 16, 1) for family in others)] for name in CELLS]
+    cells = [
+        [name, *both(name, products(name), 1), *(tables_only(name, family, products(name), 1) for family in others)]
+        for name in CELLS
+    ]
     clocks: list[list[Any]] = []
     for target in _clocks():
         if target in found:

@@ -166,7 +166,7 @@ def netlist_mutants(names: list[str], count: int, deadline: float) -> list[dict]
     found = []
     for name in names:
         files = {name.split(":")[0], *(test.split("::")[0] for test in COMPONENTS[name].tests)}
-        key = f"{name} {count} {digest(*((ROOT / file).read_text() for file in sorted(files)))}"
+        key = f"{name} {count} {digest(repr(COMPONENTS[name]), *((ROOT / file).read_text() for file in sorted(files)))}"
         known = results.setdefault(key, [])
 
         def keep() -> None:
