@@ -18,7 +18,7 @@ MEASURED = tuple(name for name, entry in FAMILIES.items() if entry.multiplier)
 BODIES = ("carry_chain", "dsp")
 CLOCKED = {
     "hbfp4/16": (16, 1, 2, 5), "int4": (16, 1, 2, 1), "int8": (16, 1, 2, 1), "mxfp4": (16, 1, 2, 5), "mxfp6-e2m3": (16, 1, 2, 5),
-    "fp8-e4m3": (4, 1, 3, 5), "fp16": (4, 1, 3, 5), "bf16": (4, 1, 3, 5), "fp32": (4, 1, 3, 5),
+    "hbfp8/16": (16, 1, 2, 5), "fp8-e4m3": (4, 1, 3, 4), "fp16": (4, 1, 3, 4), "bf16": (4, 1, 3, 4), "fp32": (4, 1, 3, 4),
 }  # fmt: skip
 """Products, units, and registers in the sum (of floats in each operation) and in the accumulator of units that are placed."""
 
