@@ -25,7 +25,7 @@ GATED = {"hbfp4": (3, 1, 1.953)}
 BOUNDED = ("hbfp4", "int4")
 UNIFORM = ("hbfp4", "mxfp4", "int4", "fp32")
 """Formats whose transitions are also counted with transport delays, and those that also multiply uniform numbers."""
-RELAXED = ("hbfp4", "hbfp6", "mixed46", "int4")
+RELAXED = ("hbfp4", "hbfp6", "mixed46", "int4", "mxfp4", "mxfp6-e2m3", "mxfp8-e4m3", "int8")
 WAYS = (("digits", "none"), ("digits", "inertial"))
 
 
