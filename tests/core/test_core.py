@@ -134,7 +134,7 @@ async def any_shape_equals_golden(dut):
 
 @cocotb.test()
 async def special_values_equal_golden(dut):
-    """Zero blocks, NaN, infinity, power-of-two maxima, subnormals, overflow to infinity, cancellation."""
+    """Zero blocks, NaN, infinity, power-of-two maxima, ties, subnormals, overflow to infinity, cancellation."""
     config = machine()
     rng = np.random.default_rng(2)
     n = config.block_size
@@ -152,6 +152,8 @@ async def special_values_equal_golden(dut):
         (2.0 ** rng.integers(-3, 4, s) * rng.choice([-1, 1], s)).astype(np.float32) for s in ((m, k), (k, columns))
     ]
     cases.append(tuple(powers))
+    most = 2 ** config.mantissa_widths[0]  # odd numbers below it are ties
+    cases.append(tuple(rng.integers(1 - most, most, shape).astype(np.float32) for shape in ((m, k), (k, columns))))
     cases.append(tuple(x * np.float32(1e-41) for x in matrices(rng, m, k, columns)))
     cases.append(tuple(x * np.float32(2.0**62) for x in matrices(rng, m, k, columns)))
     cases.append(tuple(x * np.float32(2.0**-64) for x in matrices(rng, m, k, columns)))
