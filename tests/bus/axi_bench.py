@@ -64,7 +64,7 @@ class Bench:
 
     async def submit(self, **fields: int) -> AxiResp:
         word = pack_command(**{"load_a": 1, "load_b": 1, "store": 1, "width_a": 4, "width_b": 4} | fields)
-        for i in range(command_words()):
+        for i in reversed(range(command_words())):  # the driver writes them upwards
             assert await self.write(f"command_{i}", word >> 32 * i & 0xFFFFFFFF) == AxiResp.OKAY
         return await self.write("submit", 1)
 
