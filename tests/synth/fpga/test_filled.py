@@ -35,7 +35,7 @@ def test_no_mixture_holds_more():
 
 
 def test_lines_compare_with_hbfp4():
-    fp16, chips = (Target("fp16", "ecp5", 16, 1, datapath=path) for path in ("carry_chain", "structural"))
+    fp16, chips = (Target("fp16", "ecp5", 4, 1, datapath=path) for path in ("carry_chain", "structural"))
     sizes = {Target("hbfp4", "ecp5", 16, 1): 40, Target("hbfp4", "ecp5"): 20, fp16: 300, chips: 200}
     found = {target: unit(per_mac, target=target) for target, per_mac in sizes.items()}
     lines = {line[0]: line[1:] for line in filled_lines(found)}
