@@ -13,7 +13,7 @@ from hw.core.requantizer import Requantizer, requantize_layout
 from hw.core.result_buffer import beat_layout
 from tests.bench import parameters, simulate
 from tests.layouts import pack
-from tests.quantize.blocks import blocks_of, decode
+from tests.quantize.blocks import blocks_of, decode, total_health
 from tests.quantize.exchange import Sink, Source, exchange, reset
 from tests.quantize.tensors import random_row
 
@@ -75,6 +75,7 @@ async def convert(dut, results: list[Result], rng: Random, idle: float = 0.0, st
         assert decode(config, [payload for payload, *_ in part]) == wanted
         marks = [mark for _, mark, _ in part[per_block - 1 :: per_block]]
         assert marks == [0] * (len(wanted) - 1) + [1], "the last block of C, and no other, has its mark"
+        assert total_health(config, [health for *_, health in part]) == result.golden.health
     return source
 
 

@@ -1,9 +1,9 @@
 """Blocks on streams, as golden has them."""
 
-from golden.format import BlockTensor
+from golden.format import BlockTensor, Health
 from hw.config import CoreConfig
 
-__all__ = ["blocks_of", "decode", "encode"]
+__all__ = ["blocks_of", "decode", "encode", "total_health"]
 
 
 def blocks_of(tensor: BlockTensor) -> list[tuple]:
@@ -46,3 +46,10 @@ def decode(config: CoreConfig, payloads: list[int]) -> list[tuple]:
             blocks.append((mantissas, scale, bool(nan)))
             mantissas = []
     return blocks
+
+
+def total_health(config: CoreConfig, words: list[int]) -> Health:
+    """Sum of the counts beside the beats of ``o``."""
+    width = config.lanes.bit_length()
+    saturated, flushed = (sum(word >> shift & (1 << width) - 1 for word in words) for shift in (0, width))
+    return Health(saturated, flushed, sum(word >> 2 * width for word in words))

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from cocotb.triggers import FallingEdge
 
-from golden.format import BlockFormat, Health
+from golden.format import BlockFormat
 from golden.quantize import quantize
 from hw.config import CoreConfig
 from hw.quantize.block_quantizer import BlockQuantizer
 from tests.bench import parameters, simulate
-from tests.quantize.blocks import blocks_of, decode
+from tests.quantize.blocks import blocks_of, decode, total_health
 from tests.quantize.exchange import Sink, Source, exchange, reset
 from tests.quantize.tensors import random_row, special_blocks
 
@@ -64,13 +64,6 @@ class Tensor:
                 payload |= ((1 << len(numbers)) - 1 | (not beats) << lanes | last << lanes + 1) << 32 * lanes
                 beats.append({"i__payload": payload, "settings": settings})
         return beats
-
-
-def total_health(config: CoreConfig, words: list[int]) -> Health:
-    """Sum of the counts beside the beats of ``o``."""
-    width = config.lanes.bit_length()
-    saturated, flushed = (sum(word >> shift & (1 << width) - 1 for word in words) for shift in (0, width))
-    return Health(saturated, flushed, sum(word >> 2 * width for word in words))
 
 
 async def convert(dut, tensors: list[Tensor], rng: Random, idle: float = 0.0, stall: float = 0.0):
