@@ -13,7 +13,7 @@ from cocotbext.axi import AxiResp
 import golden
 from examples.digits import classify, digits, train
 from hw.bus.axi_core import AxiCore
-from hw.bus.registers import CAPABILITIES, IDENTITY, INTERRUPTS, VERSION, capabilities, register_map, registers_of
+from hw.bus.registers import CAPABILITIES, IDENTITY, INTERRUPTS, STATUS, VERSION, capabilities, register_map, registers_of
 from hw.command import CommandError
 from hw.config import FEATURES, CoreConfig
 from hw.core.counters import COUNTERS
@@ -37,6 +37,12 @@ async def causes(bench) -> set[str]:
     word = await bench.read("interrupt_cause")
     await bench.write("interrupt_cause", word)
     return {name for bit, name in enumerate(INTERRUPTS) if word >> bit & 1}
+
+
+async def waiting(bench) -> set[str]:
+    """Which operands have words that wait for a command."""
+    word = await bench.read("status")
+    return {field.name for field in STATUS if field.name.startswith("left_") and word >> field.position & 1}
 
 
 @cocotb.test()
@@ -233,6 +239,22 @@ async def soft_reset_recovers_from_a_packet_that_is_missing(dut):
 
 
 @cocotb.test()
+async def words_of_no_command_show_until_a_soft_reset(dut):
+    bench = Bench(dut)
+    await bench.begin()
+    for name in bench.sources:
+        left = f"left_{name}"
+        assert left not in await waiting(bench)
+        bench.send(name, np.ones(CONFIG.lanes, np.float32))
+        await ClockCycles(dut.clk, 50)
+        assert left in await waiting(bench)
+    await bench.write("control", 1)
+    await ClockCycles(dut.clk, 10)
+    assert await waiting(bench) == set()
+    await (await bench.device()).check()
+
+
+@cocotb.test()
 async def driver_names_faults_and_goes_on(dut):
     """A packet cut on its way, a command the core refuses, a packet lost; after each the device works."""
     bench = Bench(dut)
@@ -312,7 +334,7 @@ async def counters_count_and_clear(dut):
 @pytest.mark.parametrize("bus_width", CONFIGS)
 def test_axi_core(bus_width):
     count = simulate(AxiCore(CONFIGS[bus_width], bus_width), "tests.bus.test_axi_core", {"bus_width": bus_width})
-    assert count == 19
+    assert count == 20
 
 
 def test_rejects_unknown_bus_width():
