@@ -13,7 +13,16 @@ from cocotbext.axi import AxiResp
 import golden
 from examples.digits import classify, digits, train
 from hw.bus.axi_core import AxiCore
-from hw.bus.registers import CAPABILITIES, IDENTITY, INTERRUPTS, STATUS, VERSION, capabilities, register_map, registers_of
+from hw.bus.registers import (
+    CAPABILITIES,
+    IDENTITY,
+    INTERRUPTS,
+    STATUS,
+    VERSION,
+    capabilities,
+    register_map,
+    registers_of,
+)
 from hw.command import CommandError
 from hw.config import FEATURES, CoreConfig
 from hw.core.counters import COUNTERS
