@@ -13,6 +13,7 @@ DESIGNS: tuple[dict[str, Any], ...] = (
     *({"format": name, "rows": 2, "columns": 2} for name in ("hbfp4", "int4", "mxfp4")),
     {"format": "fp32", "dot": FLOAT_DOT, "rows": 2, "columns": 2},
     {"format": "fp32", "dot": FLOAT_DOT, "rows": 2, "columns": 2, "utilisation": 0.9},
+    *({"format": name, "rows": 4, "columns": 4} for name in ("hbfp4", "int4")),
     {"format": "hbfp4/16", "piece": "unit", "routed": True},
     {"format": "int4", "dot": 16, "piece": "unit", "routed": True},
     {"format": "fp32", "dot": 1, "piece": "unit", "routed": True},
@@ -22,11 +23,12 @@ DESIGNS: tuple[dict[str, Any], ...] = (
 
 
 def layout_table(rows: list[LayoutRow]) -> Table:
-    """Area, wires and clock of layouts; ratios are to HBFP4's of the same piece."""
+    """Area, wires and clock of layouts; ratios are to HBFP4's of the same piece and as many units."""
     lines = []
     for row in rows:
         d = row.design
-        base = next((r for r in rows if r.design.format.startswith("hbfp4") and r.design.piece == d.piece), None)
+        same = [r for r in rows if (r.design.piece, r.design.rows) == (d.piece, d.rows)]
+        base = next((r for r in same if r.design.format.startswith("hbfp4")), None)
         ratios = [
             f"{getattr(row, what) / getattr(base, what):.2f}" if base else "–" for what in ("cell_area", "block_area")
         ]

@@ -1,4 +1,4 @@
-"""Tables of layouts: ratios are to HBFP4's of the same piece."""
+"""Tables of layouts: ratios are to HBFP4's of the same piece and as many units."""
 
 from synth.layout.congestion import Congestion
 from synth.layout.measure import LayoutDesign, LayoutRow
@@ -15,19 +15,19 @@ def row(name, area, routing=None, **design):
 
 
 def test_a_line():
-    base, other = row("hbfp4", 10.0, rows=2, columns=2), row("fp32", 370.0, utilisation=0.9)
+    base, other = row("hbfp4", 10.0, rows=2, columns=2), row("fp32", 370.0, rows=2, columns=2, utilisation=0.9)
     lines = layout_table([other, base]).lines
     assert lines[1][:9] == ["hbfp4", "reference", "2×2 tile, 256 MACs", "70", "1000", "12", "10.0", "11.0", "15.0"]
     assert lines[1][9:] == ["1.00", "1.00", "3.5", "14", "2.00", "25", "51", "1", "2.50", "3.25"]
-    assert lines[0][2:4] == ["4×4 tile, 256 MACs", "90"]
+    assert lines[0][2:4] == ["2×2 tile, 256 MACs", "90"]
     assert lines[0][9:11] == ["37.00", "37.00"]
     assert len(layout_table([base]).headings) == len(lines[0])
 
 
-def test_units_are_not_compared_with_tiles():
-    lines = layout_table([row("hbfp4", 10.0), row("int4", 5.0, piece="unit")]).lines
-    assert lines[1][2] == "unit, 256 MACs"
-    assert lines[1][9:11] == ["–", "–"]
+def test_only_the_same_pieces_are_compared():
+    lines = layout_table([row("hbfp4", 10.0), row("int4", 5.0, piece="unit"), row("int4", 5.0, rows=2, columns=2)]).lines
+    assert [line[2] for line in lines] == ["4×4 tile, 256 MACs", "unit, 256 MACs", "2×2 tile, 256 MACs"]
+    assert [line[9] for line in lines] == ["1.00", "–", "–"]
 
 
 def test_routings_beside_their_estimates():
