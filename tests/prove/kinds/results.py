@@ -13,7 +13,7 @@ from hw.quantize.block_quantizer import BlockQuantizer
 from tests.prove.bench import Stage
 from tests.prove.kinds.output_stage import blocks
 from tests.prove.monitors import conveyor, drive, ends, stays, transfer
-from tests.prove.property import Property, every_time
+from tests.prove.property import Property, every_time, some_cycles
 from tests.prove.solvers import Change
 
 __all__ = ["PROPERTIES"]
@@ -221,10 +221,17 @@ BUFFERS = {
 }  # fmt: skip
 
 
-def _collecting(name: str) -> Property:
+CYCLES = 13
+"""After reset, in which a first panel leaves and others are begun."""
+
+
+def _collecting(name: str) -> list[Property]:
     sizes, tiles = BUFFERS[name]
-    return Property(f"results/buffer, {name}", PLACED, f"all time; panels of up to {name}",
-                    every_time(lambda: collecting(_array(**sizes), tiles)))  # fmt: skip
+    stage, bound = (lambda: collecting(_array(**sizes), tiles)), f"panels of up to {name}"
+    return [
+        Property(f"results/buffer from reset, {name}", PLACED, f"the first {CYCLES} cycles; {bound}", some_cycles(stage, CYCLES)),
+        Property(f"results/buffer, {name}", PLACED, f"all time; {bound}", every_time(stage)),
+    ]
 
 
 PROPERTIES = [
@@ -232,5 +239,5 @@ PROPERTIES = [
                every_time(lambda columns=columns: requantizing(columns))) for columns in (1, 2)),
     Property("results/marks of the requantizer", MARKED, "all time; blocks of 8, 4 a beat; a quantizer as proved of its own",
              marking),
-    *(_collecting(name) for name in BUFFERS),
+    *(prop for name in BUFFERS for prop in _collecting(name)),
 ]  # fmt: skip
