@@ -11,8 +11,8 @@ from synth.fpga.implement import Resources, Target
 
 __all__ = ["SETS", "load", "tables"]
 
-TILES = ("hbfp4", "mixed46", "hbfp6", "int4", "int8", "mxfp4", "mxfp6-e2m3")
-CELLS = (*TILES, "hbfp8", "fp8-e4m3", "bf16", "fp16", "fp32")
+TILES = ("hbfp4", "mixed46", "hbfp6", "hbfp8", "int4", "int8", "mxfp4", "mxfp6-e2m3")
+CELLS = (*TILES, "fp8-e4m3", "bf16", "fp16", "fp32")
 MOST = ("hbfp4", "int8", "mxfp4", "mxfp6-e2m3")  # cells in every family
 MEASURED = tuple(name for name, entry in FAMILIES.items() if entry.multiplier)
 BODIES = ("carry_chain", "dsp")
