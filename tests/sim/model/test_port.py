@@ -92,3 +92,16 @@ def test_a_source_that_is_asked_early_answers_when_it_can():
 def test_rejects_a_rate(name, rate):
     with rejects(ValueError, f"rate of {name} must be above 0 and at most 1, not {rate}"):
         Rates(**{name: rate})
+
+
+@pytest.mark.parametrize(
+    ("share", "rule"), [("0", "above 0 and at most 1"), (2, "above 0 and at most 1"), ("fast", "a number such as 1/4")]
+)
+def test_rejects_a_share(share, rule):
+    with pytest.raises(ValueError, match=f"^port_rate must be {rule}.*, not {share}$"):
+        Rates.even(share)
+
+
+def test_a_share_is_that_of_every_port():
+    quarter = Fraction(1, 4)
+    assert Rates.even("1/4") == Rates.even(0.25) == Rates(a=quarter, b=quarter, c=quarter)
