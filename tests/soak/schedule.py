@@ -77,8 +77,8 @@ class Schedule:
             work = replace(work, inner=self.a.shape[1])
         elif self.waiting is None and work.reuse_b and self.b is not None:
             work = replace(work, inner=self.b.shape[0])
-        inner = min(work.inner, config.operand_depth * config.block_size)
-        most = config.operand_depth // self._blocks(inner)
+        inner = min(work.inner, config.operand_groups * config.group_size)
+        most = config.operand_groups // config.groups(inner)
         work = replace(work, inner=inner, columns=min(work.columns, most * config.columns))
         if self.waiting is None:
             work = replace(work, rows=min(work.rows, most * config.rows))
@@ -97,11 +97,8 @@ class Schedule:
         narrow = work.columns <= config.panel_columns
         if work.output in ("blocks", "results") and not narrow:
             return replace(work, output="fp32")
-        room = -(-work.rows // config.rows) * self._blocks(work.columns) <= config.operand_depth
+        room = -(-work.rows // config.rows) * config.groups(work.columns) <= config.operand_groups
         return replace(work, output="blocks") if work.output == "results" and not room else work
-
-    def _blocks(self, size: int) -> int:
-        return -(-size // self.config.block_size)
 
     def _b(self, work: Work) -> np.ndarray:
         return matrix(work.numbers, (work.inner, work.columns), work.seed + 1, work.operands == "bfloat16")

@@ -166,3 +166,15 @@ def test_a_schedule_uses_what_is_held():
                 seen.setdefault(name, set()).add(int(product.fields[name]))
     assert {len(values) for name, values in seen.items() if name not in ("format_a", "output")} == {2}
     assert seen["format_a"] == seen["output"] == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("inner", [1, 4, 5, 9, 13, 17, 100])
+def test_commands_fit_a_machine_that_joins_blocks(inner):
+    config = CoreConfig(
+        block_size=4, tile_rows=1, tile_columns=2, lanes=4, panel_columns=4, operand_depth=8, accumulator="fp32x2",
+        datapath="behavioral",
+    )  # fmt: skip
+    (product,), _ = Schedule(config).plan((Work(rows=99, inner=inner, columns=99),))
+    (rows, taken), columns = product.a.shape, product.b.shape[1]
+    assert taken == min(inner, config.operand_groups * config.group_size)
+    assert rows == columns // 2 == config.operand_groups // config.groups(taken)
