@@ -17,10 +17,10 @@ MOST = ("hbfp4", "int8", "mxfp4", "mxfp6-e2m3")  # cells in every family
 MEASURED = tuple(name for name, entry in FAMILIES.items() if entry.multiplier)
 BODIES = ("carry_chain", "dsp")
 CLOCKED = {
-    "hbfp4/16": (16, 1, 2, 5), "int4": (16, 1, 2, 1), "int8": (16, 1, 2, 1), "mxfp4": (16, 1, 2, 5), "mxfp6-e2m3": (16, 1, 2, 5),
-    "hbfp8/16": (16, 1, 2, 5), "fp8-e4m3": (4, 1, 3, 4), "fp16": (4, 1, 3, 4), "bf16": (4, 1, 3, 4), "fp32": (4, 1, 3, 4),
+    "hbfp4/16": (2, 5), "int4": (2, 1), "int8": (2, 1), "mxfp4": (2, 5), "mxfp6-e2m3": (2, 5), "hbfp8/16": (2, 5),
+    "fp8-e4m3": (3, 4), "fp16": (3, 4), "bf16": (3, 4), "fp32": (3, 4),
 }  # fmt: skip
-"""Products, units, and registers in the sum (of floats in each operation) and in the accumulator of units that are placed."""
+"""Registers in the sum (of floats in each operation) and in the accumulator of units that are placed."""
 
 
 def _tiles(names: tuple[str, ...] = TILES) -> list[Target]:
@@ -43,11 +43,15 @@ def _formats() -> list[Target]:
 
 def _clocks() -> list[Target]:
     """One unit with registers inside, placed and routed: HBFP4 in every family, the others in one."""
+
+    def unit(name: str, family: str, body: str, seeds: int) -> Target:
+        return Target(name, family, products(name), 1, *CLOCKED[name], body, seeds, "speed")
+
     ours = [
-        Target("hbfp4/16", family, *CLOCKED["hbfp4/16"], body, seeds=5 if family == "ecp5" else 3, effort="speed")
+        unit("hbfp4/16", family, body, 5 if family == "ecp5" else 3)
         for family, entry in FAMILIES.items() if entry.placement for body in BODIES if body != "dsp" or entry.multiplier
     ]  # fmt: skip
-    theirs = [Target(name, "ecp5", *shape, seeds=3, effort="speed") for name, shape in CLOCKED.items() if name != "hbfp4/16"]
+    theirs = [unit(name, "ecp5", "carry_chain", 3) for name in CLOCKED if name != "hbfp4/16"]
     return [*ours, *theirs]
 
 

@@ -12,6 +12,7 @@ from hw.emit import emit_verilog
 from synth.density.designs import PARTS, config_for, tile_for
 from synth.mapping.flow import BUILD, Part, modules_of, synthesise
 from synth.mapping.liberty import Library, find_library
+from synth.sweep import load
 from tests.prove.kinds.netlists import equivalent
 from tests.prove.solvers import Unfinished
 from tests.prove.table import ROOT, replace_between
@@ -19,7 +20,6 @@ from tests.prove.table import ROOT, replace_between
 __all__ = ["Checked", "check", "keep", "quoted", "read", "table"]
 
 RESULTS, DENSITY = ROOT / "docs/proofs-netlists.json", ROOT / "docs/density.json"
-SMALLEST = {"accounting": "tile", "effort": "area", "rows": 4, "columns": 4, "mesh": 1, "dot": None, "cycles": 1}
 BEGIN, END = "<!-- netlists -->", "<!-- /netlists -->"
 
 
@@ -53,20 +53,20 @@ def quoted(library: Library, formats: list[str], build: Path = BUILD) -> Iterato
     RuntimeError
         where the area is not the one that is quoted.
     """
-    for row in json.loads(DENSITY.read_text())["rows"]:
-        design = row["design"]
-        smallest = SMALLEST.items() <= design.items()
-        if design["library"] != library.name or not smallest or (formats and design["format"] not in formats):
+    for row in load(DENSITY):
+        name = row.design.format
+        if row.design.library != library.name or not row.design.usual or (formats and name not in formats):
             continue
-        form = format_named(design["format"])
-        config = config_for(form, None, design["rows"], design["columns"], 1, design["tree_cycles"])
+        form = format_named(name)
+        config = config_for(form)
         tile = tile_for(form, config)
         text = emit_verilog(tile)
-        names = [name for name in modules_of(text) if name.startswith(PARTS)]
-        mapped = synthesise(text, tile.module_name, names, library, clock_gates=design["clock_gates"], build=build)
-        if abs(mapped.area / config.macs_per_cycle / row["area"] - 1) > 1e-9:
-            raise RuntimeError(f"{design['format']}: {mapped.area / config.macs_per_cycle} is not the area quoted, {row['area']}")
-        yield design["format"], mapped.parts
+        names = [module for module in modules_of(text) if module.startswith(PARTS)]
+        mapped = synthesise(text, tile.module_name, names, library, clock_gates=True, build=build)
+        area = mapped.area / config.macs_per_cycle
+        if abs(area / row.area - 1) > 1e-9:
+            raise RuntimeError(f"{name}: {area} is not the area quoted, {row.area}")
+        yield name, mapped.parts
 
 
 def check(library: str, formats: list[str], seconds: float = 120, build: Path = BUILD) -> Iterator[Checked]:
